@@ -1,0 +1,38 @@
+# make demo: everything from nothing to a benchmarked model. make test: the tests. make check: what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test check lint types contracts clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/edgeseq train --data gestures --model gru --hidden 32
+	$(BIN)/edgeseq export --int8
+	$(BIN)/edgeseq bench --device local
+	$(BIN)/edgeseq bench --device pi4
+
+test: $(READY)
+	$(BIN)/python -m pytest -q
+
+check: lint types contracts test
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)
+	$(BIN)/mypy
+
+contracts: $(READY)
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
