@@ -1,0 +1,178 @@
+"""An exported model's folder, checked byte by byte before anything in it is used.
+
+`open_artifact` reads and verifies; no runtime opens a model file that it has not passed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+from edgeseq_device.errors import DataError
+from edgeseq_device.manifest import (
+    FORMATS,
+    MANIFEST_FILE,
+    MANIFEST_VERSION,
+    SUMS_FILE,
+    ModelFile,
+    TensorInfo,
+    check_size_and_hash,
+    get,
+    listed_name,
+    models,
+    plain_name,
+    positive,
+    read_manifest,
+    tolerance,
+)
+
+if TYPE_CHECKING:
+    from edgeseq_device.golden import GoldenVectors
+
+__all__ = [
+    "FORMATS",
+    "MANIFEST_FILE",
+    "MANIFEST_VERSION",
+    "SUMS_FILE",
+    "Artifact",
+    "ModelFile",
+    "TensorInfo",
+    "open_artifact",
+    "sha256_of",
+]
+
+_SUM_LINE = re.compile(r"([0-9a-f]{64})[ ][ *](\S(?:.*\S)?)")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A verified artifact folder."""
+
+    path: Path
+    manifest: dict[str, Any]
+    models: tuple[ModelFile, ...]
+    labels: tuple[str, ...]
+    features_count: int
+    parity_tolerance: float
+    golden_path: Path
+    golden_count: int
+    manifest_sha256: str
+
+    @property
+    def name(self) -> str:
+        """The name in the manifest, such as `fsdd-gru-int8-generic`."""
+        return str(self.manifest["name"])
+
+    def model(self, model_format: str) -> ModelFile:
+        """The model in `model_format`; DataError names the formats there are."""
+        for model in self.models:
+            if model.format == model_format:
+                return model
+        there = ", ".join(model.format for model in self.models)
+        raise DataError(f"{self.path}: no {model_format} model in this artifact; it has: {there}")
+
+    def golden(self) -> GoldenVectors:
+        """The golden vectors, checked against the manifest. Needs numpy; DataError when they do not fit."""
+        from edgeseq_device.golden import read_golden  # noqa: PLC0415 - verifying needs no numpy
+
+        formats = [model.format for model in self.models]
+        shape = (self.golden_count, self.features_count, len(self.labels))
+        return read_golden(self.golden_path, formats, shape)
+
+
+def open_artifact(folder: Union[str, Path]) -> Artifact:  # noqa: UP007
+    """Verify an artifact folder and describe it; opens no model in a runtime.
+
+    Every file must be listed in SHA256SUMS with its hash, every listed file must be there, the manifest's
+    version must be known and its sizes and hashes must agree. DataError names the file and the cause.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise DataError(f"{path}: not an artifact folder; `edgeseq export` makes one")
+    sums = _verified_sums(path)
+    manifest = read_manifest(path / MANIFEST_FILE)
+    return _describe(path, manifest, sums)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    import hashlib  # noqa: PLC0415 - 4 MB of RAM that a measuring process must not carry
+
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _verified_sums(path: Path) -> dict[str, str]:
+    """The hash of every file in the folder, each one recomputed."""
+    listed = _read_sums(path / SUMS_FILE)
+    present = {entry.name for entry in path.iterdir()} - {SUMS_FILE}
+    if MANIFEST_FILE not in listed:
+        raise DataError(f"{path / SUMS_FILE}: {MANIFEST_FILE} is not listed; export the artifact again")
+    for name in sorted(present - set(listed)):
+        raise DataError(f"{path / name}: not listed in {SUMS_FILE}; remove it or export the artifact again")
+    for name, expected in sorted(listed.items()):
+        file = path / name
+        if name not in present:
+            raise DataError(f"{file}: listed in {SUMS_FILE} but missing; export the artifact again")
+        if file.is_symlink() or not file.is_file():
+            raise DataError(f"{file}: not a regular file; export the artifact again")
+        if sha256_of(file) != expected:
+            raise DataError(f"{file}: its content changed after the export (sha256 differs); export it again")
+    return listed
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise DataError(
+            f"{path}: missing, so the artifact cannot be verified; export the artifact again"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason}); export the artifact again") from error
+    sums: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _SUM_LINE.fullmatch(line)
+        if match is None:
+            raise DataError(f"{path}:{number}: not a `sha256  name` line; export the artifact again")
+        name = plain_name(match.group(2), f"{path}:{number}")
+        if name in sums or name == SUMS_FILE:
+            raise DataError(f"{path}:{number}: {name} must not be listed here; export the artifact again")
+        sums[name] = match.group(1)
+    return sums
+
+
+def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str]) -> Artifact:
+    where = str(path / MANIFEST_FILE)
+    get(manifest, "name", str, where)
+    labels = tuple(get(manifest, "labels", list, where))
+    if len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+        raise DataError(f"{where}: labels must be two or more names; export the artifact again")
+    golden = get(manifest, "golden", dict, where)
+    golden_name = listed_name(get(golden, "file", str, f"{where}: golden"), sums, f"{where}: golden")
+    _check_files(path, get(manifest, "files", dict, where), sums)
+    return Artifact(
+        path=path,
+        manifest=manifest,
+        models=models(path, manifest, sums),
+        labels=labels,
+        features_count=positive(get(manifest, "features", dict, where), "count", f"{where}: features"),
+        parity_tolerance=tolerance(get(manifest, "parity", dict, where), f"{where}: parity"),
+        golden_path=path / golden_name,
+        golden_count=positive(golden, "count", f"{where}: golden"),
+        manifest_sha256=sums[MANIFEST_FILE],
+    )
+
+
+def _check_files(path: Path, files: dict[str, Any], sums: dict[str, str]) -> None:
+    where = str(path / MANIFEST_FILE)
+    for name, entry in files.items():
+        listed_name(name, sums, f"{where}: files")
+        if not isinstance(entry, dict):
+            raise DataError(f"{where}: files: {name} is no JSON object; export the artifact again")
+        check_size_and_hash(path / name, entry, sums[name], f"{where}: files: {name}")

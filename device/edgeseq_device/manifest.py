@@ -1,0 +1,167 @@
+"""Reading the manifest of an artifact: each field has a type, and a fault names the field."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, Union
+
+from edgeseq_device.errors import DataError
+
+MANIFEST_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+SUMS_FILE = "SHA256SUMS"
+FORMATS = ("onnx", "tflite")
+MANIFEST_BYTES_MAX = 16_000_000
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One input or output of a model. shape: sizes, or the names of dimensions that vary ("N", "T")."""
+
+    name: str
+    dtype: str
+    shape: tuple[Union[int, str], ...]  # noqa: UP007 - evaluated on Python 3.9 by typing.get_type_hints
+    unit: str
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One model file of an artifact: the same trained model in one format."""
+
+    format: str
+    path: Path
+    bytes: int
+    sha256: str
+    weight_bytes: int
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    batch: bool
+    causal: bool
+    layers: tuple[dict[str, Any], ...]
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest, of a version this code knows; DataError otherwise."""
+    if path.stat().st_size > MANIFEST_BYTES_MAX:
+        raise DataError(f"{path}: larger than {MANIFEST_BYTES_MAX} bytes; export the artifact again")
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}); export the artifact again") from error
+    if not isinstance(manifest, dict):
+        raise DataError(f"{path}: holds no JSON object; export the artifact again")
+    version = manifest.get("manifest_version")
+    if version != MANIFEST_VERSION or isinstance(version, bool):
+        raise DataError(
+            f"{path}: manifest version {version!r} is not known, this edgeseq reads version "
+            f"{MANIFEST_VERSION}; use the edgeseq that wrote it or export again"
+        )
+    return manifest
+
+
+def models(path: Path, manifest: dict[str, Any], sums: dict[str, str]) -> tuple[ModelFile, ...]:
+    """Every model entry, its size and hash checked against `sums`; DataError names the entry."""
+    where = str(path / MANIFEST_FILE)
+    found: list[ModelFile] = []
+    for index, entry in enumerate(get(manifest, "models", list, where)):
+        found.append(_model(path, entry, sums, f"{where}: models[{index}]"))
+    formats = [model.format for model in found]
+    if not found or len(set(formats)) != len(formats):
+        raise DataError(f"{where}: models must name each format once, at least one; found {formats}")
+    return tuple(found)
+
+
+def _model(path: Path, entry: Any, sums: dict[str, str], where: str) -> ModelFile:
+    if not isinstance(entry, dict):
+        raise DataError(f"{where}: no JSON object; export the artifact again")
+    model_format = get(entry, "format", str, where)
+    if model_format not in FORMATS:
+        raise DataError(f"{where}: unknown format {model_format!r}; known: {', '.join(FORMATS)}")
+    name = listed_name(get(entry, "file", str, where), sums, where)
+    check_size_and_hash(path / name, entry, sums[name], where)
+    return ModelFile(
+        format=model_format,
+        path=path / name,
+        bytes=positive(entry, "bytes", where),
+        sha256=get(entry, "sha256", str, where),
+        weight_bytes=get(entry, "weight_bytes", int, where),
+        inputs=_tensors(entry, "inputs", where),
+        outputs=_tensors(entry, "outputs", where),
+        batch=get(entry, "batch", bool, where),
+        causal=get(entry, "causal", bool, where),
+        layers=tuple(get(entry, "layers", list, where)),
+    )
+
+
+def _tensors(entry: dict[str, Any], key: str, where: str) -> tuple[TensorInfo, ...]:
+    tensors = []
+    for index, tensor in enumerate(get(entry, key, list, where)):
+        place = f"{where}: {key}[{index}]"
+        if not isinstance(tensor, dict):
+            raise DataError(f"{place}: no JSON object; export the artifact again")
+        tensors.append(
+            TensorInfo(
+                name=get(tensor, "name", str, place),
+                dtype=get(tensor, "dtype", str, place),
+                shape=tuple(get(tensor, "shape", list, place)),
+                unit=get(tensor, "unit", str, place),
+            )
+        )
+    if not tensors:
+        raise DataError(f"{where}: {key} is empty; export the artifact again")
+    return tuple(tensors)
+
+
+def check_size_and_hash(file: Path, entry: dict[str, Any], actual_sha256: str, where: str) -> None:
+    """DataError unless the entry's `bytes` and `sha256` are those of the file."""
+    sha256, size = get(entry, "sha256", str, where), get(entry, "bytes", int, where)
+    if not _SHA256.fullmatch(sha256) or sha256 != actual_sha256:
+        raise DataError(f"{where}: sha256 is not that of {file}; export the artifact again")
+    if size != file.stat().st_size:
+        raise DataError(f"{where}: {size} bytes, but {file} has {file.stat().st_size}; export it again")
+
+
+def plain_name(name: str, where: str) -> str:
+    """`name` if it names a file in the folder itself, never a path out of it."""
+    if "/" in name or "\\" in name or "\0" in name or name in ("", ".", ".."):
+        raise DataError(f"{where}: {name!r} is not a plain file name; refused")
+    return name
+
+
+def listed_name(name: str, sums: dict[str, str], where: str) -> str:
+    """`name` if it is a plain file name that SHA256SUMS lists."""
+    plain_name(name, where)
+    if name not in sums:
+        raise DataError(f"{where}: {name} is not listed in {SUMS_FILE}; export the artifact again")
+    return name
+
+
+def get(entry: dict[str, Any], key: str, kind: type[_T], where: str) -> _T:
+    """entry[key], of that type; DataError names the field."""
+    value = entry.get(key)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        found = "missing" if key not in entry else f"{type(value).__name__}, not {kind.__name__}"
+        raise DataError(f"{where}: {key} is {found}; export the artifact again")
+    return value
+
+
+def positive(entry: dict[str, Any], key: str, where: str) -> int:
+    """entry[key], a whole number of at least 1."""
+    value = get(entry, key, int, where)
+    if value < 1:
+        raise DataError(f"{where}: {key} is {value}, must be at least 1; export the artifact again")
+    return value
+
+
+def tolerance(entry: dict[str, Any], where: str) -> float:
+    """The parity tolerance: max|a - b| / max(1, max|b|) may not exceed it."""
+    value = entry.get("tolerance")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        raise DataError(f"{where}: tolerance is {value!r}, must be in (0, 1); export the artifact again")
+    return float(value)

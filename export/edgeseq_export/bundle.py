@@ -1,0 +1,137 @@
+"""The artifact folder: staged beside its place, sealed with hashes, moved in by one rename."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeseq_device.artifact import sha256_of
+from edgeseq_device.golden import GoldenVectors, feature_keys
+from edgeseq_device.manifest import MANIFEST_FILE, MANIFEST_VERSION, SUMS_FILE
+from edgeseq_export.exported import ExportedModel
+
+GOLDEN_FILE = "golden.npz"
+_STAGED_SUFFIX = ".staged"
+_RENAME_EXCHANGE = 2  # linux/fs.h
+_AT_FDCWD = -100
+
+
+@contextmanager
+def staged_folder(destination: Path) -> Iterator[Path]:
+    """A new folder beside `destination` that takes its place when the block ends without an error.
+
+    An older `destination` stays whole until then and is exchanged in one step. After an error, and after
+    a kill at the next call, nothing of the new folder is left. Raises OSError naming the file or folder.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{destination.name}."
+    _remove_abandoned(destination.parent, prefix)
+    staged = Path(
+        tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}.", suffix=_STAGED_SUFFIX, dir=destination.parent)
+    )
+    try:
+        staged.chmod(0o755)
+        yield staged
+        _sync(staged)
+        _take_place(staged, destination)
+        _sync_folder(destination.parent)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def model_file(model: ExportedModel) -> str:
+    """The file name of a model in the artifact."""
+    return f"model.{model.format}"
+
+
+def write_golden(folder: Path, golden: GoldenVectors) -> None:
+    """golden.npz: features_00.. [T, F], logits and reference_FORMAT [n, C] float32; labels, names [n]."""
+    arrays: dict[str, Any] = dict(zip(feature_keys(len(golden.features)), golden.features, strict=True))
+    arrays |= {f"reference_{name}": answers for name, answers in golden.references.items()}
+    arrays |= {"logits": golden.logits, "labels": golden.labels, "names": np.array(golden.names, np.str_)}
+    np.savez(folder / GOLDEN_FILE, allow_pickle=False, **arrays)
+
+
+def model_entry(model: ExportedModel, weight_bytes: int) -> dict[str, Any]:
+    """The manifest's entry of a model; `seal` adds size and hash."""
+    return {
+        "format": model.format,
+        "file": model_file(model),
+        "weight_bytes": weight_bytes,
+        "inputs": [asdict(tensor) for tensor in model.inputs],
+        "outputs": [asdict(tensor) for tensor in model.outputs],
+        "batch": model.batch,
+        "causal": model.causal,
+        "layers": [
+            {**asdict(layer), "activation_quantization": layer.activation_quantization.value}
+            for layer in model.layers
+        ],
+    }
+
+
+def seal(folder: Path, manifest: Mapping[str, Any], models: Sequence[dict[str, Any]]) -> None:
+    """Write manifest.json with the size and hash of every file here, then SHA256SUMS over all of them."""
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in sorted(folder.iterdir())
+    }
+    whole = {
+        "manifest_version": MANIFEST_VERSION,
+        **manifest,
+        "models": [{**entry, **files[entry["file"]]} for entry in models],
+        "files": files,
+    }
+    text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / MANIFEST_FILE).write_text(text + "\n", "utf-8")
+    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / SUMS_FILE).write_text("".join(lines), "utf-8")
+
+
+def _take_place(staged: Path, destination: Path) -> None:
+    """Rename; where there is an older folder, exchange the two, so that one of them is there at any time."""
+    if not destination.exists():
+        staged.rename(destination)
+        return
+    if destination.is_symlink() or not (destination / MANIFEST_FILE).is_file():
+        raise FileExistsError(
+            errno.EEXIST, "is no artifact folder and will not be replaced", str(destination)
+        )
+    libc = ctypes.CDLL(None, use_errno=True)
+    paths = (os.fsencode(staged), os.fsencode(destination))
+    if libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE):
+        code = ctypes.get_errno()
+        raise OSError(code, f"cannot be exchanged with {staged.name} ({os.strerror(code)})", str(destination))
+
+
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    """Staged folders whose process is gone: it was killed."""
+    for path in parent.glob(f"{prefix}*{_STAGED_SUFFIX}"):
+        pid = path.name.removeprefix(prefix).split(".")[0]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

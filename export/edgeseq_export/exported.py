@@ -1,0 +1,49 @@
+"""What a writer returns: a model file in memory, with the form each layer was lowered to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeseq_device.manifest import TensorInfo
+from edgeseq_export.quantize import ActivationQuantization
+
+__all__ = ["FEATURES", "LENGTHS", "LOGITS", "ExportedModel", "Format", "LayerForm", "TensorInfo"]
+
+Format = Literal["onnx", "tflite"]
+
+FEATURES = "features"
+LENGTHS = "lengths"
+LOGITS = "logits"
+
+
+@dataclass(frozen=True)
+class LayerForm:
+    """Which graph form a layer was given, and how it computes.
+
+    form: the lowering's name; compute: fp32 or int8 matrix products; activation_quantization: how the
+    activations of an int8 product are rounded at run time.
+    """
+
+    layer: str
+    kind: str
+    form: str
+    compute: Literal["fp32", "int8"]
+    activation_quantization: ActivationQuantization = ActivationQuantization.NONE
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A finished model file.
+
+    batch: several sequences of different lengths can be run at once without changing an answer.
+    causal: no answer at frame t depends on the rounding of frames after t.
+    """
+
+    format: Format
+    content: bytes
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    layers: tuple[LayerForm, ...]
+    batch: bool
+    causal: bool

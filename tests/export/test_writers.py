@@ -1,0 +1,110 @@
+"""Every lowering on its own runtime against the reference interpreter: one form a row."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edgeseq_device import runtimes
+from edgeseq_export import write_model
+from edgeseq_export.parity import TOLERANCE, compare
+from edgeseq_export.quantize import ActivationQuantization
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import Linear, SeqSpec, quantize_spec
+
+SHAPES = [
+    (1, False, "last"),
+    (1, False, "mean"),
+    (2, False, "max"),
+    (1, True, "last"),
+    (2, True, "mean"),
+    (2, True, "max"),
+]
+
+
+def references(spec: SeqSpec, model, sequences) -> np.ndarray:
+    rounding = {layer.layer: layer.activation_quantization for layer in model.layers}
+    return np.stack([run_reference(spec, features, rounding) for features in sequences])
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+@pytest.mark.parametrize(("layers", "bidirectional", "pooling"), SHAPES)
+def test_the_runtime_answers_as_the_reference(
+    model_format, precision, kind, layers, bidirectional, pooling, make_spec, sequences, tmp_path: Path
+) -> None:
+    spec = make_spec(kind, layers=layers, bidirectional=bidirectional, pooling=pooling)
+    spec = quantize_spec(spec) if precision == "int8" else spec
+    model = write_model(spec, model_format, "unit")
+    path = tmp_path / f"model.{model_format}"
+    path.write_bytes(model.content)
+    loaded = runtimes.load(path, model_format)
+    answers = np.stack([loaded.run(features) for features in sequences])
+    names = tuple(f"{len(features)} frames" for features in sequences)
+    parity = compare(
+        model_format, answers, "reference", references(spec, model, sequences), names, TOLERANCE[precision]
+    )
+    assert parity.passed, parity
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+def test_an_onnx_batch_answers_as_each_sequence_alone(
+    precision, pooling, make_spec, sequences, tmp_path
+) -> None:
+    spec = make_spec("gru", bidirectional=True, layers=2, pooling=pooling)
+    spec = quantize_spec(spec) if precision == "int8" else spec
+    model = write_model(spec, "onnx", "unit")
+    assert model.batch
+    (tmp_path / "model.onnx").write_bytes(model.content)
+    together = runtimes.load(tmp_path / "model.onnx", "onnx").run_batch(sequences)
+    assert np.abs(together - references(spec, model, sequences)).max() < 1e-5
+
+
+def test_an_int8_lstm_in_onnx_says_that_it_is_neither_causal_nor_for_batches(make_spec) -> None:
+    model = write_model(quantize_spec(make_spec("lstm")), "onnx", "unit")
+    assert (model.batch, model.causal) == (False, False)
+    assert [tensor.name for tensor in model.inputs] == ["features"]
+    assert model.layers[0].activation_quantization is ActivationQuantization.PER_TENSOR_UINT8
+
+
+def test_an_int8_gru_in_onnx_computes_in_fp32(make_spec) -> None:
+    model = write_model(quantize_spec(make_spec("gru")), "onnx", "unit")
+    assert (model.layers[0].form, model.layers[0].compute) == ("cast_mul", "fp32")
+    assert (model.batch, model.causal) == (True, True)
+
+
+def test_equal_specs_give_equal_bytes(make_spec) -> None:
+    for model_format in ("onnx", "tflite"):
+        first, second = (write_model(quantize_spec(make_spec()), model_format, "unit") for _ in range(2))
+        assert first.content == second.content
+
+
+def test_onnx_weights_are_int8_in_the_file(make_spec) -> None:
+    model = onnx.load_from_string(
+        write_model(quantize_spec(make_spec("lstm", hidden=64)), "onnx", "unit").content
+    )
+    matrices = [
+        each for each in model.graph.initializer if max(each.dims, default=0) >= 256 and len(each.dims) == 3
+    ]
+    assert {each.data_type for each in matrices} == {onnx.TensorProto.INT8}
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+def test_a_linear_layer_without_pooling_is_refused(model_format, make_spec) -> None:
+    spec = make_spec()
+    bare = SeqSpec(12, spec.labels, (Linear("head", np.zeros((5, 12), np.float32), np.zeros(5, np.float32)),))
+    with pytest.raises(ValueError, match="head"):
+        write_model(bare, model_format, "unit")
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_int8_files_are_little_more_than_their_weights(kind, make_spec) -> None:
+    """GRU-64 on 40 features: weights x 1.02 + 40 KB for TFLite, + 8 KB for ONNX."""
+    from edgeseq_export.budget import weight_bytes
+
+    spec = quantize_spec(make_spec(kind, features=40, hidden=64, classes=10))
+    for model_format, allowance in (("tflite", 40_000), ("onnx", 8_000)):
+        assert len(write_model(spec, model_format, "unit").content) <= weight_bytes(spec) * 1.02 + allowance
