@@ -1,0 +1,151 @@
+"""Which recordings train, which validate, which test.
+
+The test split is the data's own where the data has one. Validation is always taken from training.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseq.data.dataset import Dataset, refuse_unknown_labels
+from edgeseq_device.errors import DataError, UsageError
+
+GROUP_DRAWS = 200  # seeded draws of groups; the one nearest to the wanted sizes and class shares is taken
+STREAMS = {"test": 1, "validation": 2}
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """Fractions are of the recordings at hand: test of all, validation of what is left for training.
+
+    `by_group`: no group (speaker, subject) may be in two splits. `test_fraction` is unused where the data
+    gives its own test split.
+    """
+
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.2
+    by_group: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Places in `Dataset.recordings`, ascending and disjoint; `origin` says in words how they came about."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+    origin: str
+    warnings: tuple[str, ...] = ()
+
+
+def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
+    """Train, validation and test of a data set; the same options always give the same split.
+
+    Raises UsageError for fractions outside 0 to 1 or `by_group` on data without groups, DataError where a
+    class or a group is too small to be in each split, and where a held-out label is not in training.
+    """
+    options = options or SplitOptions()
+    _check(dataset, options)
+    given = dataset.recordings[0].split is not None
+    warnings = []
+    if given and options.by_group and (shared := _shared_groups(dataset)):
+        given = False
+        warnings.append(
+            f"the data's own test split shares {len(shared)} groups with training (such as {shared[0]});"
+            " it was set aside for a split by group"
+        )
+    everything = list(range(len(dataset.recordings)))
+    if given:
+        test = [i for i in everything if dataset.recordings[i].split == "test"]
+    else:
+        test = _held_out(dataset, everything, options.test_fraction, options, "test")
+    rest = sorted(set(everything) - set(test))
+    validation = _held_out(dataset, rest, options.validation_fraction, options, "validation")
+    train = sorted(set(rest) - set(validation))
+    known = {dataset.recordings[i].label for i in train}
+    refuse_unknown_labels((dataset.recordings[i] for i in (*validation, *test)), known, dataset.name)
+    drawn = "drawn by group" if options.by_group else "drawn by class"
+    origin = f"test {'given by the data' if given else drawn}, validation {drawn}"
+    return Splits(tuple(train), tuple(validation), tuple(test), origin, tuple(warnings))
+
+
+def _check(dataset: Dataset, options: SplitOptions) -> None:
+    for name in ("validation_fraction", "test_fraction"):
+        fraction = getattr(options, name)
+        if not 0 < fraction < 1:
+            raise UsageError(f"{name} = {fraction} is not between 0 and 1")
+    if options.seed < 0:
+        raise UsageError(f"seed = {options.seed} is not a whole number from 0 up")
+    if options.by_group:
+        for recording in dataset.recordings:
+            if recording.group is None:
+                raise UsageError(f"{dataset.name}: {recording.name} has no group; a split by group needs one")
+
+
+def _shared_groups(dataset: Dataset) -> list[str]:
+    sides: dict[str, set[str]] = {"train": set(), "test": set()}
+    for recording in dataset.recordings:
+        sides[str(recording.split)].add(str(recording.group))
+    return sorted(sides["train"] & sides["test"])
+
+
+def _held_out(
+    dataset: Dataset, places: Sequence[int], fraction: float, options: SplitOptions, what: str
+) -> list[int]:
+    """About `fraction` of `places`. Test and validation draw from streams of their own under one seed."""
+    generator = np.random.default_rng((options.seed, STREAMS[what]))
+    draw = _draw_groups if options.by_group else _draw_by_class
+    return sorted(draw(dataset, places, fraction, generator, what))
+
+
+def _draw_by_class(
+    dataset: Dataset, places: Sequence[int], fraction: float, generator: np.random.Generator, what: str
+) -> list[int]:
+    """`fraction` of each class, at least one recording, and at least one stays behind."""
+    taken: list[int] = []
+    for label in dataset.labels:
+        members = [i for i in places if dataset.recordings[i].label == label]
+        if len(members) == 1:
+            only = dataset.recordings[members[0]].name
+            raise DataError(
+                f'{dataset.name}: the class "{label}" has one recording ({only}) left when the {what} split'
+                " is drawn; it needs two or more"
+            )
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)
+        taken += [members[i] for i in generator.permutation(len(members))[: max(count, 0)]]
+    return taken
+
+
+def _draw_groups(
+    dataset: Dataset, places: Sequence[int], fraction: float, generator: np.random.Generator, what: str
+) -> list[int]:
+    """Whole groups, at least one, leaving at least one: the draw nearest to `fraction` of each class."""
+    groups = sorted({str(dataset.recordings[i].group) for i in places})
+    if len(groups) < 2:
+        raise DataError(
+            f"{dataset.name}: only {len(groups)} group left when the {what} split is drawn; it needs two"
+        )
+    table = _class_counts(dataset, places, groups)  # [groups, classes]
+    wanted = fraction * table.sum(axis=0)
+    best: tuple[float, list[int]] = (np.inf, [])
+    for _ in range(GROUP_DRAWS):
+        order = generator.permutation(len(groups))
+        sums = np.cumsum(table[order], axis=0)[:-1]
+        left_out = ((sums == table.sum(axis=0)) & (sums > 0)).any(axis=1)  # no class may lose all it has
+        error = np.abs(sums - wanted).sum(axis=1) + np.where(left_out, len(places), 0)
+        count = int(np.argmin(error)) + 1
+        if error[count - 1] < best[0]:
+            best = (float(error[count - 1]), sorted(order[:count].tolist()))
+    chosen = {groups[i] for i in best[1]}
+    return [i for i in places if str(dataset.recordings[i].group) in chosen]
+
+
+def _class_counts(dataset: Dataset, places: Sequence[int], groups: Sequence[str]) -> NDArray[np.int64]:
+    counts = Counter((str(dataset.recordings[i].group), dataset.recordings[i].label) for i in places)
+    return np.array([[counts[group, label] for label in dataset.labels] for group in groups])

@@ -1,0 +1,192 @@
+"""Train, validation and test are disjoint, complete, stratified and repeatable."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeseq.data import Dataset, Recording, SplitOptions, Splits, load, split
+from edgeseq.data.dataset import assembled
+from edgeseq_device.errors import DataError, UsageError
+
+SAMPLES = np.zeros((1, 1), np.float32)
+
+
+def dataset_of(rows: list[tuple[str, str | None, str | None]]) -> Dataset:
+    """Rows of label, group, split."""
+    recordings = [
+        Recording(f"r{i}", SAMPLES, label, group, side)  # type: ignore[arg-type]
+        for i, (label, group, side) in enumerate(rows)
+    ]
+    return assembled("set", "series", recordings, channels=("x",), sample_rate_hz=None, content_sha256="0")
+
+
+def labels_of(dataset: Dataset, places: tuple[int, ...]) -> Counter[str]:
+    return Counter(dataset.recordings[i].label for i in places)
+
+
+def groups_of(dataset: Dataset, places: tuple[int, ...]) -> set[str | None]:
+    return {dataset.recordings[i].group for i in places}
+
+
+def check_partition(dataset: Dataset, splits: Splits) -> None:
+    everything = splits.train + splits.validation + splits.test
+    assert sorted(everything) == list(range(len(dataset.recordings)))
+    assert splits.train
+    assert splits.validation
+    assert splits.test
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.lists(st.integers(3, 40), min_size=2, max_size=5),
+    fractions=st.tuples(st.floats(0.01, 0.99), st.floats(0.01, 0.99)),
+    seed=st.integers(0, 2**32),
+)
+def test_a_drawn_split_is_a_stratified_partition(
+    counts: list[int], fractions: tuple[float, float], seed: int
+) -> None:
+    dataset = dataset_of([(f"c{i}", None, None) for i, count in enumerate(counts) for _ in range(count)])
+    options = SplitOptions(fractions[0], fractions[1], seed=seed)
+    try:
+        splits = split(dataset, options)
+    except DataError as refusal:
+        assert "has one recording" in str(refusal)  # noqa: PT017 - the one refusal that may happen here
+        return
+    check_partition(dataset, splits)
+    assert splits == split(dataset, options)
+    test, rest = labels_of(dataset, splits.test), labels_of(dataset, splits.train + splits.validation)
+    validation = labels_of(dataset, splits.validation)
+    for i, count in enumerate(counts):
+        label = f"c{i}"
+        assert test[label] == min(max(1, round(fractions[1] * count)), count - 1)
+        assert validation[label] == min(max(1, round(fractions[0] * rest[label])), rest[label] - 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    groups=st.integers(3, 9),
+    per_cell=st.integers(1, 4),
+    seed=st.integers(0, 2**32),
+    given_split=st.booleans(),
+)
+def test_no_group_is_in_two_splits(groups: int, per_cell: int, seed: int, given_split: bool) -> None:
+    dataset = dataset_of(
+        [
+            (label, f"g{g}", ("test" if g == 0 else "train") if given_split else None)
+            for g in range(groups)
+            for label in ("a", "b")
+            for _ in range(per_cell)
+        ]
+    )
+    splits = split(dataset, SplitOptions(by_group=True, seed=seed))
+    check_partition(dataset, splits)
+    sides = [groups_of(dataset, places) for places in (splits.train, splits.validation, splits.test)]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == groups
+    if given_split:
+        assert sides[2] == {"g0"}
+
+
+def test_seeds_differ() -> None:
+    dataset = dataset_of([(label, None, None) for label in "ab" for _ in range(50)])
+    drawn = {split(dataset, SplitOptions(seed=seed)).test for seed in range(5)}
+    assert len(drawn) == 5
+
+
+def test_validation_does_not_move_when_the_test_fraction_stays() -> None:
+    dataset = dataset_of([(label, None, None) for label in "ab" for _ in range(50)])
+    small = split(dataset, SplitOptions(validation_fraction=0.1))
+    large = split(dataset, SplitOptions(validation_fraction=0.3))
+    assert small.test == large.test
+    assert set(small.validation) < set(large.validation)
+
+
+def test_a_given_test_split_is_kept_and_validation_taken_from_training() -> None:
+    dataset = dataset_of(
+        [(label, None, side) for side in ("train", "test") for label in "ab" for _ in range(10)]
+    )
+    splits = split(dataset, SplitOptions(validation_fraction=0.2, test_fraction=0.9))
+    check_partition(dataset, splits)
+    assert {dataset.recordings[i].split for i in splits.test} == {"test"}
+    assert len(splits.test) == 20
+    assert labels_of(dataset, splits.validation) == {"a": 2, "b": 2}
+    assert splits.origin == "test given by the data, validation drawn by class"
+
+
+def test_a_given_split_that_shares_groups_is_redrawn_by_group_and_said() -> None:
+    rows = [(label, f"g{g}", side) for side in ("train", "test") for label in "ab" for g in range(5)]
+    dataset = dataset_of(rows)
+    splits = split(dataset, SplitOptions(by_group=True))
+    assert not groups_of(dataset, splits.test) & groups_of(dataset, splits.train + splits.validation)
+    assert splits.origin == "test drawn by group, validation drawn by group"
+    assert "shares 5 groups with training (such as g0)" in splits.warnings[0]
+
+
+def test_groups_are_drawn_near_the_wanted_share_of_each_class() -> None:
+    generator = np.random.default_rng(0)
+    rows = [("ab"[int(generator.random() < 0.3)], f"g{g}", None) for g in range(20) for _ in range(20)]
+    dataset = dataset_of(rows)
+    splits = split(dataset, SplitOptions(by_group=True, test_fraction=0.2))
+    whole = labels_of(dataset, tuple(range(400)))
+    for label, count in labels_of(dataset, splits.test).items():
+        assert abs(count - 0.2 * whole[label]) <= 0.04 * whole[label]
+
+
+def test_groups_keep_every_class_in_training() -> None:
+    """Class b is only in g0 and g1: one of them must stay, whatever the seed."""
+    rows = [("a", f"g{g}", None) for g in range(6) for _ in range(5)]
+    rows += [("b", f"g{g}", None) for g in range(2) for _ in range(5)]
+    dataset = dataset_of(rows)
+    for seed in range(10):
+        splits = split(dataset, SplitOptions(by_group=True, seed=seed))
+        assert labels_of(dataset, splits.train)["b"] > 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "error", "reason"),
+    [
+        (
+            [("a", None, None)] * 5 + [("b", None, None)],
+            SplitOptions(),
+            DataError,
+            r'"b" has one recording \(r5\)',
+        ),
+        ([("a", None, None)] * 5 + [("b", None, None)] * 2, SplitOptions(), DataError, "validation split"),
+        ([("a", "g", None), ("b", "g", None)] * 5, SplitOptions(by_group=True), DataError, "only 1 group"),
+        (
+            [("a", "g", None), ("b", "h", None), ("a", "h", None)],
+            SplitOptions(by_group=True),
+            DataError,
+            "only 1 group left when the validation",
+        ),
+        (
+            [("a", "g", None), ("b", "h", None), ("b", "i", None)],
+            SplitOptions(by_group=True),
+            DataError,
+            "is unknown to the training data",
+        ),
+        ([("a", None, None), ("b", "h", None)], SplitOptions(by_group=True), UsageError, "r0 has no group"),
+        (
+            [("a", None, None), ("b", None, None)],
+            SplitOptions(test_fraction=1.0),
+            UsageError,
+            "test_fraction",
+        ),
+        ([("a", None, None), ("b", None, None)], SplitOptions(seed=-1), UsageError, "seed = -1"),
+        ([("a", None, None), ("b", None, None)], SplitOptions(0.0), UsageError, "validation_fraction = 0.0"),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused(
+    rows: list[tuple[str, str | None, str | None]], options: SplitOptions, error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        split(dataset_of(rows), options)
+
+
+def test_fsdd_validates_on_270_training_recordings(data_dir: object) -> None:
+    splits = split(load("fsdd"))
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (2430, 270, 300)
