@@ -1,0 +1,1 @@
+"""The machines a model is measured on."""
