@@ -31,6 +31,11 @@ class GoldenVectors:
     labels: npt.NDArray[np.int64]
     names: tuple[str, ...]
 
+    @property
+    def median_input(self) -> FloatArray:
+        """[T, F]: the input of median length, the lower of the two middle ones."""
+        return sorted(self.features, key=len)[(len(self.features) - 1) // 2]
+
 
 def read_golden(path: Path, formats: Sequence[str], shape: tuple[int, int, int]) -> GoldenVectors:
     """Read golden.npz; shape: (vectors n, features F, classes C). DataError when it does not fit."""
@@ -50,15 +55,6 @@ def read_golden(path: Path, formats: Sequence[str], shape: tuple[int, int, int])
         )
 
 
-def read_median_input(path: Path, count: int, features_count: int) -> FloatArray:
-    """The golden input [T, F] of median length (the lower of two); one input in memory at a time."""
-    with _open(path) as arrays:
-        shape = (None, features_count)
-        lengths = {key: len(_array(arrays, path, key, np.float32, shape)) for key in feature_keys(count)}
-        by_length = sorted(lengths, key=lambda key: (lengths[key], key))
-        return _array(arrays, path, by_length[(count - 1) // 2], np.float32, shape)
-
-
 def feature_keys(count: int) -> list[str]:
     """The names of the inputs in golden.npz: features_00, features_01 ..."""
     return [f"features_{index:02d}" for index in range(count)]
@@ -67,7 +63,7 @@ def feature_keys(count: int) -> list[str]:
 def _open(path: Path) -> np.lib.npyio.NpzFile:
     try:
         loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as .npz ({error}); export the artifact again") from error
     if not isinstance(loaded, np.lib.npyio.NpzFile):
         raise DataError(f"{path}: not an .npz archive; export the artifact again")

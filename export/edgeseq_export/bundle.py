@@ -46,6 +46,12 @@ def staged_folder(destination: Path) -> Iterator[Path]:
         _sync(staged)
         _take_place(staged, destination)
         _sync_folder(destination.parent)
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(
+            error.errno, error.strerror, str(destination)
+        ) from error  # a write does not name its file
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 

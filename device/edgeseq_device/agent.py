@@ -1,0 +1,129 @@
+"""The benchmark on the board: verify the artifact, start one fresh process per measurement, report.
+
+The agent itself never measures. A request is one JSON object on stdin; events are JSON lines on stdout
+({"event": "progress" | "result" | "error", ...}); stderr is for people.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from edgeseq_device.artifact import Artifact, open_artifact
+from edgeseq_device.assemble import Outcomes, Step, Surroundings, assemble, reason_not_to
+from edgeseq_device.errors import DeviceError, EdgeseqError
+from edgeseq_device.protocol import validate_result
+from edgeseq_device.request import Request, parse_request
+from edgeseq_device.system import describe_system, read_guards
+from edgeseq_device.workers import run_worker
+
+LOG_VARIABLE = "EDGESEQ_INSTRUCTION_LOG"
+"""Tells the counting command which file its counts go to; the job tells the worker."""
+
+Emit = Callable[[Mapping[str, Any]], None]
+
+
+def main() -> int:
+    """Serve the request on stdin; the exit code is that of the error, if there is one."""
+    signal.signal(signal.SIGTERM, _stop)
+
+    def emit(event: Mapping[str, Any]) -> None:
+        print(json.dumps(event, allow_nan=False), flush=True)
+
+    try:
+        emit({"event": "result", "result": serve(parse_request(sys.stdin.read()), emit)})
+    except EdgeseqError as error:
+        emit({"event": "error", "message": str(error), "exit_code": error.exit_code})
+        return error.exit_code
+    return 0
+
+
+def serve(request: Request, emit: Emit) -> dict[str, Any]:
+    """Do every measurement of a request and return the result, checked against the protocol's table."""
+    artifact = open_artifact(request.artifact)
+    models = [artifact.model(each) for each in request.formats]
+    if importlib.util.find_spec("numpy") is None:
+        raise DeviceError(
+            f"numpy is not installed for {sys.executable}; run: sudo apt-get install python3-numpy"
+        )
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    device, before = describe_system(), read_guards()
+    affinity = None if device["emulated"] else choose_cpus(request.threads)
+    steps = list(plan(request, emulated=bool(device["emulated"])))
+    outcomes: Outcomes = {}
+    with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
+        common = _common_job(artifact, request, Path(scratch))
+        for index, step in enumerate(steps):
+            progress = {"event": "progress", "step": index, "steps": len(steps), **vars(step)}
+            emit({**progress, "state": "started"})
+            job = {**common, "kind": step.kind, "format": step.format}
+            job["model"] = str(artifact.model(step.format).path)
+            outcomes[step] = _measure(job, request, affinity)
+            emit({**progress, "state": "failed" if "error" in outcomes[step] else "done"})
+    surroundings = Surroundings(started, device, before, read_guards(), affinity)
+    result = assemble(models, outcomes, request, surroundings)
+    validate_result(result, complete=False)
+    return result
+
+
+def plan(request: Request, *, emulated: bool) -> Iterator[Step]:
+    """The worker processes of a request, in order; the launches for latency alternate between formats."""
+    for kind in request.kinds:
+        if reason_not_to(kind, request, emulated):
+            continue
+        for launch in range(request.limits.launches if kind == "latency" else 1):
+            for each in request.formats:
+                yield Step(kind, each, launch)
+
+
+def choose_cpus(threads: int) -> list[int] | None:
+    """The last `threads` CPUs this process may use (the first serves most interrupts); None where unknown."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    allowed = sorted(os.sched_getaffinity(0))
+    if threads > len(allowed):
+        raise DeviceError(f"--threads {threads}: this board has {len(allowed)} CPUs; ask for fewer")
+    return allowed[-threads:]
+
+
+def _common_job(artifact: Artifact, request: Request, scratch: Path) -> dict[str, Any]:
+    """What every worker is told. The input is a bare file: reading an .npz costs a process 2 MB."""
+    features = artifact.golden().median_input
+    features.tofile(scratch / "input.f32")
+    return {
+        "input": str(scratch / "input.f32"),
+        "input_shape": list(features.shape),
+        "golden": str(artifact.golden_path),
+        "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
+        "tolerance": artifact.parity_tolerance,
+        "threads": request.threads,
+        "limits": vars(request.limits),
+    }
+
+
+def _measure(job: dict[str, Any], request: Request, affinity: list[int] | None) -> dict[str, Any]:
+    """The outcome of one worker."""
+    timeout_s = request.limits.timeout_s
+    if job["kind"] != "instructions":
+        command = request.worker_command or (sys.executable,)
+        return run_worker(command, job, timeout_s=timeout_s, affinity=affinity)
+    log = str(Path(job["input"]).with_name(f"instructions-{job['format']}.jsonl"))
+    return run_worker(
+        request.counting_worker_command or (),
+        {**job, "instruction_log": log},
+        timeout_s=timeout_s,
+        affinity=affinity,
+        environment={LOG_VARIABLE: log},
+    )
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,107 @@
+"""A small real artifact, written by the exporter's own writers from random weights."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeseq_device.golden import GoldenVectors
+from edgeseq_export import bundle, write_model
+from edgeseq_export.budget import weight_bytes
+from edgeseq_export.exported import ExportedModel
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
+
+FEATURES, HIDDEN, LABELS, VECTORS = 5, 8, ("circle", "line", "rest"), 16
+
+
+@pytest.fixture(scope="session")
+def pristine_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An int8 GRU-8 in both formats; never to be changed."""
+    spec = _random_spec(np.random.default_rng(7))
+    quantized = quantize_spec(spec)
+    models = [write_model(quantized, each, "m/s^2") for each in ("onnx", "tflite")]
+    folder = tmp_path_factory.mktemp("artifact") / "gestures-gru-int8-generic"
+    folder.mkdir()
+    for model in models:
+        (folder / bundle.model_file(model)).write_bytes(model.content)
+    bundle.write_golden(folder, _golden(spec, quantized, models))
+    bundle.seal(folder, _manifest(), [bundle.model_entry(each, weight_bytes(quantized)) for each in models])
+    return folder
+
+
+@pytest.fixture
+def artifact_folder(pristine_artifact: Path, tmp_path: Path) -> Path:
+    """A copy of the small artifact that a test may damage."""
+    return Path(shutil.copytree(pristine_artifact, tmp_path / pristine_artifact.name))
+
+
+@pytest.fixture
+def rewrite_manifest() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
+    """Change an artifact's manifest and seal it with right hashes again, as only its writer could."""
+    import json
+
+    from edgeseq_device.artifact import sha256_of
+
+    def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+        path = folder / "manifest.json"
+        manifest = json.loads(path.read_text("utf-8"))
+        change(manifest)
+        path.write_text(json.dumps(manifest), "utf-8")
+        files = sorted(each for each in folder.iterdir() if each.name != "SHA256SUMS")
+        (folder / "SHA256SUMS").write_text("".join(f"{sha256_of(each)}  {each.name}\n" for each in files))
+
+    return rewrite
+
+
+def _random_spec(generator: np.random.Generator) -> SeqSpec:
+    def draw(*shape: int) -> Any:
+        return (generator.standard_normal(shape) * 0.6).astype(np.float32)
+
+    cell = Cell(draw(3 * HIDDEN, FEATURES), draw(3 * HIDDEN, HIDDEN), draw(3 * HIDDEN), draw(3 * HIDDEN))
+    head = Linear("head", draw(len(LABELS), HIDDEN), draw(len(LABELS)))
+    return SeqSpec(FEATURES, LABELS, (GRU("gru0", cell), Pool("pool", "last"), head))
+
+
+def _golden(spec: SeqSpec, quantized: SeqSpec, models: list[ExportedModel]) -> GoldenVectors:
+    generator = np.random.default_rng(8)
+    lengths = [4 + index for index in range(VECTORS)]
+    features = tuple(generator.standard_normal((T, FEATURES)).astype(np.float32) for T in lengths)
+    logits = np.stack([run_reference(spec, each) for each in features])
+    references = {
+        model.format: np.stack(
+            [
+                run_reference(
+                    quantized, each, {form.layer: form.activation_quantization for form in model.layers}
+                )
+                for each in features
+            ]
+        )
+        for model in models
+    }
+    names = tuple(f"golden-{index}" for index in range(VECTORS))
+    return GoldenVectors(features, logits, references, logits.argmax(axis=1).astype(np.int64), names)
+
+
+def _manifest() -> dict[str, Any]:
+    return {
+        "name": "gestures-gru-int8-generic",
+        "created_utc": "2025-01-01T00:00:00+00:00",
+        "task": "classify",
+        "precision": "int8",
+        "target": "generic",
+        "labels": list(LABELS),
+        "features": {"count": FEATURES, "unit": "m/s^2", "front_end": {}},
+        "golden": {"file": bundle.GOLDEN_FILE, "count": VECTORS},
+        "parity": {"tolerance": 1e-3, "measured": {}},
+        "accuracy": {"validation": {"n": 270, "fp32": 0.9963, "onnx": 0.9926, "tflite": 0.9926}},
+        "recipe": {},
+        "data": {"reference": "gestures", "content_sha256": "0" * 64},
+        "versions": {},
+        "warnings": [],
+    }

@@ -1,0 +1,36 @@
+"""A real result of the agent, taken once."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeseq_device.agent import serve
+from edgeseq_device.request import Limits, Request
+
+FAST = Limits(
+    warmup_runs=2, warmup_s=0.01, warmup_max_s=0.2, steady_runs=20, steady_s=0.01, launches=2, timeout_s=60
+)
+
+
+@pytest.fixture(scope="session")
+def fast_limits() -> Limits:
+    """Limits that make a measurement short, not good."""
+    return FAST
+
+
+@pytest.fixture(scope="session")
+def served(pristine_artifact: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The result of a full local request, and the progress events it came with; never to be changed."""
+    events: list[dict[str, Any]] = []
+    request = Request(str(pristine_artifact), ("onnx", "tflite"), limits=FAST)
+    return serve(request, lambda event: events.append(dict(event))), events
+
+
+@pytest.fixture
+def result(served: tuple[dict[str, Any], list[dict[str, Any]]]) -> dict[str, Any]:
+    """A copy of the result that a test may damage."""
+    return copy.deepcopy(served[0])

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edgeseq_device
+from edgeseq_device.agent import choose_cpus, plan, serve
+from edgeseq_device.errors import DataError, DeviceError
+from edgeseq_device.protocol import measured_keys
+from edgeseq_device.request import Limits, Request, request_to_dict
+
+OLD_PYTHON = Path.home() / ".pyenv/versions/3.9.18/bin/python"
+PACKAGE = Path(edgeseq_device.__file__).parent
+
+
+def stub(folder: Path, code: str) -> tuple[str, ...]:
+    """A worker command that runs `code` with the job at hand, in place of edgeseq's worker."""
+    path = folder / "stub.py"
+    path.write_text(f"import json, os, signal, sys, time\njob = json.loads(sys.stdin.read())\n{code}\n")
+    return (sys.executable, str(path))
+
+
+def ram_only(artifact: Path, limits: Limits, command: tuple[str, ...]) -> Request:
+    return Request(str(artifact), ("onnx", "tflite"), ("ram",), limits=limits, worker_command=command)
+
+
+def test_every_measurement_of_both_formats_is_taken(served: tuple[dict[str, Any], list[Any]]) -> None:
+    result, _events = served
+    assert result["valid"], result["invalid_because"]
+    for model in result["models"]:
+        assert model["parity_ok"]
+        assert model["parity_n"] == 16
+        assert model["frames"] == 11
+        assert model["latency_n"] >= 40
+        assert model["latency_launches"] == 2
+        assert model["latency_p50_low_ms"] <= model["latency_p50_ms"] <= model["latency_p50_high_ms"]
+        stages = [model[f"ram_{stage}_bytes"] for stage in ("start", "numpy", "runtime", "first", "peak")]
+        assert stages == sorted(stages)
+        assert set(measured_keys("instructions")) <= set(model["not_measured"])
+        assert len(model["logits"]) == 16
+    assert result["models"][0]["runtime"].startswith("onnxruntime ")
+    assert result["models"][1]["runtime"].startswith("ai-edge-litert ")
+
+
+def test_progress_tells_each_step_and_the_launches_alternate(
+    served: tuple[dict[str, Any], list[dict[str, Any]]],
+) -> None:
+    _result, events = served
+    done = [(each["kind"], each["format"], each["launch"]) for each in events if each["state"] == "done"]
+    assert done == [
+        ("ram", "onnx", 0),
+        ("ram", "tflite", 0),
+        ("parity", "onnx", 0),
+        ("parity", "tflite", 0),
+        ("latency", "onnx", 0),
+        ("latency", "tflite", 0),
+        ("latency", "onnx", 1),
+        ("latency", "tflite", 1),
+    ]
+    assert {each["steps"] for each in events} == {8}
+
+
+def test_the_threads_are_pinned_and_recorded(served: tuple[dict[str, Any], list[Any]]) -> None:
+    assert served[0]["affinity"] == [max(os.sched_getaffinity(0))]
+
+
+def test_more_threads_than_processors_are_refused() -> None:
+    with pytest.raises(DeviceError, match="--threads 200: this board has"):
+        choose_cpus(200)
+
+
+def test_latency_is_never_planned_on_an_emulated_processor(pristine_artifact: Path) -> None:
+    request = Request(str(pristine_artifact), ("onnx",), counting_worker_command=("count",))
+    assert [step.kind for step in plan(request, emulated=True)] == ["ram", "parity", "instructions"]
+    assert "latency" in [step.kind for step in plan(request, emulated=False)]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL; the board may have run out of RAM"),
+        ("raise RuntimeError('no such op')", "exit code 1: RuntimeError: no such op"),
+        ("pass", "ended without an outcome"),
+        ("print('Hello')", "ended without an outcome"),
+        ("print(3)", "no JSON object"),
+    ],
+)
+def test_a_worker_that_fails_is_told_and_the_next_one_runs(
+    pristine_artifact: Path, fast_limits: Limits, tmp_path: Path, code: str, said: str
+) -> None:
+    real = f"os.execv(sys.executable, [sys.executable, '-c', {_REAL_WORKER!r}, json.dumps(job)])"
+    command = stub(tmp_path, f"if job['format'] == 'onnx':\n    {code}\nelse:\n    {real}")
+    result = serve(ram_only(pristine_artifact, fast_limits, command), lambda _event: None)
+    broken, whole = result["models"]
+    assert said in broken["failures"][0]
+    assert broken["ram_peak_bytes"] is None
+    assert said in broken["not_measured"]["ram_peak_bytes"]
+    assert not result["valid"]
+    assert any("onnx: ram: " in each for each in result["invalid_because"])
+    assert whole["failures"] == []
+    assert whole["ram_peak_bytes"] > 1_000_000
+
+
+_REAL_WORKER = (
+    "import io, sys; sys.stdin = io.StringIO(sys.argv[1]); from edgeseq_device.worker import main; main()"
+)
+
+
+def test_a_worker_that_hangs_is_killed_with_its_children(
+    pristine_artifact: Path, fast_limits: Limits, tmp_path: Path
+) -> None:
+    child = tmp_path / "child"
+    code = (
+        "import subprocess\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(child)!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(600)"
+    )
+    limits = replace(fast_limits, timeout_s=1.0)
+    request = replace(ram_only(pristine_artifact, limits, stub(tmp_path, code)), formats=("onnx",))
+    result = serve(request, lambda _event: None)
+    assert result["models"][0]["failures"] == ["ram: the worker hung: no outcome after 1 s"]
+    assert _has_ended(int(child.read_text()))
+
+
+def test_a_worker_that_cannot_be_started_is_told(pristine_artifact: Path, fast_limits: Limits) -> None:
+    request = ram_only(pristine_artifact, fast_limits, ("/nonexistent/python",))
+    result = serve(request, lambda _event: None)
+    assert "/nonexistent/python" in result["models"][0]["failures"][0]
+
+
+def test_a_count_without_a_counter_is_told(pristine_artifact: Path, fast_limits: Limits) -> None:
+    request = Request(
+        str(pristine_artifact),
+        ("tflite",),
+        ("instructions",),
+        limits=fast_limits,
+        counting_worker_command=(sys.executable,),
+    )
+    model = serve(request, lambda _event: None)["models"][0]
+    assert "0 of 11 inferences counted" in model["failures"][0]
+    assert model["instructions"] is None
+
+
+def test_a_tampered_artifact_starts_no_worker(
+    artifact_folder: Path, fast_limits: Limits, tmp_path: Path
+) -> None:
+    (artifact_folder / "model.tflite").write_bytes(b"tampered")
+    started = tmp_path / "started"
+    request = ram_only(artifact_folder, fast_limits, stub(tmp_path, f"open({str(started)!r}, 'w')"))
+    with pytest.raises(DataError, match=r"model\.tflite"):
+        serve(request, lambda _event: None)
+    assert not started.exists()
+
+
+def test_the_agent_ends_its_worker_when_it_is_told_to_end(
+    pristine_artifact: Path, fast_limits: Limits, tmp_path: Path
+) -> None:
+    worker = tmp_path / "worker"
+    code = f"open({str(worker)!r}, 'w').write(str(os.getpid()) + '.')\ntime.sleep(600)"
+    request = ram_only(pristine_artifact, fast_limits, stub(tmp_path, code))
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "edgeseq_device", "bench"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert agent.stdin is not None
+    assert agent.stdout is not None
+    agent.stdin.write(json.dumps(request_to_dict(request)).encode())
+    agent.stdin.close()
+    deadline = time.monotonic() + 30
+    while not (worker.exists() and worker.read_text().endswith(".")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    agent.terminate()
+    agent.wait(30)
+    agent.stdout.close()
+    assert _has_ended(int(worker.read_text().rstrip(".")))
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve"], ["bench", "more"]])
+def test_an_unknown_role_is_a_usage_error(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgeseq_device", *arguments], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: agent.pyz bench|worker" in done.stderr
+
+
+def test_a_fault_is_one_event_with_its_exit_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgeseq_device", "bench"],
+        input="{}",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    event = json.loads(done.stdout)
+    assert (done.returncode, event["event"], event["exit_code"]) == (6, "error", 6)
+    assert "schema version" in event["message"]
+    assert done.stderr == ""
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "agent.pyz"
+    with zipfile.ZipFile(path, "w") as made:
+        for module in PACKAGE.glob("*.py"):
+            made.write(module, f"edgeseq_device/{module.name}")
+        main = "import sys\nfrom edgeseq_device.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+        made.writestr("__main__.py", main)
+    return path
+
+
+@pytest.mark.skipif(not OLD_PYTHON.exists(), reason="Python 3.9 is not installed here")
+def test_python_3_9_without_numpy_is_told_what_to_install(
+    archive: Path, pristine_artifact: Path, tmp_path: Path
+) -> None:
+    request = Request(str(pristine_artifact), ("tflite",), ("ram",))
+    done = subprocess.run(
+        [str(OLD_PYTHON), "-I", str(archive), "bench"],
+        input=json.dumps(request_to_dict(request)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    event = json.loads(done.stdout)
+    assert event["exit_code"] == 5
+    assert event["message"].startswith("numpy is not installed for ")
+    assert done.stderr == ""
+
+
+def test_the_archive_alone_is_enough_to_measure(
+    archive: Path, pristine_artifact: Path, fast_limits: Limits
+) -> None:
+    request = Request(str(pristine_artifact), ("tflite",), ("parity",), limits=fast_limits)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, str(archive), "bench"],
+        input=json.dumps(request_to_dict(request)),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=archive.parent,
+    )
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["result"]["models"][0]["parity_ok"], last["result"]["invalid_because"]
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether the process is gone, or is a zombie that only its parent has still to fetch."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

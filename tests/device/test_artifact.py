@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeseq_device.artifact import open_artifact, sha256_of
+from edgeseq_device.errors import DataError
+
+Rewrite = Callable[[Path, Callable[[dict[str, Any]], object]], None]
+
+
+def flip_byte(path: Path, position: int = -1) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_whole_artifact_is_described(pristine_artifact: Path) -> None:
+    artifact = open_artifact(pristine_artifact)
+    assert artifact.name == "gestures-gru-int8-generic"
+    assert artifact.labels == ("circle", "line", "rest")
+    assert [model.format for model in artifact.models] == ["onnx", "tflite"]
+    assert artifact.model("tflite").bytes == (pristine_artifact / "model.tflite").stat().st_size
+    assert artifact.model("onnx").inputs[0].name == "features"
+    assert artifact.manifest_sha256 == sha256_of(pristine_artifact / "manifest.json")
+
+
+def test_a_format_that_is_not_there_is_named_with_those_that_are(pristine_artifact: Path) -> None:
+    with pytest.raises(DataError, match="no torch model in this artifact; it has: onnx, tflite"):
+        open_artifact(pristine_artifact).model("torch")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.tflite", "golden.npz", "manifest.json"])
+@pytest.mark.parametrize("position", [0, -1])
+def test_one_flipped_byte_is_refused(artifact_folder: Path, name: str, position: int) -> None:
+    flip_byte(artifact_folder / name, position)
+    with pytest.raises(DataError, match=rf"{name}: its content changed after the export"):
+        open_artifact(artifact_folder)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.tflite", "golden.npz"])
+def test_a_missing_file_is_refused(artifact_folder: Path, name: str) -> None:
+    (artifact_folder / name).unlink()
+    with pytest.raises(DataError, match=rf"{name}: listed in SHA256SUMS but missing"):
+        open_artifact(artifact_folder)
+
+
+def test_a_missing_list_of_hashes_is_refused(artifact_folder: Path) -> None:
+    (artifact_folder / "SHA256SUMS").unlink()
+    with pytest.raises(DataError, match="SHA256SUMS: missing"):
+        open_artifact(artifact_folder)
+
+
+def test_a_missing_manifest_is_refused(artifact_folder: Path) -> None:
+    (artifact_folder / "manifest.json").unlink()
+    with pytest.raises(DataError, match=r"manifest\.json: listed in SHA256SUMS but missing"):
+        open_artifact(artifact_folder)
+
+
+def test_a_manifest_that_the_hashes_do_not_cover_is_refused(artifact_folder: Path) -> None:
+    sums = artifact_folder / "SHA256SUMS"
+    lines = sums.read_text().splitlines(keepends=True)
+    sums.write_text("".join(line for line in lines if "manifest.json" not in line))
+    with pytest.raises(DataError, match=r"manifest\.json is not listed"):
+        open_artifact(artifact_folder)
+
+
+def test_a_file_that_is_not_listed_is_refused(artifact_folder: Path) -> None:
+    (artifact_folder / "model.step.onnx").write_bytes(b"anything")
+    with pytest.raises(DataError, match=r"model\.step\.onnx: not listed in SHA256SUMS"):
+        open_artifact(artifact_folder)
+
+
+def test_a_link_in_place_of_a_file_is_refused_even_with_the_right_content(artifact_folder: Path) -> None:
+    outside = artifact_folder.parent / "elsewhere.onnx"
+    (artifact_folder / "model.onnx").rename(outside)
+    (artifact_folder / "model.onnx").symlink_to(outside)
+    with pytest.raises(DataError, match="not a regular file"):
+        open_artifact(artifact_folder)
+
+
+@pytest.mark.parametrize("name", ["../golden.npz", "sub/golden.npz", "..", "a\\b", "/etc/hostname"])
+def test_a_path_among_the_hashes_is_refused(artifact_folder: Path, name: str) -> None:
+    with (artifact_folder / "SHA256SUMS").open("a") as sums:
+        sums.write(f"{'0' * 64}  {name}\n")
+    with pytest.raises(DataError, match="not a plain file name"):
+        open_artifact(artifact_folder)
+
+
+@pytest.mark.parametrize("line", ["", "abc  model.onnx", "0" * 64, f"{'0' * 64} model.onnx extra\0"])
+def test_a_malformed_line_of_hashes_is_refused_with_its_number(artifact_folder: Path, line: str) -> None:
+    sums = artifact_folder / "SHA256SUMS"
+    count = len(sums.read_text().splitlines())
+    with sums.open("a") as stream:
+        stream.write(f"{line}\n")
+    with pytest.raises(DataError, match=rf"SHA256SUMS:{count + 1}: "):
+        open_artifact(artifact_folder)
+
+
+def test_a_name_that_is_listed_twice_is_refused(artifact_folder: Path) -> None:
+    sums = artifact_folder / "SHA256SUMS"
+    sums.write_text(sums.read_text() * 2)
+    with pytest.raises(DataError, match="must not be listed here"):
+        open_artifact(artifact_folder)
+
+
+@pytest.mark.parametrize("version", [2, 0, "1", None, True])
+def test_another_manifest_version_is_refused(
+    artifact_folder: Path, rewrite_manifest: Rewrite, version: object
+) -> None:
+    rewrite_manifest(artifact_folder, lambda manifest: manifest.update(manifest_version=version))
+    with pytest.raises(DataError, match=r"manifest version .* is not known"):
+        open_artifact(artifact_folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "nothing", "[" * 100_000, '{"manifest_version": 1}'])
+def test_a_malformed_manifest_is_refused_although_its_hash_is_right(
+    artifact_folder: Path, rewrite_manifest: Rewrite, text: str
+) -> None:
+    manifest = artifact_folder / "manifest.json"
+    original = sha256_of(manifest)
+    manifest.write_text(text)
+    sums = artifact_folder / "SHA256SUMS"
+    sums.write_text(sums.read_text().replace(original, sha256_of(manifest)))
+    with pytest.raises(DataError, match=r"manifest\.json: "):
+        open_artifact(artifact_folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda m: m["models"][0].update(file="../model.onnx"), "not a plain file name"),
+        (lambda m: m["models"][0].update(file="other.onnx"), "not listed"),
+        (lambda m: m["models"][0].update(sha256="0" * 64), "sha256 is not that of"),
+        (lambda m: m["models"][0].update(bytes=1), "1 bytes, but"),
+        (lambda m: m["models"][0].update(bytes=True), "bytes is bool, not int"),
+        (lambda m: m["models"][0].update(format="torch"), "unknown format 'torch'"),
+        (lambda m: m["models"][0].pop("inputs"), "inputs is missing"),
+        (lambda m: m["models"].append(m["models"][0]), "each format once"),
+        (lambda m: m.update(models=[]), "at least one"),
+        (lambda m: m.update(models=[3]), "no JSON object"),
+        (lambda m: m.update(labels=["one"]), "labels must be two or more"),
+        (lambda m: m["golden"].update(file="/etc/passwd"), "not a plain file name"),
+        (lambda m: m["golden"].update(count=0), "count is 0"),
+        (lambda m: m["parity"].update(tolerance=float("nan")), "tolerance is nan"),
+        (lambda m: m["parity"].update(tolerance=0), "tolerance is 0"),
+        (lambda m: m["files"].update({"../x": {}}), "not a plain file name"),
+        (lambda m: m["files"]["golden.npz"].update(sha256="1" * 64), "sha256 is not that of"),
+    ],
+)
+def test_a_manifest_that_contradicts_the_folder_is_refused(
+    artifact_folder: Path,
+    rewrite_manifest: Rewrite,
+    change: Callable[[dict[str, Any]], object],
+    cause: str,
+) -> None:
+    rewrite_manifest(artifact_folder, change)
+    with pytest.raises(DataError, match=cause) as refusal:
+        open_artifact(artifact_folder)
+    assert "manifest.json" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_that_is_no_artifact_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="`edgeseq export` makes one"):
+        open_artifact(tmp_path / "nothing")
+
+
+def test_the_manifest_of_the_sample_is_the_one_that_was_sealed(pristine_artifact: Path) -> None:
+    manifest = json.loads((pristine_artifact / "manifest.json").read_text("utf-8"))
+    assert open_artifact(pristine_artifact).manifest == manifest

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeseq_device.artifact import open_artifact
+from edgeseq_device.errors import DataError, DeviceError
+from edgeseq_device.runtimes import import_runtime, load
+
+FORMATS = ("onnx", "tflite")
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+def test_answers_are_those_of_the_reference_interpreter(pristine_artifact: Path, model_format: str) -> None:
+    artifact = open_artifact(pristine_artifact)
+    golden = artifact.golden()
+    model = load(artifact.model(model_format).path, model_format)
+    answers = np.stack([model.run(features) for features in golden.features])
+    np.testing.assert_allclose(answers, golden.references[model_format], atol=1e-4)
+    assert answers.dtype == np.float32
+    assert model.features_count == 5
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+def test_the_length_of_an_input_leaves_no_trace_in_the_next_answer(
+    pristine_artifact: Path, model_format: str
+) -> None:
+    golden = open_artifact(pristine_artifact).golden()
+    model = load(pristine_artifact / f"model.{model_format}", model_format)
+    short, long = golden.features[0], golden.features[15]
+    alone = model.run(short)
+    model.run(long)
+    np.testing.assert_array_equal(model.run(short), alone)
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+def test_an_answer_belongs_to_the_caller(pristine_artifact: Path, model_format: str) -> None:
+    golden = open_artifact(pristine_artifact).golden()
+    model = load(pristine_artifact / f"model.{model_format}", model_format)
+    first = model.run(golden.features[3])
+    kept = first.copy()
+    model.run(golden.features[4])
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+def test_a_batch_of_different_lengths_gets_the_answers_of_each_alone(
+    pristine_artifact: Path, model_format: str
+) -> None:
+    golden = open_artifact(pristine_artifact).golden()
+    model = load(pristine_artifact / f"model.{model_format}", model_format)
+    together = model.run_batch(golden.features)
+    np.testing.assert_allclose(together, np.stack([model.run(each) for each in golden.features]), atol=1e-5)
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+@pytest.mark.parametrize("content", [b"", b"no model at all", b"\x00" * 4096])
+def test_a_file_that_the_runtime_refuses_is_named(tmp_path: Path, model_format: str, content: bytes) -> None:
+    path = tmp_path / f"model.{model_format}"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"model\.{model_format}: refused by ") as refusal:
+        load(path, model_format)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+@pytest.mark.parametrize("shape", [(10, 7), (0, 5), (5,), (1, 10, 5)])
+def test_features_of_another_shape_are_refused(
+    pristine_artifact: Path, model_format: str, shape: tuple[int, ...]
+) -> None:
+    model = load(pristine_artifact / f"model.{model_format}", model_format)
+    features = np.zeros(shape, np.float32)
+    cause = rf"model\.{model_format}: takes features \[T >= 1, 5\], not "
+    with pytest.raises(DataError, match=cause):
+        model.run(features)
+    with pytest.raises(DataError, match=cause):
+        model.run_batch([np.zeros((3, 5), np.float32), features])
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(DataError, match="unknown model format 'torch'; known: onnx, tflite"):
+        import_runtime("torch")
+
+
+@pytest.mark.parametrize(("model_format", "other"), [("onnx", "ai_edge_litert"), ("tflite", "onnxruntime")])
+def test_a_model_brings_in_its_own_runtime_only_and_loads_in_silence(
+    pristine_artifact: Path, model_format: str, other: str
+) -> None:
+    path = pristine_artifact / f"model.{model_format}"
+    code = (
+        "import sys, numpy\n"
+        "from edgeseq_device.runtimes import load\n"
+        f"load({str(path)!r}, {model_format!r}).run(numpy.zeros((30, 5), 'float32'))\n"
+        f"sys.exit({other!r} in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+@pytest.mark.parametrize("fault", ["ImportError('GLIBC_2.34 not found')", "OSError('libLiteRt.so: bad ELF')"])
+def test_a_runtime_that_does_not_load_says_why_and_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_format: str, fault: str
+) -> None:
+    for name in ("onnxruntime", "ai_edge_litert"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"raise {fault}")
+        for known in [each for each in sys.modules if each.partition(".")[0] == name]:
+            monkeypatch.delitem(sys.modules, known)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(DeviceError, match=r"does not load \((GLIBC|libLiteRt).*; run: .* -m pip install "):
+        import_runtime(model_format)
+
+
+def test_what_litert_says_besides_its_usual_line_still_reaches_stderr(
+    pristine_artifact: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import os
+
+    from edgeseq_device.runtimes import _without_noise
+
+    with _without_noise():
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nERROR: something else\n")
+    assert capfd.readouterr().err == "ERROR: something else\n"

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeseq_device.artifact import open_artifact
+from edgeseq_device.request import Limits
+from edgeseq_device.workers import run_worker
+
+LITERT_PEAK_RSS_BYTES_MAX = 45_000_000
+
+
+def job(artifact_folder: Path, kind: str, model_format: str) -> dict[str, Any]:
+    artifact = open_artifact(artifact_folder)
+    features = artifact.golden().median_input
+    features.tofile(artifact_folder.parent / "input.f32")
+    return {
+        "input": str(artifact_folder.parent / "input.f32"),
+        "input_shape": list(features.shape),
+        "kind": kind,
+        "format": model_format,
+        "model": str(artifact.model(model_format).path),
+        "golden": str(artifact.golden_path),
+        "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
+        "tolerance": artifact.parity_tolerance,
+        "threads": 1,
+        "limits": vars(Limits()),
+    }
+
+
+def test_the_litert_worker_peaks_at_45_mb(pristine_artifact: Path) -> None:
+    outcome = run_worker([sys.executable], job(pristine_artifact, "ram", "tflite"), timeout_s=60)
+    assert outcome["values"]["ram_peak_bytes"] <= LITERT_PEAK_RSS_BYTES_MAX
+    assert outcome["not_measured"] == {}
+
+
+@pytest.mark.parametrize(("model_format", "other"), [("onnx", "ai_edge_litert"), ("tflite", "onnxruntime")])
+def test_a_measured_process_holds_nothing_it_does_not_need(
+    pristine_artifact: Path, model_format: str, other: str
+) -> None:
+    code = (
+        "import io, json, sys\n"
+        "from edgeseq_device.worker import measure_ram\n"
+        "measure_ram(json.loads(sys.argv[1]))\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    given = json.dumps(job(pristine_artifact, "ram", model_format))
+    done = subprocess.run([sys.executable, "-c", code, given], capture_output=True, text=True, check=True)
+    modules = set(json.loads(done.stdout))
+    assert not modules & {other, "hashlib", "subprocess", "numpy.random", "zipfile", "edgeseq_device.agent"}
+
+
+def test_a_worker_says_when_the_runtime_refuses_the_model(artifact_folder: Path) -> None:
+    given = job(artifact_folder, "parity", "onnx")
+    (artifact_folder / "model.onnx").write_bytes(b"not a model")
+    outcome = run_worker([sys.executable], given, timeout_s=60)
+    assert "model.onnx: refused by onnxruntime" in outcome["error"]
+    assert outcome["exit_code"] == 6
+
+
+def test_a_model_that_answers_something_else_is_out_of_parity(artifact_folder: Path) -> None:
+    import numpy as np
+
+    given = job(artifact_folder, "parity", "tflite")
+    path = artifact_folder / "golden.npz"
+    with np.load(path, allow_pickle=False) as stored:
+        arrays: dict[str, Any] = dict(stored)
+    arrays["reference_tflite"][3, 0] += 0.5
+    np.savez(path, allow_pickle=False, **arrays)
+    values = run_worker([sys.executable], given, timeout_s=60)["values"]
+    assert values["parity_ok"] is False
+    assert values["parity_error"] > 0.1
+
+
+def test_what_a_library_prints_is_not_taken_for_the_outcome(pristine_artifact: Path, tmp_path: Path) -> None:
+    noisy = tmp_path / "noisy.py"
+    noisy.write_text(
+        "import os, edgeseq_device.runtimes as r, edgeseq_device.worker as w\n"
+        "load = r.load\n"
+        "def loud(*a):\n    print('hello'); os.write(1, b'hello'); return load(*a)\n"
+        "r.load = loud\n"
+        "w.main()\n"
+    )
+    given = {**job(pristine_artifact, "parity", "tflite"), "spawned_ns": time.monotonic_ns()}
+    done = subprocess.run(
+        [sys.executable, str(noisy)], input=json.dumps(given), capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["values"]["parity_ok"]
+    assert "hello" in done.stderr
