@@ -43,9 +43,10 @@ def command(
     """
     from edgeseq.artifacts import find_artifact
     from edgeseq.bench import BenchOptions, bench, verdict
-    from edgeseq.cli.console import output, table, write_json
+    from edgeseq.cli.console import output, write_json
     from edgeseq.devices.pick import pick_device
     from edgeseq.report.bench_table import bench_columns, bench_notes, bench_rows, bench_title
+    from edgeseq.report.table import table
 
     folder = find_artifact(artifact)
     chosen = pick_device(device)

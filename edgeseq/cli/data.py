@@ -1,0 +1,162 @@
+"""`edgeseq data`: which data sets there are, what one holds, and how to get it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.cli.train_options import DATA_OPTIONS, with_options
+from edgeseq.report.table import table
+
+if TYPE_CHECKING:
+    from edgeseq.data import Dataset, Splits
+    from edgeseq.data.catalogue import NamedSet
+
+SAMPLE_RATE = click.option(
+    "--sample-rate", type=click.IntRange(1), metavar="HZ", help="Resample audio; a series' own rate."
+)
+SPLIT_OPTIONS = ("validation_fraction", "test_fraction", "by_group")
+
+
+@click.group(name="data")
+def command() -> None:
+    """Named data sets: list, describe, fetch."""
+
+
+@command.command(name="list")
+@json_option
+def list_sets(json_file: Path | None) -> None:
+    """The data sets that edgeseq knows by name, and where each one is."""
+    from edgeseq.data.catalogue import CATALOGUE
+
+    rows = [_catalogue_row(known) for known in CATALOGUE.values()]
+    columns = ["name", "kind", "recordings", "classes", "licence", "where"]
+    output().print(table("Named data sets", columns, [[row[key] for key in columns] for row in rows]))
+    output().print("`edgeseq data fetch NAME` downloads one; --data takes a name or a path of your own.")
+    write_json(json_file, {"data_sets": rows})
+
+
+@command.command()
+@click.argument("reference", metavar="NAME|PATH")
+@with_options([*DATA_OPTIONS, SAMPLE_RATE])
+@json_option
+def info(reference: str, json_file: Path | None, **given: Any) -> None:
+    """What a data set holds, and how it would be split, as training would read it."""
+    from edgeseq.data import DataOptions, SplitOptions, load, split
+
+    given = {key: value for key, value in given.items() if value is not None}
+    splitting = {key: given.pop(key) for key in SPLIT_OPTIONS if key in given}
+    if "split_seed" in given:
+        splitting["seed"] = given.pop("split_seed")
+    if "sample_rate" in given:
+        given["sample_rate_hz"] = given.pop("sample_rate")
+    dataset = load(reference, DataOptions(**given))
+    splits = split(dataset, SplitOptions(**splitting))
+    facts = _facts(reference, dataset, splits)
+    for key, value in _fact_rows(facts):
+        output().print(f"{key:<24}{value}", soft_wrap=True)
+    classes = facts["classes"]
+    rows = [[label, *counts.values(), sum(counts.values())] for label, counts in classes.items()]
+    output().print(table("Recordings", ["class", "train", "validation", "test", "all"], rows))
+    print_warnings(facts["warnings"])
+    write_json(json_file, facts)
+
+
+@command.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Download it even though it is here.")
+@json_option
+def fetch(names: tuple[str, ...], force: bool, json_file: Path | None) -> None:
+    """Download data sets into the cache, checked by content; later commands find them there."""
+    from edgeseq.data.catalogue import named
+
+    wanted = [named(name) for name in dict.fromkeys(names)]
+    rows = [_fetch_one(known, force) for known in wanted]
+    for row in rows:
+        output().print(f"{row['name']}: {row['state']}, {row['where']}", soft_wrap=True)
+    write_json(json_file, {"data_sets": rows})
+
+
+def _fetch_one(known: NamedSet, force: bool) -> dict[str, Any]:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from edgeseq.data.catalogue import cache_folder, located
+    from edgeseq.data.fetch import fetch as download
+
+    if known.built_in:
+        return {"name": known.name, "state": "built in", "where": "nothing to download"}
+    path = None if force else located(known)
+    if path is not None:
+        return {"name": known.name, "state": "already here", "where": str(path)}
+    parts = (TextColumn(known.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*parts, console=progress_output(), transient=True) as bar:
+        task = bar.add_task(known.name, total=None)
+        path = download(
+            known, cache_folder(), lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    return {"name": known.name, "state": "fetched", "where": str(path)}
+
+
+def _catalogue_row(known: NamedSet) -> dict[str, Any]:
+    from edgeseq.data.catalogue import located
+
+    path = located(known)
+    return {
+        "name": known.name,
+        "summary": known.summary,
+        "kind": known.kind,
+        "recordings": known.recordings,
+        "classes": known.classes,
+        "licence": known.licence,
+        "home": known.home,
+        "content_sha256": known.content_sha256,
+        "where": "built in" if known.built_in else "here" if path else "not fetched",
+        "path": str(path) if path else None,
+    }
+
+
+def _facts(reference: str, dataset: Dataset, splits: Splits) -> dict[str, Any]:
+    from collections import Counter
+
+    from edgeseq.data.catalogue import CATALOGUE
+
+    sides = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = {side: Counter(dataset.recordings[i].label for i in places) for side, places in sides.items()}
+    lengths = sorted(len(recording.samples) for recording in dataset.recordings)
+    known = CATALOGUE.get(reference)
+    return {
+        "name": dataset.name,
+        "summary": known.summary if known else None,
+        "home": known.home if known else None,
+        "licence": known.licence if known else None,
+        "kind": dataset.kind,
+        "channels": list(dataset.channels),
+        "sample_rate_hz": dataset.sample_rate_hz,
+        "recordings": len(dataset.recordings),
+        "groups": len({r.group for r in dataset.recordings if r.group is not None}),
+        "samples": {"least": lengths[0], "median": lengths[len(lengths) // 2], "most": lengths[-1]},
+        "split": {"origin": splits.origin, **{side: len(places) for side, places in sides.items()}},
+        "classes": {label: {side: counts[side][label] for side in sides} for label in dataset.labels},
+        "content_sha256": dataset.content_sha256,
+        "warnings": [*dataset.warnings, *splits.warnings],
+    }
+
+
+def _fact_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
+    lengths, rate = facts["samples"], facts["sample_rate_hz"]
+    rows: list[tuple[str, object]] = [
+        ("data set", facts["name"]),
+        ("kind", facts["kind"]),
+        ("recordings", facts["recordings"]),
+        ("classes", len(facts["classes"])),
+        ("groups", facts["groups"] or "none"),
+        ("channels", ", ".join(facts["channels"])),
+        ("sample rate", f"{rate} Hz" if rate else "unknown"),
+        ("samples in a recording", f"{lengths['least']} to {lengths['most']}, median {lengths['median']}"),
+        ("split", facts["split"]["origin"]),
+        ("content sha256", facts["content_sha256"]),
+    ]
+    return [*rows, *((key, facts[key]) for key in ("summary", "home", "licence") if facts[key])]

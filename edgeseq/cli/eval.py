@@ -1,0 +1,109 @@
+"""`edgeseq eval`: how often a trained model is right."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.report.table import percent, table
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from edgeseq.evaluate import Evaluation
+    from edgeseq.subject import Chosen, Subject
+
+RESULT_VERSION = 1
+
+
+@click.command("eval", short_help="Accuracy of a run or an artifact.")
+@click.argument("model", metavar="[RUN|ARTIFACT]", required=False)
+@click.option("--data", metavar="NAME|PATH", help="Other data than it was trained on.")
+@click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train", "all"]),
+    help="[default: test; all of data that the model never saw]",
+)
+@click.option("--label-pattern", metavar="REGEX", help="In a recording's name, with a group (?P<label>...).")
+@json_option
+def command(
+    model: str | None, data: str | None, split: str | None, label_pattern: str | None, json_file: Path | None
+) -> None:
+    """Accuracy, recall of each class and what it is taken for.
+
+    A run is evaluated as the torch module, an artifact as each of its files, in the runtime that a board
+    uses, one recording at a time. The newest run by default.
+    """
+    from edgeseq.subject import choose, open_subject
+
+    subject = open_subject(model)
+    chosen = choose(subject, data, split, label_pattern)
+    evaluations = _evaluate(subject, chosen)
+    print_warnings(chosen.warnings)
+    _print(subject, chosen, evaluations)
+    write_json(json_file, _result(subject, chosen, evaluations))
+
+
+def _evaluate(subject: Subject, chosen: Chosen) -> dict[str, Evaluation]:
+    from rich.progress import Progress
+
+    console = progress_output()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        found = {}
+        for name, evaluate in subject.forms.items():
+            task = bar.add_task(name, total=len(chosen.recordings))
+            found[name] = evaluate(chosen.recordings, partial(_move, bar, task))
+    return found
+
+
+def _move(bar: Progress, task: TaskID, done: int, _of: int) -> None:
+    bar.update(task, completed=done)
+
+
+def _print(subject: Subject, chosen: Chosen, evaluations: dict[str, Evaluation]) -> None:
+    console = output()
+    rows = [(name, e.n, e.correct, percent(e.accuracy)) for name, e in evaluations.items()]
+    title = f"{subject.path} on {chosen.reference}, {chosen.split} split"
+    console.print(table(title, ("form", "n", "right", "accuracy"), rows))
+    for name, evaluation in evaluations.items():
+        title = f"Classes, {name}" if len(evaluations) > 1 else "Classes"
+        columns = ("class", "n", "right", "recall", "most often taken for")
+        console.print(table(title, columns, _class_rows(subject.labels, evaluation)))
+
+
+def _class_rows(labels: tuple[str, ...], evaluation: Evaluation) -> list[tuple[object, ...]]:
+    confusion = evaluation.confusion(len(labels))
+    rows: list[tuple[object, ...]] = []
+    for index, label in enumerate(labels):
+        n, right = int(confusion[index].sum()), int(confusion[index, index])
+        wrong = confusion[index].copy()
+        wrong[index] = 0
+        taken_for = f"{labels[int(wrong.argmax())]} ({wrong.max()})" if wrong.any() else ""
+        rows.append((label, n, right, percent(right / n) if n else "no recording", taken_for))
+    return rows
+
+
+def _result(subject: Subject, chosen: Chosen, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+    classes = len(subject.labels)
+    return {
+        "eval_version": RESULT_VERSION,
+        "model": str(subject.path),
+        "kind": subject.kind,
+        "data": {"reference": chosen.reference, "content_sha256": chosen.content_sha256},
+        "split": chosen.split,
+        "labels": list(subject.labels),
+        "warnings": list(chosen.warnings),
+        "forms": {
+            name: {
+                "n": e.n,
+                "correct": e.correct,
+                "accuracy": e.accuracy,
+                "confusion": e.confusion(classes).tolist(),
+            }
+            for name, e in evaluations.items()
+        },
+    }

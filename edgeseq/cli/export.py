@@ -1,0 +1,94 @@
+"""`edgeseq export`: a run as ONNX and TFLite, through three gates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq_device.errors import EdgeseqError, UsageError
+
+if TYPE_CHECKING:
+    from edgeseq.export import ExportReport
+
+FORMATS = ("onnx", "tflite")
+
+
+@click.command(name="export")
+@click.argument("run", required=False)
+@click.option("--int8/--fp32", "int8", default=True, help="Weights in int8 (the default) or as trained.")
+@click.option(
+    "--format", "formats", type=click.Choice(FORMATS), multiple=True, help="Repeatable; both by default."
+)
+@click.option(
+    "--max-size", default="100MB", show_default=True, help="Budget for what a board needs of one format."
+)
+@click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that int8 may cost, in points.")
+@click.option("--data", help="Where the run's data is now, if it has moved.")
+@click.option("--name", help="Folder under ./artifacts; RUN-int8-generic or RUN-fp32-generic by default.")
+@json_option
+def command(
+    run: str | None,
+    int8: bool,
+    formats: tuple[str, ...],
+    max_size: str,
+    max_drop: float,
+    data: str | None,
+    name: str | None,
+    json_file: Path | None,
+) -> None:
+    """Write RUN (the newest by default) as ONNX and TFLite under ./artifacts.
+
+    An artifact is written only when it is within the size budget, in parity with a reference interpreter
+    on real inputs, and not less accurate than --max-drop allows. Exit codes: 3 over the size budget,
+    4 over the accuracy drop or out of parity.
+    """
+    if max_drop < 0:
+        raise UsageError(f"--max-drop {max_drop:g} is negative; give points of accuracy, such as 1.0")
+    from edgeseq.export import ExportOptions, ExportReport, artifact_folder
+    from edgeseq.names import check_folder_name
+    from edgeseq.runs import open_run
+    from edgeseq_export.budget import parse_size
+
+    options = ExportOptions(
+        precision="int8" if int8 else "fp32",
+        formats=tuple(f for f in FORMATS if not formats or f in formats),  # type: ignore[misc]
+        max_bytes=parse_size(max_size),
+        max_drop=max_drop,
+        name=name,
+        data=data,
+    )
+    if name is not None:
+        check_folder_name(name)
+    opened = open_run(run)
+    report = ExportReport(options.precision, artifact_folder(opened, options))
+    try:
+        _export(opened, options, report)
+    except EdgeseqError as error:
+        report.error = str(error)
+        raise
+    finally:
+        print_warnings(report.warnings)
+        write_json(json_file, report.to_dict())
+    output().print(f"\n{report.artifact} is ready; measure it with: edgeseq bench {report.artifact.name}")
+
+
+def _export(run: Any, options: Any, report: ExportReport) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from edgeseq.export import export_run
+    from edgeseq.report.export_tables import gate_table
+
+    output().print(f"Exporting {run.path} as {options.precision}: {', '.join(options.formats)}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=progress_output(), transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def step(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)
+
+        export_run(run, options, report, lambda name, rows: output().print(gate_table(name, rows)), step)

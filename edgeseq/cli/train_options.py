@@ -1,0 +1,83 @@
+"""The options of `edgeseq train`, by what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from edgeseq.models import FAMILIES, check_family
+
+
+def _family(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    check_family(value)
+    return value
+
+
+MODEL_OPTIONS = [
+    click.option(
+        "--model", default="gru", show_default=True, callback=_family, help=f"{' or '.join(FAMILIES)}."
+    ),
+    click.option("--hidden", type=click.IntRange(1), default=64, show_default=True, help="Units in a layer."),
+    click.option("--layers", type=click.IntRange(1), default=1, show_default=True, help="Recurrent layers."),
+    click.option("--bidirectional", is_flag=True, help="Read each recording backwards too."),
+    click.option("--pooling", type=click.Choice(["last", "mean", "max"]), default="last", show_default=True),
+    click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True),
+]
+TRAINING_OPTIONS = [
+    click.option("--epochs", type=click.IntRange(1), help="At most so many. [default: by the data's size]"),
+    click.option("--batch-size", type=click.IntRange(1), help="[default: by the data's size]"),
+    click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak of the one-cycle."),
+    click.option("--weight-decay", type=click.FloatRange(0), help="AdamW's."),
+    click.option("--label-smoothing", type=click.FloatRange(0, 1, max_open=True)),
+    click.option(
+        "--patience", type=click.IntRange(0), help="Epochs without a better validation; 0: all epochs."
+    ),
+    click.option("--no-augment", is_flag=True, help="Train on the recordings as they are."),
+    click.option(
+        "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random draw."
+    ),
+    click.option("--threads", type=click.IntRange(1), help="Part of the recipe: sums depend on it."),
+]
+DATA_OPTIONS = [
+    click.option(
+        "--label-pattern", metavar="REGEX", help="In a recording's name, with a group (?P<label>...)."
+    ),
+    click.option("--test-pattern", metavar="REGEX", help="Recordings whose name matches are the test split."),
+    click.option(
+        "--group-pattern", metavar="REGEX", help="In a recording's name, with a group (?P<group>...)."
+    ),
+    click.option("--by-group", is_flag=True, help="No group (speaker, subject) in two splits."),
+    click.option(
+        "--validation-fraction", type=click.FloatRange(0, 1, True, True), help="Of the training data."
+    ),
+    click.option(
+        "--test-fraction", type=click.FloatRange(0, 1, True, True), help="Where the data has no test."
+    ),
+    click.option("--split-seed", type=click.IntRange(0), help="Of the draw of splits; apart from --seed."),
+    click.option("--label-column", metavar="NAME", help="CSV."),
+    click.option("--recording-column", metavar="NAME", help="CSV: rows with one value are one recording."),
+    click.option("--group-column", metavar="NAME", help="CSV."),
+    click.option("--split-column", metavar="NAME", help="CSV: train or test."),
+    click.option("--time-column", metavar="NAME", help="CSV."),
+]
+FRONT_END_OPTIONS = [
+    click.option("--mels", type=click.IntRange(1), help="Audio: features in a frame."),
+    click.option("--frame-ms", type=click.FloatRange(0, min_open=True), help="Audio: length of a frame."),
+    click.option("--hop-ms", type=click.FloatRange(0, min_open=True), help="Audio: from frame to frame."),
+    click.option(
+        "--sample-rate", type=click.IntRange(1), metavar="HZ", help="Resample audio; a series' own rate."
+    ),
+]
+
+
+def with_options(options: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """A decorator that adds these options, in their order of --help."""
+
+    def add(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add

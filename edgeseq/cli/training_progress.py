@@ -1,0 +1,85 @@
+"""What `edgeseq train` shows while it works: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from edgeseq.checkpoint import EpochResult
+from edgeseq.report.table import percent
+
+
+def duration(seconds: float) -> str:
+    """Such as `48 s`, `3:07 min` or `1:02 h`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+class TrainingDisplay:
+    """Prints each epoch's loss, accuracy and the time that is left. Used as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("{task.fields[remark]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = TaskID(0)
+        self._epochs, self._done, self._started_with = 0, 0, 0
+        self._start = time.monotonic()
+
+    def __enter__(self) -> TrainingDisplay:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def began(self, epochs: int, done: tuple[EpochResult, ...]) -> None:
+        """Starts the clock."""
+        self._epochs, self._done, self._started_with = epochs, len(done), len(done)
+        self._start = time.monotonic()
+        self._task = self._bar.add_task(
+            "", total=epochs, completed=len(done), epoch=self._counter(), remark=""
+        )
+        if done:
+            self._console.print(f"goes on after epoch {len(done)} of {epochs}")
+
+    def batch(self, done: int, of: int) -> None:
+        """Moves the bar within an epoch."""
+        part = self._done + done / of
+        self._bar.update(self._task, completed=part, epoch=self._counter(), remark=f"ETA {self._eta(part)}")
+
+    def epoch(self, result: EpochResult, *, best: bool) -> None:
+        """One line for a finished epoch; a star marks the best one so far."""
+        self._done = result.epoch
+        self._console.print(
+            f"epoch {result.epoch:>3}/{self._epochs}  loss {result.train_loss:.4f}"
+            f"  accuracy {percent(result.train_accuracy):>8}"
+            f"  validation loss {result.validation_loss:.4f}"
+            f"  accuracy {percent(result.validation_accuracy):>8}{'*' if best else ' '}"
+            f"  ETA {self._eta(self._done)}"
+        )
+
+    def _counter(self) -> str:
+        return f"{min(self._done + 1, self._epochs)}/{self._epochs}"
+
+    def _eta(self, done: float) -> str:
+        trained = done - self._started_with
+        if trained <= 0:
+            return "unknown"
+        return duration((time.monotonic() - self._start) / trained * (self._epochs - done))

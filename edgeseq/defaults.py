@@ -1,0 +1,37 @@
+"""Training settings that suit a data set's kind and size, for whoever gives none."""
+
+from __future__ import annotations
+
+import math
+
+from edgeseq.augment import augmentation_for
+from edgeseq.data.dataset import Kind
+from edgeseq.recipe import ModelConfig, TrainConfig
+
+EPOCHS: dict[Kind, int] = {"audio": 40, "series": 25}
+LEARNING_RATE: dict[Kind, float] = {"audio": 4e-3, "series": 8e-3}
+FEWEST_STEPS, MOST_EPOCHS = 1000, 120  # a small set is seen more often: one-cycle needs updates to settle
+MOST_STEPS, FEWEST_EPOCHS = 20_000, 10  # and a large one less often
+LARGE_HIDDEN = 192  # from here on a second thread pays, and smaller steps do
+
+
+def training_for(kind: Kind, train_recordings: int, model: ModelConfig) -> TrainConfig:
+    """Batch size, epochs, patience, learning rate, threads and augmentation."""
+    batch_size = 32 if train_recordings >= 1024 else 16 if train_recordings >= 128 else 8
+    steps_per_epoch = math.ceil(train_recordings / batch_size)
+    epochs = min(MOST_EPOCHS, max(EPOCHS[kind], FEWEST_STEPS // steps_per_epoch))
+    epochs = max(FEWEST_EPOCHS, min(epochs, MOST_STEPS // steps_per_epoch))
+    large = model.hidden >= LARGE_HIDDEN
+    return TrainConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        patience=patience_for(epochs),
+        learning_rate=LEARNING_RATE[kind] / (2 if large else 1),
+        threads=2 if large else 1,
+        augment=augmentation_for(kind),
+    )
+
+
+def patience_for(epochs: int) -> int:
+    """One-cycle gains most at its end: patience for half of it."""
+    return max(10, epochs // 2)

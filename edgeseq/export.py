@@ -1,0 +1,254 @@
+"""From a run to an artifact: quantize, lower, pass the gates, seal the folder."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseq.artifacts import ARTIFACTS
+from edgeseq.batches import logits_of
+from edgeseq.evaluate import Evaluation, evaluate_logits, evaluate_module, one_by_one
+from edgeseq.features import FeatureSplits, FloatArray
+from edgeseq.gates import (
+    AccuracyDrop,
+    Watch,
+    few_recordings_warning,
+    judge_accuracy,
+    judge_parity,
+    judge_size,
+)
+from edgeseq.runs import Run, load_features
+from edgeseq_device import __version__, runtimes
+from edgeseq_device.artifact import open_artifact
+from edgeseq_device.errors import GateError
+from edgeseq_device.golden import GoldenVectors
+from edgeseq_device.manifest import MANIFEST_FILE
+from edgeseq_export import FORMATS, ExportedModel, Format, SeqSpec, bundle, write_model
+from edgeseq_export.budget import SizeCheck, weight_bytes
+from edgeseq_export.parity import TOLERANCE, Parity, compare
+from edgeseq_export.reference import Rounding, run_reference
+from edgeseq_export.spec import quantize_spec
+
+GOLDEN_COUNT = 16
+_LIBRARIES = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "flatbuffers")
+
+Step = Callable[[str, int, int], None]
+"""Called while recordings are run: what runs, how many are done, how many there are."""
+Loaded = Mapping[Format, runtimes.LoadedModel]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export and what it must keep to. max_drop is in points of accuracy."""
+
+    precision: Literal["int8", "fp32"] = "int8"
+    formats: tuple[Format, ...] = FORMATS
+    max_bytes: int = 100_000_000
+    max_drop: float = 1.0
+    target: str = "generic"
+    name: str | None = None
+    data: str | None = None
+
+
+@dataclass
+class ExportReport:
+    """What was measured, filled on the way; `error` is what stopped the export."""
+
+    precision: str
+    artifact: Path
+    sizes: list[SizeCheck] = field(default_factory=list)
+    parity: list[Parity] = field(default_factory=list)
+    drops: list[AccuracyDrop] = field(default_factory=list)
+    accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return {
+            "schema": "edgeseq-export",
+            "schema_version": 1,
+            "artifact": None if self.error else str(self.artifact),
+            "precision": self.precision,
+            "size": [{**asdict(each), "bytes": each.bytes, "passed": each.passed} for each in self.sizes],
+            "parity": [asdict(each) for each in self.parity],
+            "accuracy_drop": [
+                {**asdict(each), "drop": each.drop, "passed": each.passed} for each in self.drops
+            ],
+            "accuracy": self.accuracy,
+            "warnings": self.warnings,
+            "error": self.error,
+        }
+
+
+def artifact_folder(run: Run, options: ExportOptions) -> Path:
+    """artifacts/RUN-PRECISION-TARGET, or the name that was asked for."""
+    return ARTIFACTS / (options.name or f"{run.name}-{options.precision}-{options.target}")
+
+
+def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Watch, step: Step) -> Path:
+    """Write the artifact and return its folder; what is measured goes into `report` and to `watch`.
+
+    Raises BudgetError or GateError where a gate is not passed, DataError where the run's data changed;
+    then nothing is written and an older artifact of that name stays as it was.
+    """
+    report.warnings += run.warnings
+    trained = run.spec()
+    spec = _quantized(run, trained) if options.precision == "int8" else trained
+    models = {each: write_model(spec, each, run.front_end.unit) for each in options.formats}
+    _refuse_oversized(spec, models, options.max_bytes, watch)
+
+    splits = load_features(run, options.data)
+    golden = _golden(run, spec, models, splits)
+    with bundle.staged_folder(report.artifact) as folder:
+        for model in models.values():
+            (folder / bundle.model_file(model)).write_bytes(model.content)
+        bundle.write_golden(folder, golden)
+        loaded = {each: runtimes.load(folder / bundle.model_file(models[each]), each) for each in models}
+        report.parity += _parity(loaded, golden, trained, options.precision)
+        judge_parity(report.parity, watch)
+        _measure_accuracy(run, loaded, splits, options.max_drop, report, step)
+        judge_accuracy(report.drops, watch)
+        entries = [bundle.model_entry(model, weight_bytes(spec)) for model in models.values()]
+        bundle.seal(folder, _manifest(run, options, report, len(golden.features)), entries)
+        report.sizes += [_size_on_board(folder, model, options.max_bytes) for model in models.values()]
+        judge_size(spec, report.sizes, watch)
+        open_artifact(folder)
+    return report.artifact
+
+
+def _quantized(run: Run, spec: SeqSpec) -> SeqSpec:
+    try:
+        return quantize_spec(spec)
+    except ValueError as error:
+        raise GateError(f"{run.path}: {error}; train the run again with a lower --learning-rate") from error
+
+
+def _refuse_oversized(
+    spec: SeqSpec, models: Mapping[Format, ExportedModel], max_bytes: int, watch: Watch
+) -> None:
+    """Before anything is measured: a model file that alone is over the budget."""
+    sizes = [SizeCheck(m.format, {bundle.model_file(m): len(m.content)}, max_bytes) for m in models.values()]
+    if not all(size.passed for size in sizes):
+        judge_size(spec, sizes, watch)
+
+
+def _size_on_board(folder: Path, model: ExportedModel, max_bytes: int) -> SizeCheck:
+    """Everything that a board needs for this format."""
+    names = (bundle.model_file(model), MANIFEST_FILE)
+    return SizeCheck(model.format, {name: (folder / name).stat().st_size for name in names}, max_bytes)
+
+
+def _golden(
+    run: Run, spec: SeqSpec, models: Mapping[Format, ExportedModel], splits: FeatureSplits
+) -> GoldenVectors:
+    """Real inputs, evenly over the classes, with torch's answers and the reference's for each format."""
+    chosen = [(splits.validation, i) for i in _spread(splits.validation.labels, GOLDEN_COUNT)]
+    chosen += [(splits.train, i) for i in _spread(splits.train.labels, GOLDEN_COUNT - len(chosen))]
+    features = tuple(split.features[i] for split, i in chosen)
+    return GoldenVectors(
+        features=features,
+        logits=np.asarray(logits_of(run.module(), features), np.float32),
+        references={
+            name: _reference(
+                spec, features, {each.layer: each.activation_quantization for each in model.layers}
+            )
+            for name, model in models.items()
+        },
+        labels=np.array([split.labels[i] for split, i in chosen], np.int64),
+        names=tuple(split.names[i] for split, i in chosen),
+    )
+
+
+def _spread(labels: npt.NDArray[np.int64], count: int) -> list[int]:
+    """Up to `count` indices, evenly spaced over the recordings sorted by class."""
+    by_class = np.argsort(labels, kind="stable")
+    places = np.linspace(0, len(labels) - 1, min(count, len(labels))).round().astype(int)
+    return [int(by_class[place]) for place in places]
+
+
+def _reference(spec: SeqSpec, features: Sequence[FloatArray], rounding: Rounding | None = None) -> FloatArray:
+    return np.stack([run_reference(spec, each, rounding) for each in features])
+
+
+def _parity(loaded: Loaded, golden: GoldenVectors, trained: SeqSpec, precision: str) -> list[Parity]:
+    """The reference against torch in fp32, then each exported file against the reference."""
+    reference = _reference(trained, golden.features)
+    checks = [compare("reference fp32", reference, "torch", golden.logits, golden.names, TOLERANCE["fp32"])]
+    for name, model in loaded.items():
+        answers = one_by_one(model.run, golden.features)
+        expected, tolerance = golden.references[name], TOLERANCE[precision]
+        checks.append(compare(name, answers, "reference", expected, golden.names, tolerance))
+    return checks
+
+
+def _measure_accuracy(
+    run: Run, loaded: Loaded, splits: FeatureSplits, max_drop: float, report: ExportReport, step: Step
+) -> None:
+    """The trained module and the exported files themselves, on the validation and the test split."""
+    for name in ("validation", "test"):
+        split = splits.named(name)
+        fp32 = evaluate_module(run.module(), split)
+        found: dict[str, Evaluation] = {}
+        for model_format, model in loaded.items():
+            progress = _progress(step, f"{model_format} on {name}")
+            found[model_format] = evaluate_logits(one_by_one(model.run, split.features, progress), split)
+        accuracy = {each: evaluation.accuracy for each, evaluation in found.items()}
+        report.accuracy[name] = {"n": fp32.n, "fp32": fp32.accuracy, **accuracy}
+        if name == "validation":
+            report.drops += [
+                AccuracyDrop(
+                    model_format,
+                    name,
+                    fp32.n,
+                    fp32.accuracy,
+                    each.accuracy,
+                    fp32.correct - each.correct,
+                    max_drop,
+                )
+                for model_format, each in found.items()
+            ]
+            report.warnings += filter(None, [few_recordings_warning(fp32.n)])
+
+
+def _progress(step: Step, what: str) -> Callable[[int, int], None]:
+    return lambda done, n: step(what, done, n)
+
+
+def _manifest(run: Run, options: ExportOptions, report: ExportReport, golden_count: int) -> dict[str, Any]:
+    front_end = run.front_end
+    return {
+        "name": report.artifact.name,
+        "created_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "task": "classify",
+        "precision": options.precision,
+        "target": options.target,
+        "labels": list(run.labels),
+        "features": {
+            "count": front_end.features_count,
+            "unit": front_end.unit,
+            "front_end": front_end.to_dict(),
+        },
+        "golden": {"file": bundle.GOLDEN_FILE, "count": golden_count},
+        "parity": {
+            "tolerance": TOLERANCE[options.precision],
+            "measured": {each.subject: asdict(each) for each in report.parity},
+        },
+        "accuracy": report.accuracy,
+        "recipe": run.recipe.to_dict(),
+        "data": {"reference": run.recipe.data, "content_sha256": run.data_sha256},
+        "versions": {
+            "edgeseq": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+        },
+        "warnings": report.warnings,
+    }

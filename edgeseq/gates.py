@@ -1,0 +1,96 @@
+"""The three gates of an export: size, parity, accuracy drop. Each shows what it measured, then judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgeseq_device.errors import BudgetError, GateError
+from edgeseq_export import SeqSpec
+from edgeseq_export.budget import SizeCheck, tensor_sizes
+from edgeseq_export.parity import Parity
+
+FEW_RECORDINGS = 200
+MIN_NET_FLIPS = 2
+"""A single recording that changes sides is within chance, however few there are."""
+
+Watch = Callable[[str, Sequence[Any]], None]
+"""Called with what a gate measured: a table's name ("size", "tensors", "parity", "accuracy") and its rows."""
+
+
+@dataclass(frozen=True)
+class AccuracyDrop:
+    """An exported model's accuracy on a split against the trained fp32 model's.
+
+    flips: recordings that were right before and are wrong now, less those the other way round.
+    """
+
+    format: str
+    split: str
+    n: int
+    fp32: float
+    exported: float
+    flips: int
+    max_drop: float
+
+    @property
+    def drop(self) -> float:
+        """In points."""
+        return 100 * (self.fp32 - self.exported)
+
+    @property
+    def passed(self) -> bool:
+        """Not over the limit by at least MIN_NET_FLIPS recordings."""
+        return self.drop <= self.max_drop or self.flips < MIN_NET_FLIPS
+
+
+def judge_size(spec: SeqSpec, sizes: Sequence[SizeCheck], watch: Watch) -> None:
+    """Raises BudgetError on a format over its budget, after showing the bytes of every tensor."""
+    watch("size", sizes)
+    for each in sizes:
+        if not each.passed:
+            watch("tensors", tensor_sizes(spec))
+            raise BudgetError(
+                f"{each.format}: {each.bytes:,} bytes are over the budget of {each.max_bytes:,};"
+                " use --int8, a smaller --hidden, or a larger --max-size"
+            )
+
+
+def judge_parity(checks: Sequence[Parity], watch: Watch) -> None:
+    """Raises GateError on answers out of parity: a fault of the exporter, never a quantization loss."""
+    watch("parity", checks)
+    for check in checks:
+        if not check.passed:
+            raise GateError(
+                f"{check.subject} is out of parity with {check.against}: error {error_text(check)}"
+                f" (tolerance {check.tolerance:.0e}) at {check.worst}, {check.flips} of {check.n} decisions"
+                " differ; this is a fault of the exporter: please report it with the recipe"
+            )
+
+
+def error_text(check: Parity) -> str:
+    """Such as 4.1e-07."""
+    return "not a number" if check.max_error is None else f"{check.max_error:.1e}"
+
+
+def judge_accuracy(drops: Sequence[AccuracyDrop], watch: Watch) -> None:
+    """Raises GateError on a format that lost more accuracy than the limit and chance allow."""
+    watch("accuracy", drops)
+    for each in drops:
+        if not each.passed:
+            raise GateError(
+                f"{each.format}: accuracy drops by {each.drop:.2f} points on {each.n} {each.split} recordings"
+                f" ({each.flips} net flips), over --max-drop {each.max_drop:g};"
+                " train a larger model or raise the limit"
+            )
+
+
+def few_recordings_warning(n: int) -> str | None:
+    """What to say of an accuracy gate that was judged on few recordings."""
+    if n >= FEW_RECORDINGS:
+        return None
+    return (
+        f"the accuracy gate was judged on {n} validation recordings, fewer than {FEW_RECORDINGS}:"
+        f" one recording is {100 / n:.1f} points"
+    )

@@ -1,0 +1,101 @@
+"""A recipe: every setting that made a run. The same recipe on the same data gives the same weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from edgeseq.augment import OFF, AugmentConfig
+from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
+from edgeseq.models import check_family
+from edgeseq.settings import settings_from_dict
+from edgeseq_device.errors import DataError, UsageError
+
+RECIPE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a model. Raises UsageError on a value that makes no model."""
+
+    family: str = "gru"
+    hidden: int = 64
+    layers: int = 1
+    bidirectional: bool = False
+    pooling: Literal["last", "mean", "max"] = "last"
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_family(self.family)
+        _require(self.hidden >= 1, f"hidden is {self.hidden}; give at least 1 unit")
+        _require(self.layers >= 1, f"layers is {self.layers}; give at least 1")
+        _require(
+            self.pooling in ("last", "mean", "max"), f"pooling {self.pooling!r} is not last, mean or max"
+        )
+        _require(0 <= self.dropout < 1, f"dropout is {self.dropout}; it must be at least 0 and below 1")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the weights are found. Raises UsageError on a value that cannot train.
+
+    learning_rate is the peak of the one-cycle schedule. patience counts epochs without a better
+    validation result; 0 never stops early. threads is fixed because sums depend on it.
+    """
+
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.05
+    gradient_clip: float = 1.0
+    patience: int = 10
+    bucket_by_length: bool = True
+    seed: int = 0
+    threads: int = 1
+    augment: AugmentConfig = field(default=OFF)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "threads"):
+            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
+        for name in ("learning_rate", "gradient_clip"):
+            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("weight_decay", "patience", "seed"):
+            _require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
+        _require(
+            0 <= self.label_smoothing < 1, f"label_smoothing is {self.label_smoothing}; give 0 up to below 1"
+        )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What was read (`data`: a named set or a path), how it was split, turned into features and learned."""
+
+    data: str
+    reading: DataOptions = field(default_factory=DataOptions)
+    splitting: SplitOptions = field(default_factory=SplitOptions)
+    front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainConfig = field(default_factory=TrainConfig)
+    version: int = RECIPE_VERSION
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold; `from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: object, where: str = "recipe") -> Recipe:
+        """The recipe from JSON. Raises DataError on an unknown key, naming the nearest, or version."""
+        version = value.get("version", RECIPE_VERSION) if isinstance(value, dict) else RECIPE_VERSION
+        if version != RECIPE_VERSION:
+            raise DataError(
+                f"{where}: recipe version {version} is not known here (known: {RECIPE_VERSION});"
+                " use the edgeseq that wrote it"
+            )
+        return settings_from_dict(cls, value, where)
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(message)

@@ -1,0 +1,247 @@
+"""Run folders: runs/NAME/ with the recipe, the best weights, the metrics and the last checkpoint.
+
+recipe.json is there from the start; model.safetensors and then run.json are written when training is over.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeseq import data as datasets
+from edgeseq import models
+from edgeseq.checkpoint import load_weights
+from edgeseq.data import Dataset
+from edgeseq.features import FeatureSplits, LabelledFeatures, split_features
+from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.names import check_folder_name, unknown
+from edgeseq.recipe import Recipe
+from edgeseq_device.errors import DataError, UsageError
+from edgeseq_device.frontend import FrontEnd, front_end_from_dict
+from edgeseq_export.spec import SeqSpec
+
+__all__ = [
+    "FeatureSplits",
+    "LabelledFeatures",
+    "Run",
+    "RunFolder",
+    "load_features",
+    "new_run_folder",
+    "open_run",
+]
+
+RUNS = Path("runs")
+RUN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where the files of one run are."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """Every setting, as JSON."""
+        return self.path / "recipe.json"
+
+    @property
+    def result(self) -> Path:
+        """Data hash, labels, front end, metrics, warnings, versions; there once training is over."""
+        return self.path / "run.json"
+
+    @property
+    def weights(self) -> Path:
+        """The weights of the best validation epoch."""
+        return self.path / "model.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where training goes on after a kill."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def history(self) -> Path:
+        """One JSON line for each epoch."""
+        return self.path / "history.jsonl"
+
+    @property
+    def is_run(self) -> bool:
+        """Whether training began here."""
+        return self.recipe.is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training is over and the weights can be used."""
+        return self.is_run and self.result.is_file()
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A finished run. `metrics` holds {"validation"|"test": {"n", "correct", "accuracy"}, ...}."""
+
+    path: Path
+    recipe: Recipe
+    labels: tuple[str, ...]
+    front_end: FrontEnd
+    data_sha256: str
+    parameters: int
+    metrics: dict[str, Any]
+    warnings: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """run.json with the run's name and recipe: what `edgeseq train --json` writes."""
+        return {"name": self.name, **_read_json(RunFolder(self.path).result), "recipe": self.recipe.to_dict()}
+
+    def module(self) -> SequenceClassifier:
+        """The torch module with the best weights, in evaluation mode. Raises DataError on damaged weights."""
+        module = models.build(self.recipe.model, self.front_end.features_count, self.labels)
+        weights, _ = load_weights(RunFolder(self.path).weights)
+        try:
+            module.load_state_dict(weights)
+        except RuntimeError as error:
+            weights_file = RunFolder(self.path).weights
+            raise DataError(
+                f"{weights_file}: does not fit its recipe; train the run again ({error})"
+            ) from error
+        module.eval()
+        return module
+
+    def spec(self) -> SeqSpec:
+        """The model in numpy, for export."""
+        return self.module().to_spec()
+
+
+def open_run(reference: str | Path | None = None) -> Run:
+    """A finished run by its name under ./runs or by its folder; None is the one that finished last.
+
+    Raises UsageError where there is none or training is not over, DataError where its files are damaged.
+    """
+    folder = find_run_folder(reference)
+    if not folder.is_finished:
+        raise UsageError(
+            f"{folder.path}: training is not over; finish it with: edgeseq train --resume {folder.path.name}"
+        )
+    result = _read_json(folder.result)
+    where = str(folder.result)
+    if result.get("run_version") != RUN_VERSION:
+        raise DataError(
+            f"{where}: run version {result.get('run_version')} is not known here (known: {RUN_VERSION});"
+            " use the edgeseq that wrote it"
+        )
+    try:
+        return Run(
+            path=folder.path,
+            recipe=read_recipe(folder),
+            labels=tuple(str(label) for label in result["labels"]),
+            front_end=front_end_from_dict(result["front_end"]),
+            data_sha256=str(result["data"]["content_sha256"]),
+            parameters=int(result["parameters"]),
+            metrics=dict(result["metrics"]),
+            warnings=tuple(str(warning) for warning in result["warnings"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{where}: incomplete ({error!r}); train the run again") from error
+
+
+def find_run_folder(reference: str | Path | None) -> RunFolder:
+    """A run's folder, finished or not; None: the newest finished one. Raises UsageError on none."""
+    if reference is None:
+        finished = [folder for folder in _folders() if folder.is_finished]
+        if not finished:
+            raise UsageError(
+                "there is no finished run under ./runs; make one with: edgeseq train --data gestures"
+            )
+        return max(finished, key=lambda folder: folder.result.stat().st_mtime_ns)
+    for path in (RUNS / reference, Path(reference)):
+        if RunFolder(path).is_run:
+            return RunFolder(path)
+    raise UsageError(unknown("run", str(reference), [folder.path.name for folder in _folders()]))
+
+
+def new_run_folder(name: str | None, default_name: str) -> RunFolder:
+    """Makes runs/NAME, an empty folder of our own. Raises UsageError where `name` is taken or no file name.
+
+    With no `name`, the first free one of DEFAULT, DEFAULT-2, DEFAULT-3 ...
+    """
+    if name is not None:
+        check_new_name(name)
+    RUNS.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        path = RUNS / (name or (default_name if number == 1 else f"{default_name}-{number}"))
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if name is not None:
+                raise UsageError(_taken(path)) from None
+            number += 1
+        else:
+            return RunFolder(path)
+
+
+def check_new_name(name: str) -> None:
+    """Raises UsageError where runs/NAME exists, or NAME cannot be a folder's."""
+    check_folder_name(name)
+    if (RUNS / name).exists():
+        raise UsageError(_taken(RUNS / name))
+
+
+def discard(folder: RunFolder) -> None:
+    """Removes a folder in which no epoch was finished, and ./runs where nothing else is in it."""
+    shutil.rmtree(folder.path)
+    if not any(RUNS.iterdir()):
+        RUNS.rmdir()
+
+
+def read_recipe(folder: RunFolder) -> Recipe:
+    """The recipe of a run. Raises DataError where it is damaged or from an unknown version."""
+    return Recipe.from_dict(_read_json(folder.recipe), str(folder.recipe))
+
+
+def load_data(recipe: Recipe, content_sha256: str | None, reference: str | None = None) -> Dataset:
+    """The recipe's data, or the same data at another place. Raises DataError on other content."""
+    dataset = datasets.load(reference or recipe.data, recipe.reading)
+    if content_sha256 is not None and dataset.content_sha256 != content_sha256:
+        raise DataError(
+            f"{reference or recipe.data}: its content is not what the run was trained on"
+            f" (sha256 {dataset.content_sha256[:12]}, the run has {content_sha256[:12]});"
+            " bring that data back or train a new run"
+        )
+    return dataset
+
+
+def load_features(run: Run, data: str | None = None) -> FeatureSplits:
+    """The features of the run's three splits. `data`: where the same data is now, None = where it was.
+
+    Raises DataError where the content is not what the run was trained on.
+    """
+    dataset = load_data(run.recipe, run.data_sha256, data)
+    return split_features(dataset, run.front_end, run.recipe.splitting, run.labels)
+
+
+def _folders() -> list[RunFolder]:
+    paths = sorted(RUNS.iterdir()) if RUNS.is_dir() else []
+    return [RunFolder(path) for path in paths if RunFolder(path).is_run]
+
+
+def _taken(path: Path) -> str:
+    return f"{path} exists already; choose another --name, or remove it, or go on with: --resume {path.name}"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error}); train the run again") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: not a JSON object; train the run again")
+    return value

@@ -1,0 +1,127 @@
+"""What `edgeseq eval` looks at: a run's module or an artifact's files, and the recordings to try them on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from edgeseq import data as datasets
+from edgeseq.artifacts import ARTIFACTS
+from edgeseq.data import Dataset
+from edgeseq.evaluate import Evaluation, evaluate_artifact, evaluate_module
+from edgeseq.features import SPLITS, LabelledFeatures, labelled, one_split
+from edgeseq.names import unknown
+from edgeseq.recipe import Recipe
+from edgeseq.runs import RUNS, Run, RunFolder, open_run
+from edgeseq_device.artifact import MANIFEST_FILE, open_artifact
+from edgeseq_device.errors import DataError, UsageError
+from edgeseq_device.frontend import FrontEnd, LogMel, front_end_from_dict
+
+Evaluate = Callable[[LabelledFeatures, Callable[[int, int], None]], Evaluation]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One trained model in the forms that can be evaluated, each by name: torch, onnx, tflite."""
+
+    kind: Literal["run", "artifact"]
+    path: Path
+    recipe: Recipe
+    labels: tuple[str, ...]
+    front_end: FrontEnd
+    data_sha256: str
+    forms: dict[str, Evaluate]
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The recordings of one evaluation. split: train, validation, test or all."""
+
+    reference: str
+    content_sha256: str
+    split: str
+    recordings: LabelledFeatures
+    warnings: tuple[str, ...]
+
+
+def open_subject(reference: str | None) -> Subject:
+    """A run or an artifact by name or folder; None is the newest run.
+
+    Raises UsageError where there is none, DataError where its files are damaged.
+    """
+    if reference is None:
+        return _of_run(open_run(None))
+    for path in (ARTIFACTS / reference, Path(reference)):
+        if (path / MANIFEST_FILE).is_file():
+            return _of_artifact(path)
+    for path in (RUNS / reference, Path(reference)):
+        if RunFolder(path).is_run:
+            return _of_run(open_run(path))
+    known = [path.name for folder in (RUNS, ARTIFACTS) if folder.is_dir() for path in folder.iterdir()]
+    raise UsageError(unknown("run or artifact", reference, known))
+
+
+def choose(
+    subject: Subject, reference: str | None, split: str | None, label_pattern: str | None = None
+) -> Chosen:
+    """The recordings to evaluate on. `reference` None: the data the model was trained on, its test split.
+
+    Of other data every recording is taken, unless `split` names a part of it. Raises DataError where the
+    data is not what the model takes, or a label is unknown to it.
+    """
+    options = replace(
+        subject.recipe.reading, label_pattern=label_pattern or subject.recipe.reading.label_pattern
+    )
+    dataset = datasets.load(reference or subject.recipe.data, options)
+    same = dataset.content_sha256 == subject.data_sha256
+    if reference is None and not same:
+        raise DataError(
+            f"{subject.recipe.data}: its content is not what {subject.path} was trained on, so that"
+            " its splits are not the same; name it with --data to evaluate on all of it"
+        )
+    _check_kind(subject, dataset)
+    name = split or ("test" if same else "all")
+    return Chosen(
+        reference or subject.recipe.data,
+        dataset.content_sha256,
+        name,
+        _recordings(subject, dataset, name),
+        dataset.warnings,
+    )
+
+
+def _recordings(subject: Subject, dataset: Dataset, name: str) -> LabelledFeatures:
+    if name not in SPLITS:
+        return labelled(dataset, subject.front_end, range(len(dataset.recordings)), subject.labels)
+    return one_split(dataset, subject.front_end, subject.recipe.splitting, subject.labels, name)
+
+
+def _check_kind(subject: Subject, dataset: Dataset) -> None:
+    wanted = "audio" if isinstance(subject.front_end, LogMel) else "series"
+    if dataset.kind != wanted:
+        raise DataError(f"{dataset.name}: it holds {dataset.kind}, {subject.path} was trained on {wanted}")
+
+
+def _of_run(run: Run) -> Subject:
+    module = run.module()
+    forms: dict[str, Evaluate] = {"torch": lambda recordings, _progress: evaluate_module(module, recordings)}
+    return Subject("run", run.path, run.recipe, run.labels, run.front_end, run.data_sha256, forms)
+
+
+def _of_artifact(path: Path) -> Subject:
+    artifact = open_artifact(path)
+    manifest, where = artifact.manifest, str(path / MANIFEST_FILE)
+    try:
+        recipe = Recipe.from_dict(manifest["recipe"], f"{where}: recipe")
+        front_end = front_end_from_dict(manifest["features"]["front_end"])
+        data_sha256 = str(manifest["data"]["content_sha256"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{where}: incomplete ({error!r}); export it again") from error
+    forms = {model.format: _form(path, model.format) for model in artifact.models}
+    return Subject("artifact", path, recipe, artifact.labels, front_end, data_sha256, forms)
+
+
+def _form(path: Path, format_name: str) -> Evaluate:
+    return lambda recordings, progress: evaluate_artifact(path, format_name, recordings, progress)

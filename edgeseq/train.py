@@ -1,0 +1,173 @@
+"""A training from recipe to finished run folder, in one go or resumed after a kill."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import errno
+import json
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+
+import edgeseq
+from edgeseq.checkpoint import EpochResult, History, save_weights
+from edgeseq.evaluate import Evaluation, evaluate_module
+from edgeseq.features import SPLITS, Prepared, prepare
+from edgeseq.files import atomic_write_json, atomic_write_text
+from edgeseq.fit import Silent, TrainingProgress, fit
+from edgeseq.recipe import Recipe
+from edgeseq.runs import (
+    RUN_VERSION,
+    Run,
+    RunFolder,
+    discard,
+    load_data,
+    new_run_folder,
+    open_run,
+    read_recipe,
+)
+from edgeseq_device.errors import EdgeseqError, UsageError
+
+FEW_VALIDATION_RECORDINGS = 20
+
+
+def train(
+    recipe: Recipe, prepared: Prepared, name: str | None = None, progress: TrainingProgress | None = None
+) -> Run:
+    """Trains and returns the finished run under ./runs. `name` None: DATA-FAMILY, with a number where taken.
+
+    A training that ends before its first epoch is over leaves no folder behind.
+    """
+    folder = new_run_folder(name, default_name(recipe, prepared))
+    try:
+        atomic_write_json(folder.recipe, recipe.to_dict())
+        return _finish(folder, recipe, prepared, progress)
+    except BaseException:
+        if not folder.checkpoint.exists():
+            discard(folder)
+        raise
+
+
+def prepare_resume(folder: RunFolder) -> tuple[Recipe, Prepared]:
+    """What `resume` needs. Raises UsageError where that training is over already."""
+    if folder.is_finished:
+        raise UsageError(f"{folder.path}: training is over already; there is nothing to resume")
+    recipe = read_recipe(folder)
+    return recipe, prepare(load_data(recipe, None), recipe.splitting, recipe.front_end)
+
+
+def resume(
+    folder: RunFolder, recipe: Recipe, prepared: Prepared, progress: TrainingProgress | None = None
+) -> Run:
+    """Goes on after the last whole epoch and ends with the weights of an unbroken training.
+
+    Raises DataError where the data changed since, or the checkpoint is damaged.
+    """
+    return _finish(folder, recipe, prepared, progress)
+
+
+def default_name(recipe: Recipe, prepared: Prepared) -> str:
+    """Such as fsdd-gru: the data's name, in characters a folder can have, and the model family."""
+    name = Path(prepared.dataset.name).stem
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
+    return f"{plain.lstrip('.-') or 'run'}-{recipe.model.family}"
+
+
+def _finish(folder: RunFolder, recipe: Recipe, prepared: Prepared, progress: TrainingProgress | None) -> Run:
+    with _said_how_to_go_on(folder):
+        recorder = _Recorder(folder.history, progress or Silent())
+        module, history = fit(recipe, prepared, folder.checkpoint, recorder)
+        _write_history(folder.history, history.epochs)
+        evaluations = {name: evaluate_module(module, prepared.splits.named(name)) for name in SPLITS}
+        save_weights(folder.weights, module.state_dict())
+        parameters = sum(parameter.numel() for parameter in module.parameters())
+        atomic_write_json(folder.result, _result(recipe, prepared, history, evaluations, parameters))
+    return open_run(folder.path)
+
+
+@contextlib.contextmanager
+def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+    """An interruption or a full disk after a whole epoch costs nothing but the epoch at hand: say so."""
+    advice = f"go on with: edgeseq train --resume {folder.path.name}"
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not folder.checkpoint.exists():
+            raise
+        raise KeyboardInterrupt(advice) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not folder.checkpoint.exists():
+            raise
+        raise EdgeseqError(f"{error.filename}: {error.strerror}; free some space and {advice}") from error
+
+
+def _result(
+    recipe: Recipe, prepared: Prepared, history: History, evaluations: dict[str, Evaluation], parameters: int
+) -> dict[str, Any]:
+    dataset, best = prepared.dataset, history.best
+    metrics: dict[str, Any] = {
+        name: {"n": e.n, "correct": e.correct, "accuracy": e.accuracy} for name, e in evaluations.items()
+    }
+    metrics["best_epoch"] = best.epoch if best else 0
+    metrics["epochs"] = len(history.epochs)
+    metrics["training_seconds"] = round(sum(epoch.seconds for epoch in history.epochs), 3)
+    return {
+        "run_version": RUN_VERSION,
+        "finished_utc": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "data": {"reference": recipe.data, "kind": dataset.kind, "content_sha256": dataset.content_sha256},
+        "labels": list(dataset.labels),
+        "splits": prepared.splits.sizes() | {"origin": prepared.origin},
+        "front_end": prepared.front_end.to_dict(),
+        "parameters": parameters,
+        "metrics": metrics,
+        "warnings": [*prepared.warnings, *_doubts(prepared)],
+        "versions": _versions(),
+    }
+
+
+def _doubts(prepared: Prepared) -> list[str]:
+    n = len(prepared.splits.validation)
+    if n >= FEW_VALIDATION_RECORDINGS:
+        return []
+    return [f"the validation split has {n} recordings: one of them is {100 / n:.0f} points of its accuracy"]
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "edgeseq": edgeseq.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "safetensors": safetensors.__version__,
+    }
+
+
+def _write_history(path: Path, epochs: tuple[EpochResult, ...]) -> None:
+    atomic_write_text(path, "".join(json.dumps(dataclasses.asdict(epoch)) + "\n" for epoch in epochs))
+
+
+class _Recorder:
+    """Keeps history.jsonl up to date for whoever looks while training goes on, and passes everything on."""
+
+    def __init__(self, path: Path, progress: TrainingProgress) -> None:
+        self._path, self._progress = path, progress
+        self._epochs: tuple[EpochResult, ...] = ()
+
+    def began(self, epochs: int, done: tuple[EpochResult, ...]) -> None:
+        self._epochs = done
+        self._progress.began(epochs, done)
+
+    def batch(self, done: int, of: int) -> None:
+        self._progress.batch(done, of)
+
+    def epoch(self, result: EpochResult, *, best: bool) -> None:
+        self._epochs = (*self._epochs, result)
+        _write_history(self._path, self._epochs)
+        self._progress.epoch(result, best=best)

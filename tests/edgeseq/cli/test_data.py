@@ -1,0 +1,121 @@
+"""`edgeseq data list|info|fetch`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeseq.cli import main
+
+
+@pytest.fixture
+def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No mirror and an empty cache."""
+    monkeypatch.delenv("EDGESEQ_DATA_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """The local mirror; the test is skipped, by name, where it does not hold fsdd."""
+    folder = os.environ.get("EDGESEQ_DATA_DIR")
+    if folder is None or not (Path(folder) / "fsdd.zip").is_file():
+        pytest.skip("EDGESEQ_DATA_DIR does not hold fsdd.zip")
+    return Path(folder)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["data", *arguments])
+
+
+def refused(result: Result, exit_code: int) -> str:
+    """The one line of a refusal."""
+    assert result.exit_code == exit_code, result.output
+    assert "Traceback" not in result.output
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def written(path: Path) -> Path:
+    samples = np.random.default_rng(0).normal(size=(40, 5, 2))
+    labels = np.array(["walk", "run"] * 20)
+    groups = np.array([f"p{i // 8}" for i in range(40)])
+    np.savez(path, samples=samples, labels=labels, groups=groups, sample_rate_hz=50)
+    return path
+
+
+def test_list_names_every_set_its_licence_and_whether_it_is_here(nothing_here: Path) -> None:
+    result = run("list", "--json", str(nothing_here / "out.json"))
+    assert result.exit_code == 0
+    for word in ("gestures", "built in", "fsdd", "CC BY-SA 4.0", "basicmotions", "not fetched"):
+        assert word in result.stdout
+    rows = json.loads((nothing_here / "out.json").read_text())["data_sets"]
+    assert {row["name"] for row in rows} == {"gestures", "fsdd", "basicmotions"}
+    assert all(len(row["content_sha256"]) == 64 for row in rows)
+
+
+def test_info_counts_classes_and_splits(tmp_path: Path) -> None:
+    result = run("info", str(written(tmp_path / "a.npz")), "--json", str(tmp_path / "out.json"))
+    assert result.exit_code == 0, result.output
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert facts["split"] == {
+        "origin": "test drawn by class, validation drawn by class",
+        "train": 28,
+        "validation": 4,
+        "test": 8,
+    }
+    assert facts["classes"]["run"] == {"train": 14, "validation": 2, "test": 4}
+    assert (facts["recordings"], facts["groups"], facts["sample_rate_hz"]) == (40, 5, 50)
+    assert facts["samples"] == {"least": 5, "median": 5, "most": 5}
+    assert facts["content_sha256"] in result.stdout
+
+
+def test_info_takes_the_options_of_training(tmp_path: Path) -> None:
+    arguments = ["--by-group", "--test-fraction", "0.4", "--split-seed", "3", "--sample-rate", "20"]
+    result = run("info", str(written(tmp_path / "a.npz")), *arguments, "--json", str(tmp_path / "out.json"))
+    assert result.exit_code == 0, result.output
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert facts["split"]["origin"] == "test drawn by group, validation drawn by group"
+    assert facts["split"]["test"] == 16
+    assert facts["sample_rate_hz"] == 20
+
+
+def test_info_of_fsdd_shows_where_it_comes_from(data_dir: Path) -> None:
+    result = run("info", "fsdd", "--by-group")
+    assert result.exit_code == 0
+    for word in ("3000", "8000 Hz", "1148 to 18262", "github.com/Jakobovski", "CC BY-SA 4.0", "1801eae0"):
+        assert word in result.stdout
+    assert "edgeseq: warning: the data's own test split shares 6 groups" in result.stderr
+
+
+def test_an_unknown_name_exits_2_with_the_nearest() -> None:
+    assert 'did you mean "fsdd"' in refused(run("info", "fsd"), 2)
+    assert 'did you mean "gestures"' in refused(run("fetch", "gesture"), 2)
+
+
+def test_a_set_that_is_not_here_exits_6(nothing_here: Path) -> None:
+    assert "edgeseq data fetch basicmotions" in refused(run("info", "basicmotions"), 6)
+
+
+def test_refused_data_exits_6_and_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    message = refused(run("info", str(tmp_path / "empty"), "--json", str(tmp_path / "out.json")), 6)
+    assert "empty: the folder holds no .wav" in message
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_fetch_leaves_what_is_here_alone(data_dir: Path, tmp_path: Path) -> None:
+    result = run("fetch", "fsdd", "gestures", "fsdd", "--json", str(tmp_path / "out.json"))
+    assert result.exit_code == 0
+    rows = json.loads((tmp_path / "out.json").read_text())["data_sets"]
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("fsdd", "already here"),
+        ("gestures", "built in"),
+    ]

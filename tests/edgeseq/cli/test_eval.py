@@ -1,0 +1,124 @@
+"""`edgeseq eval`: accuracy of a run on its own splits and on data it never saw."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeseq.cli import main
+from edgeseq.runs import open_run
+
+
+def edgeseq(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def run_name(tiny_series: Path, workplace: Path) -> str:
+    ran = edgeseq("train", "--data", tiny_series, "--hidden", "6", "--epochs", "2", "--name", "ramps")
+    assert ran.exit_code == 0, ran.stderr
+    return "ramps"
+
+
+def evaluated(*arguments: object) -> dict[str, object]:
+    ran = edgeseq("eval", *arguments, "--json", "eval.json")
+    assert ran.exit_code == 0, ran.stderr
+    result: dict[str, object] = json.loads(Path("eval.json").read_text())
+    return result
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "train"])
+def test_a_run_is_as_good_as_its_training_said(run_name: str, split: str) -> None:
+    result = evaluated(run_name, "--split", split)
+    torch = result["forms"]["torch"]  # type: ignore[index]
+    expected = open_run(run_name).metrics[split]
+    assert {key: torch[key] for key in expected} == expected
+    confusion = np.array(torch["confusion"])
+    assert (confusion.sum(), confusion.trace()) == (expected["n"], expected["correct"])
+    assert result["split"] == split
+
+
+def test_the_newest_run_and_its_test_split_are_the_default(run_name: str) -> None:
+    ran = edgeseq("eval")
+    assert ran.exit_code == 0, ran.stderr
+    assert "runs/ramps on " in ran.stdout
+    assert "test split" in ran.stdout
+    assert "fall" in ran.stdout
+
+
+def test_other_data_is_taken_as_a_whole(
+    run_name: str, tmp_path: Path, write_series: Callable[..., Path]
+) -> None:
+    other = write_series(tmp_path / "other.npz", recordings=32)
+    result = evaluated(run_name, "--data", other)
+    assert result["split"] == "all"
+    assert result["forms"]["torch"]["n"] == 32  # type: ignore[index]
+
+
+def test_the_same_data_elsewhere_keeps_its_splits(run_name: str, tmp_path: Path, tiny_series: Path) -> None:
+    result = evaluated(run_name, "--data", shutil.copy(tiny_series, tmp_path / "moved.npz"))
+    assert result["split"] == "test"
+    assert result["forms"]["torch"]["n"] == 12  # type: ignore[index]
+
+
+def test_data_that_changed_in_place_has_no_test_split_of_the_runs(
+    run_name: str, tiny_series: Path, write_series: Callable[..., Path]
+) -> None:
+    write_series(tiny_series, recordings=56)
+    ran = edgeseq("eval", run_name)
+    assert ran.exit_code == 6
+    assert "its content is not what runs/ramps was trained on" in ran.stderr
+
+
+def test_a_label_the_model_does_not_know_is_refused(
+    run_name: str, tmp_path: Path, write_series: Callable[..., Path]
+) -> None:
+    other = write_series(tmp_path / "other.npz", labels=("fall", "rise", "leap"))
+    ran = edgeseq("eval", run_name, "--data", other, "--json", "eval.json")
+    assert ran.exit_code == 6
+    assert '"leap" is unknown to the model' in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert not Path("eval.json").exists()
+
+
+def test_data_of_another_kind_is_refused(run_name: str) -> None:
+    ran = edgeseq("eval", run_name, "--data", "gestures")
+    assert ran.exit_code == 6
+    assert ran.stderr.count("\n") == 1
+
+
+def test_an_unknown_name_is_neither_a_run_nor_an_artifact(run_name: str) -> None:
+    ran = edgeseq("eval", "rampss")
+    assert ran.exit_code == 2
+    assert 'unknown run or artifact "rampss"; did you mean "ramps"' in ran.stderr
+
+
+def test_an_artifacts_files_are_as_good_as_the_run_they_came_from(run_name: str) -> None:
+    ran = edgeseq("export", run_name, "--fp32")
+    assert ran.exit_code == 0, ran.stderr
+    (artifact,) = Path("artifacts").iterdir()
+    result = evaluated(artifact.name)
+    assert result["kind"] == "artifact"
+    expected = open_run(run_name).metrics["test"]
+    forms = result["forms"]
+    assert sorted(forms) == ["onnx", "tflite"]  # type: ignore[call-overload]
+    for form in forms.values():  # type: ignore[attr-defined]
+        assert {key: form[key] for key in expected} == expected
+
+
+def test_a_tampered_artifact_is_refused_before_a_runtime_opens_it(
+    artifact_folder: Path, workplace: Path
+) -> None:
+    model = artifact_folder / "model.tflite"
+    content = bytearray(model.read_bytes())
+    content[100] ^= 1
+    model.write_bytes(content)
+    ran = edgeseq("eval", artifact_folder)
+    assert ran.exit_code == 6
+    assert str(model) in ran.stderr

@@ -1,0 +1,210 @@
+"""`edgeseq export` on a real small run: the gates, their exit codes, and what is on the disk afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeseq.cli import main
+from edgeseq_device import runtimes
+from edgeseq_device.artifact import open_artifact
+from edgeseq_device.frontend import front_end_from_dict
+
+RECORDINGS, CHANNELS = 120, 3
+
+
+def edgeseq(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def write_recordings(path: Path) -> None:
+    """Rising and falling chirps of 20 to 40 frames in noise."""
+    rng = np.random.default_rng(3)
+    samples, lengths, labels = np.zeros((RECORDINGS, 40, CHANNELS)), [], []
+    for index in range(RECORDINGS):
+        frames = int(rng.integers(20, 41))
+        speed = np.linspace(0.2, 1.2, frames)[:: 1 if index % 2 else -1]
+        wave = np.sin(np.cumsum(speed)[:, None] + np.arange(CHANNELS))
+        samples[index, :frames] = wave + 0.1 * rng.standard_normal((frames, CHANNELS))
+        lengths.append(frames)
+        labels.append("rising" if index % 2 else "falling")
+    np.savez(path, samples=samples, lengths=np.array(lengths), labels=np.array(labels))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with chirps.npz and runs/chirps-gru."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_recordings(folder / "chirps.npz")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        result = edgeseq(
+            *("train", "--data", "chirps.npz", "--model", "gru", "--hidden", "12", "--epochs", "25"),
+            *("--name", "chirps-gru", "--validation-fraction", "0.4"),
+        )
+    finally:
+        os.chdir(before)
+    assert result.exit_code == 0, result.output
+    assert (
+        json.loads((folder / "runs/chirps-gru/run.json").read_text())["metrics"]["validation"]["accuracy"]
+        > 0.8
+    )
+    return folder
+
+
+@pytest.fixture
+def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it as the working directory."""
+    shutil.copytree(trained, tmp_path / "place")
+    monkeypatch.chdir(tmp_path / "place")
+    return tmp_path / "place"
+
+
+def left_behind(place: Path) -> list[str]:
+    return (
+        sorted(path.name for path in (place / "artifacts").iterdir())
+        if (place / "artifacts").exists()
+        else []
+    )
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_an_artifact_holds_what_a_board_needs(place: Path, precision: str) -> None:
+    result = edgeseq("export", f"--{precision}", "--json", "report.json")
+    assert result.exit_code == 0, result.output
+    artifact = open_artifact(place / f"artifacts/chirps-gru-{precision}-generic")
+    assert artifact.labels == ("falling", "rising")
+    assert len(artifact.golden().features) == 16
+    report = json.loads((place / "report.json").read_text())
+    assert [gate["passed"] for gate in report["size"] + report["parity"] + report["accuracy_drop"]] == [
+        True
+    ] * 7
+    assert report["accuracy"]["test"]["n"] > 0
+
+
+def test_raw_samples_get_the_same_answer_through_the_manifests_front_end(place: Path) -> None:
+    """What an application on the board does: front end from the manifest, then the model."""
+    assert edgeseq("export", "--int8").exit_code == 0
+    artifact = open_artifact(place / "artifacts/chirps-gru-int8-generic")
+    front_end = front_end_from_dict(artifact.manifest["features"]["front_end"])
+    recordings = np.load(place / "chirps.npz")
+    golden = artifact.golden()
+    answered = 0
+    for index, frames in enumerate(recordings["lengths"]):
+        features = front_end.features(recordings["samples"][index, :frames].astype(np.float32))
+        for known, reference in zip(golden.features, golden.references["tflite"], strict=True):
+            if known.shape == features.shape and np.allclose(known, features, atol=1e-6):
+                logits = runtimes.load(artifact.model("tflite").path, "tflite").run(features)
+                assert np.abs(logits - reference).max() < 1e-3
+                answered += 1
+    assert answered == 16
+
+
+def test_over_the_size_budget_is_exit_3_with_the_largest_tensors_and_nothing_written(place: Path) -> None:
+    result = edgeseq("export", "--int8", "--max-size", "2kB", "--json", "report.json")
+    assert result.exit_code == 3
+    assert "gru0.forward.weight_hh" in result.output
+    assert left_behind(place) == []
+    assert "over the budget" in json.loads((place / "report.json").read_text())["error"]
+
+
+def test_the_manifest_counts_towards_the_budget(place: Path) -> None:
+    assert edgeseq("export", "--int8").exit_code == 0
+    model_alone = (place / "artifacts/chirps-gru-int8-generic/model.tflite").stat().st_size
+    shutil.rmtree(place / "artifacts")
+    assert edgeseq("export", "--int8", "--format", "tflite", "--max-size", str(model_alone)).exit_code == 3
+    assert left_behind(place) == []
+
+
+def test_an_accuracy_drop_is_exit_4_and_leaves_the_older_artifact_whole(place: Path) -> None:
+    assert edgeseq("export", "--int8").exit_code == 0
+    before = (place / "artifacts/chirps-gru-int8-generic/SHA256SUMS").read_text()
+    weights_that_int8_cannot_hold(place / "runs/chirps-gru/model.safetensors")
+    result = edgeseq("export", "--int8")
+    assert result.exit_code == 4, result.output
+    assert "net flips" in result.output
+    assert (place / "artifacts/chirps-gru-int8-generic/SHA256SUMS").read_text() == before
+    assert left_behind(place) == ["chirps-gru-int8-generic"]
+    assert edgeseq("export", "--fp32").exit_code == 0
+    assert edgeseq("export", "--int8", "--max-drop", "100").exit_code == 0
+
+
+def weights_that_int8_cannot_hold(path: Path) -> None:
+    """One weight of each output so large, on a unit that stays 0, that int8 rounds the others away."""
+    from safetensors.numpy import load_file, save_file
+
+    weights = load_file(path)
+    cell = {name: value for name, value in weights.items() if name.endswith(("_l0", "_l0_reverse"))}
+    hidden = next(value.shape[1] for name, value in cell.items() if "weight_hh" in name)
+    for value in cell.values():
+        silent = [gate * hidden for gate in range(3)]
+        value[silent] = 0  # with zero weights and biases the candidate is tanh(0), so unit 0 stays 0
+    (head,) = (name for name, value in weights.items() if name not in cell and value.ndim == 2)
+    weights[head][:, 0] = 1e6
+    save_file(weights, path)
+
+
+def test_weights_that_are_not_numbers_are_refused(place: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    path = place / "runs/chirps-gru/model.safetensors"
+    weights = load_file(path)
+    name = next(name for name in weights if "weight_hh" in name)
+    weights[name][0, 0] = np.nan
+    save_file(weights, path)
+    result = edgeseq("export", "--int8")
+    assert result.exit_code == 4
+    assert "gru0.forward.weight_hh" in result.output
+    assert left_behind(place) == []
+
+
+def test_data_that_changed_since_the_training_is_exit_6(place: Path) -> None:
+    recordings = dict(np.load(place / "chirps.npz"))
+    recordings["samples"][0, 0, 0] += 1
+    np.savez(place / "chirps.npz", **recordings)
+    result = edgeseq("export", "--int8")
+    assert result.exit_code == 6
+    assert left_behind(place) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--format", "onxx"), ("no-such-run",), ("--max-size", "big"), ("--max-drop", "-1"), ("--name", "../x")],
+)
+def test_a_call_that_is_wrong_is_exit_2(place: Path, arguments: tuple[str, ...]) -> None:
+    result = edgeseq("export", *arguments)
+    assert result.exit_code == 2, result.output
+    assert left_behind(place) == []
+
+
+def test_a_full_disk_is_exit_1_with_one_line_and_nothing_written(place: Path) -> None:
+    """A tmpfs of 32 kB in the place of ./artifacts."""
+    (place / "artifacts").mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(place / "artifacts")],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small tmpfs needs root")
+    try:
+        command = [sys.executable, "-m", "edgeseq", "export", "--int8"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert result.returncode == 1
+        faults = [line for line in result.stderr.splitlines() if "error" in line]
+        assert len(faults) == 1
+        assert "No space left on device" in faults[0]
+        assert "artifacts" in faults[0]
+        assert "Traceback" not in result.stderr
+        assert left_behind(place) == []
+    finally:
+        subprocess.run(["umount", str(place / "artifacts")], check=True)

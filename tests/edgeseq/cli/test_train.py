@@ -1,0 +1,153 @@
+"""`edgeseq train`: a run folder, a table, JSON; nothing on the disk where call or data is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeseq.cli import main
+from edgeseq.runs import open_run
+
+QUICK = ["--hidden", "4", "--epochs", "2"]
+
+
+def edgeseq(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_run_is_trained_reported_and_kept(tiny_series: Path, workplace: Path) -> None:
+    ran = edgeseq("train", "--data", tiny_series, *QUICK, "--json", "out.json")
+    assert ran.exit_code == 0, ran.stderr
+    assert "runs/ramps-gru: gru 1x4" in ran.stdout
+    assert "epoch   1/2  loss" in ran.stderr
+    result = json.loads(Path("out.json").read_text())
+    run = open_run("ramps-gru")
+    assert result["name"] == "ramps-gru"
+    assert result["metrics"] == run.metrics
+    assert result["recipe"] == run.recipe.to_dict()
+    assert {name: result["metrics"][name]["n"] for name in ("train", "validation", "test")} == {
+        name: result["splits"][name] for name in ("train", "validation", "test")
+    }
+
+
+def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> None:
+    options = (
+        "--model lstm --hidden 3 --layers 2 --bidirectional --pooling max --dropout 0.3 --epochs 1 --seed 5"
+        " --batch-size 7 --learning-rate 0.002 --weight-decay 0.1 --label-smoothing 0.2 --patience 4"
+        " --threads 2 --no-augment --validation-fraction 0.25 --split-seed 9 --sample-rate 40 --name mine"
+    )
+    ran = edgeseq("train", "--data", tiny_series, *options.split())
+    assert ran.exit_code == 0, ran.stderr
+    recipe = open_run("mine").recipe.to_dict()
+    assert recipe["model"] == {
+        "family": "lstm",
+        "hidden": 3,
+        "layers": 2,
+        "bidirectional": True,
+        "pooling": "max",
+        "dropout": 0.3,
+    }
+    training = recipe["training"]
+    assert not any(training.pop("augment").values())
+    assert (training["epochs"], training["seed"], training["batch_size"], training["patience"]) == (
+        1,
+        5,
+        7,
+        4,
+    )
+    assert (training["learning_rate"], training["weight_decay"]) == (0.002, 0.1)
+    assert (training["label_smoothing"], training["threads"]) == (0.2, 2)
+    assert (recipe["splitting"]["validation_fraction"], recipe["splitting"]["seed"]) == (0.25, 9)
+    assert recipe["reading"]["sample_rate_hz"] == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "message"),
+    [
+        (["--model", "grue"], 2, 'unknown model "grue"; did you mean "gru"'),
+        (["--hidden", "0"], 2, "--hidden"),
+        (["--name", "a/b"], 2, '--name "a/b": use letters'),
+        (["--json", "no/such/out.json"], 2, "the folder no/such does not exist"),
+        (["--validation-fraction", "1.5"], 2, "--validation-fraction"),
+        (["--label-column", "kind"], 2, "label column"),
+        (["--by-group"], 2, "no group"),
+        (["--test-pattern", "("], 2, "test pattern"),
+    ],
+)
+def test_a_call_that_does_not_fit_writes_nothing(
+    tiny_series: Path, workplace: Path, options: list[str], exit_code: int, message: str
+) -> None:
+    ran = edgeseq("train", "--data", tiny_series, *options)
+    assert ran.exit_code == exit_code
+    assert message in ran.stderr
+    assert ran.stderr.startswith("edgeseq: error: ")
+    assert ran.stderr.count("\n") == 1
+    assert not list(workplace.iterdir())
+
+
+def test_refused_data_writes_nothing(tiny_series: Path, workplace: Path) -> None:
+    arrays = dict(np.load(tiny_series))
+    arrays["samples"][3, 2, 1] = np.nan
+    np.savez(tiny_series, **arrays)
+    ran = edgeseq("train", "--data", tiny_series)
+    assert ran.exit_code == 6
+    assert ran.stderr.count("\n") == 1
+    assert str(tiny_series) in ran.stderr
+    assert not list(workplace.iterdir())
+
+
+def test_a_single_class_writes_nothing(
+    tmp_path: Path, workplace: Path, write_series: Callable[..., Path]
+) -> None:
+    ran = edgeseq("train", "--data", write_series(tmp_path / "one.npz", labels=("same",)))
+    assert ran.exit_code == 6
+    assert "two classes" in ran.stderr
+    assert not list(workplace.iterdir())
+
+
+def test_no_data_says_what_to_give(workplace: Path) -> None:
+    ran = edgeseq("train")
+    assert ran.exit_code == 2
+    assert "give --data" in ran.stderr
+
+
+def test_a_taken_name_is_refused_before_the_data_is_read(tiny_series: Path, workplace: Path) -> None:
+    assert edgeseq("train", "--data", tiny_series, *QUICK, "--name", "mine").exit_code == 0
+    before = {path: path.read_bytes() for path in Path("runs/mine").iterdir()}
+    ran = edgeseq("train", "--data", "no/such/file.npz", "--name", "mine")
+    assert ran.exit_code == 2
+    assert "runs/mine exists already" in ran.stderr
+    assert {path: path.read_bytes() for path in Path("runs/mine").iterdir()} == before
+
+
+def test_resume_takes_its_settings_from_the_run(tiny_series: Path, workplace: Path) -> None:
+    assert edgeseq("train", "--data", tiny_series, *QUICK).exit_code == 0
+    ran = edgeseq("train", "--resume", "ramps-gru", "--hidden", "8")
+    assert ran.exit_code == 2
+    assert "leave out --hidden" in ran.stderr
+    ran = edgeseq("train", "--resume", "ramps-gru")
+    assert ran.exit_code == 2
+    assert "training is over already" in ran.stderr
+
+
+def test_a_disk_that_fills_up_ends_in_one_line_and_no_half_run(tiny_series: Path, workplace: Path) -> None:
+    """A file-size limit of 4 KB: the recipe fits, the first checkpoint does not."""
+    script = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "from edgeseq.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-B", "-c", script, "train", "--data", tiny_series, "--epochs", "1"]
+    ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("edgeseq: error: runs/ramps-gru/checkpoint.safetensors: ")
+    assert not list(workplace.iterdir())

@@ -1,0 +1,31 @@
+"""Training defaults: small sets are seen more often, large ones less, large models step smaller."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from edgeseq.augment import AUDIO, SERIES
+from edgeseq.defaults import training_for
+from edgeseq.recipe import ModelConfig
+
+
+@pytest.mark.parametrize("recordings", [8, 36, 200, 828, 2430, 100_000])
+def test_any_size_gets_enough_updates_and_not_too_many(recordings: int) -> None:
+    config = training_for("audio", recordings, ModelConfig())
+    steps = config.epochs * math.ceil(recordings / config.batch_size)
+    assert config.epochs == 120 or 900 <= steps <= 32_000
+    assert 10 <= config.epochs <= 120
+    assert config.patience >= config.epochs // 2
+
+
+def test_a_kind_gets_its_own_augmentation() -> None:
+    assert training_for("audio", 500, ModelConfig()).augment == AUDIO
+    assert training_for("series", 500, ModelConfig()).augment == SERIES
+
+
+def test_a_large_model_steps_smaller_on_two_threads() -> None:
+    small, large = (training_for("audio", 500, ModelConfig(hidden=hidden)) for hidden in (64, 512))
+    assert (small.threads, large.threads) == (1, 2)
+    assert large.learning_rate < small.learning_rate

@@ -1,0 +1,91 @@
+"""The gates judged on their own, and the size gate on a model of real size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeseq.gates import AccuracyDrop, few_recordings_warning, judge_accuracy, judge_parity, judge_size
+from edgeseq_device.errors import BudgetError, GateError
+from edgeseq_export import FORMATS, write_model
+from edgeseq_export.budget import SizeCheck
+from edgeseq_export.parity import compare
+from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
+
+BUDGET_BYTES = 100_000_000
+
+
+class Watched:
+    def __init__(self) -> None:
+        self.tables: dict[str, Sequence[Any]] = {}
+
+    def __call__(self, name: str, rows: Sequence[Any]) -> None:
+        self.tables[name] = rows
+
+
+def gru(features: int, hidden: int) -> SeqSpec:
+    rng = np.random.default_rng(0)
+    draw = rng.standard_normal
+    cell = Cell(
+        draw((3 * hidden, features), np.float32),
+        draw((3 * hidden, hidden), np.float32),
+        np.zeros(3 * hidden, np.float32),
+        np.zeros(3 * hidden, np.float32),
+    )
+    head = Linear("head", draw((2, hidden), np.float32), np.zeros(2, np.float32))
+    return SeqSpec(features, ("no", "yes"), (GRU("gru0", cell), Pool("pool", "last"), head))
+
+
+def sizes(spec: SeqSpec) -> list[SizeCheck]:
+    return [
+        SizeCheck(f, {f"model.{f}": len(write_model(spec, f, "").content)}, BUDGET_BYTES) for f in FORMATS
+    ]
+
+
+def test_a_gru_2800_is_refused_as_fp32_under_100_mb_and_passes_as_int8() -> None:
+    spec, watched = gru(features=192, hidden=2800), Watched()
+    with pytest.raises(BudgetError, match="over the budget of 100,000,000"):
+        judge_size(spec, sizes(spec), watched)
+    assert watched.tables["tensors"][0].name == "gru0.forward.weight_hh"
+    assert watched.tables["tensors"][0].bytes == 3 * 2800 * 2800 * 4
+    quantized = quantize_spec(spec)
+    judge_size(quantized, sizes(quantized), watched)
+    assert all(26_000_000 > size.bytes > 3 * 2800 * 2992 for size in watched.tables["size"])
+
+
+@pytest.mark.parametrize(
+    ("n", "right_before", "right_after", "passes"),
+    [
+        (300, 298, 296, True),
+        (300, 298, 294, False),
+        (40, 40, 39, True),
+        (40, 40, 38, False),
+        (90, 50, 60, True),
+    ],
+)
+def test_a_drop_fails_over_the_limit_by_two_recordings_or_more(n, right_before, right_after, passes) -> None:
+    drop = AccuracyDrop(
+        "onnx", "validation", n, right_before / n, right_after / n, right_before - right_after, 1.0
+    )
+    if passes:
+        judge_accuracy([drop], Watched())
+    else:
+        with pytest.raises(GateError, match="onnx: accuracy drops"):
+            judge_accuracy([drop], Watched())
+    assert drop.passed is passes
+
+
+def test_few_validation_recordings_are_said() -> None:
+    assert few_recordings_warning(200) is None
+    assert "1.0 points" in str(few_recordings_warning(100))
+
+
+def test_answers_out_of_parity_are_refused_with_the_input_named() -> None:
+    expected = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
+    wrong = expected + np.array([[0], [0.01]], np.float32)
+    check = compare("tflite", wrong, "reference", expected, ("a", "b"), 1e-3)
+    with pytest.raises(GateError, match=r"tflite is out of parity with reference: error 1.0e-02 .* at b"):
+        judge_parity([check], Watched())

@@ -1,0 +1,46 @@
+"""A recipe goes to JSON and back unchanged, and refuses what it does not know."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edgeseq.augment import AUDIO
+from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
+from edgeseq.recipe import ModelConfig, Recipe, TrainConfig
+from edgeseq_device.errors import DataError, UsageError
+
+
+def test_a_recipe_survives_json() -> None:
+    recipe = Recipe(
+        data="fsdd",
+        reading=DataOptions(test_pattern="_[0-4]$", sample_rate_hz=8000),
+        splitting=SplitOptions(by_group=True, seed=4),
+        front_end=FrontEndOptions(mels=32, hop_ms=12.5),
+        model=ModelConfig(family="lstm", hidden=12, layers=2, bidirectional=True, pooling="max"),
+        training=TrainConfig(epochs=3, learning_rate=1.1e-3, augment=AUDIO),
+    )
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"modle": {}}, 'runs/a/recipe.json: unknown key "modle"; did you mean "model"'),
+        ({"model": {"hiden": 3}}, 'runs/a/recipe.json: model: unknown key "hiden"; did you mean "hidden"'),
+        ({"training": {"epochs": "3"}}, "runs/a/recipe.json: training: epochs: '3' is not a whole number"),
+        ({"version": 99}, "runs/a/recipe.json: recipe version 99 is not known here"),
+    ],
+)
+def test_what_it_does_not_know_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Recipe.from_dict({**Recipe("fsdd").to_dict(), **change}, "runs/a/recipe.json")
+
+
+def test_settings_that_make_no_model_are_refused() -> None:
+    with pytest.raises(UsageError, match="hidden is 0"):
+        ModelConfig(hidden=0)
+    with pytest.raises(UsageError, match="learning_rate is -1"):
+        TrainConfig(learning_rate=-1)

@@ -1,0 +1,95 @@
+"""Run folders: found by name, by path or as the newest, and refused where damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgeseq import data
+from edgeseq.features import prepare
+from edgeseq.recipe import ModelConfig, Recipe, TrainConfig
+from edgeseq.runs import RunFolder, load_features, open_run
+from edgeseq.train import train
+from edgeseq_device.errors import DataError, UsageError
+
+
+@pytest.fixture
+def run_path(tiny_series: Path, workplace: Path) -> Path:
+    recipe = Recipe(
+        data=str(tiny_series), model=ModelConfig(hidden=3), training=TrainConfig(epochs=1, batch_size=16)
+    )
+    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+    return train(recipe, prepared, "one").path
+
+
+def test_the_newest_finished_run_is_the_default(run_path: Path) -> None:
+    shutil.copytree(run_path, "runs/older")
+    shutil.copytree(run_path, "runs/unfinished")
+    RunFolder(Path("runs/unfinished")).result.unlink()
+    os.utime("runs/older/run.json", (1, 1))
+    assert open_run().name == "one"
+
+
+def test_a_run_opens_by_name_and_by_path(run_path: Path, tmp_path: Path) -> None:
+    elsewhere = shutil.copytree(run_path, tmp_path / "elsewhere")
+    assert open_run("one").path == run_path
+    assert open_run(elsewhere).path == elsewhere
+
+
+def test_an_unknown_run_names_the_nearest(run_path: Path) -> None:
+    with pytest.raises(UsageError, match='unknown run "onne"; did you mean "one"'):
+        open_run("onne")
+
+
+def test_no_run_says_how_to_make_one(workplace: Path) -> None:
+    with pytest.raises(UsageError, match="edgeseq train --data gestures"):
+        open_run()
+
+
+def test_damaged_weights_are_refused_by_name(run_path: Path) -> None:
+    weights = RunFolder(run_path).weights
+    weights.write_bytes(weights.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"runs/one/model.safetensors: not a whole safetensors file"):
+        open_run("one").module()
+    weights.unlink()
+    with pytest.raises(DataError, match=r"runs/one/model.safetensors is missing"):
+        open_run("one").module()
+
+
+def test_weights_of_another_shape_are_refused_by_name(run_path: Path) -> None:
+    recipe = json.loads(RunFolder(run_path).recipe.read_text())
+    recipe["model"]["hidden"] = 4
+    RunFolder(run_path).recipe.write_text(json.dumps(recipe))
+    with pytest.raises(DataError, match=r"runs/one/model.safetensors: does not fit its recipe"):
+        open_run("one").module()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "runs/one/run.json: not JSON"),
+        ("[]", "runs/one/run.json: not a JSON object"),
+        ('{"run_version": 7}', "runs/one/run.json: run version 7 is not known here"),
+        ('{"run_version": 1}', "runs/one/run.json: incomplete"),
+    ],
+)
+def test_a_damaged_result_is_refused_by_name(run_path: Path, content: str, message: str) -> None:
+    RunFolder(run_path).result.write_text(content)
+    with pytest.raises(DataError, match=message):
+        open_run("one")
+
+
+def test_features_are_refused_when_the_data_is_not_the_runs(
+    run_path: Path, tmp_path: Path, tiny_series: Path, write_series: Callable[..., Path]
+) -> None:
+    moved = Path(shutil.copy(tiny_series, tmp_path / "moved.npz"))
+    tiny_series.unlink()
+    assert load_features(open_run("one"), str(moved)).sizes()["test"] == 12
+    write_series(tiny_series, recordings=56)
+    with pytest.raises(DataError, match="its content is not what the run was trained on"):
+        load_features(open_run("one"))

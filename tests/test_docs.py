@@ -1,0 +1,53 @@
+"""The pages keep their word: every ```sh block runs as it stands, a page at a time in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    commands = _BLOCK.findall(page.read_text("utf-8"))
+    if page.name == "README.md":
+        assert commands, "the README shows no command that is tested"
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    launcher = bin_folder / "edgeseq"
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m edgeseq "$@"\n')
+    launcher.chmod(0o755)
+    (tmp_path / "work").mkdir()
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+        cwd=tmp_path / "work",
+        env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    for target in _LINK.findall(page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_exit_code_of_an_error_is_in_the_readme() -> None:
+    from edgeseq_device import errors
+
+    text = (ROOT / "README.md").read_text("utf-8")
+    for error in vars(errors).values():
+        if isinstance(error, type):
+            assert f"| {error.exit_code} |" in text, error.__name__
