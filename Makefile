@@ -20,7 +20,7 @@ demo: $(READY)
 	$(BIN)/edgeseq bench --device pi4
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -rs
 
 check: lint types contracts test
 

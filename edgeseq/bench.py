@@ -119,10 +119,7 @@ def _complete(result: dict[str, Any], artifact: Artifact, device: Device) -> Non
     result["artifact"] = {
         "name": artifact.name,
         "manifest_sha256": artifact.manifest_sha256,
-        **{
-            key: manifest.get(key)
-            for key in ("created_utc", "task", "precision", "target", "data", "versions")
-        },
+        **{key: manifest.get(key) for key in _PROVENANCE},
         "labels": len(artifact.labels),
         "features": artifact.features_count,
     }
