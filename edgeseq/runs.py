@@ -13,12 +13,12 @@ from typing import Any
 
 from edgeseq import data as datasets
 from edgeseq import models
-from edgeseq.checkpoint import load_weights
 from edgeseq.data import Dataset
 from edgeseq.features import FeatureSplits, LabelledFeatures, split_features
 from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.names import check_folder_name, unknown
-from edgeseq.recipe import Recipe
+from edgeseq.training.checkpoint import load_weights
+from edgeseq.training.recipe import Recipe
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import FrontEnd, front_end_from_dict
 from edgeseq_export.spec import SeqSpec

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from edgeseq.names import unknown
-from edgeseq_device.errors import DataError
+from edgeseq_device.errors import DataError, UsageError
 
 Settings = TypeVar("Settings")
 
@@ -87,3 +87,9 @@ def _expect(holds: bool, value: object, wanted: str, where: str) -> object:
     if not holds:
         raise DataError(f"{where}: {value!r:.80} is not {wanted}")
     return value
+
+
+def require(holds: bool, message: str) -> None:
+    """Raises UsageError with `message` where a setting does not hold."""
+    if not holds:
+        raise UsageError(message)

@@ -13,8 +13,8 @@ from edgeseq.data import Dataset
 from edgeseq.evaluate import Evaluation, evaluate_artifact, evaluate_module
 from edgeseq.features import SPLITS, LabelledFeatures, labelled, one_split
 from edgeseq.names import unknown
-from edgeseq.recipe import Recipe
 from edgeseq.runs import RUNS, Run, RunFolder, open_run
+from edgeseq.training.recipe import Recipe
 from edgeseq_device.artifact import MANIFEST_FILE, open_artifact
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import FrontEnd, LogMel, front_end_from_dict

@@ -22,8 +22,9 @@ from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeseq.features import Prepared
-    from edgeseq.recipe import ModelConfig, Recipe, TrainConfig
+    from edgeseq.models.config import ModelConfig
     from edgeseq.runs import Run
+    from edgeseq.training.recipe import Recipe, TrainConfig
 
 MAY_COME_WITH_RESUME = {"resume", "json_file"}
 
@@ -76,7 +77,8 @@ def _trained(given: dict[str, Any]) -> tuple[Run, Prepared]:
 def _recipe(given: dict[str, Any]) -> Recipe:
     """The recipe, apart from the training settings: their defaults depend on the data."""
     from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
-    from edgeseq.recipe import ModelConfig, Recipe
+    from edgeseq.models.config import ModelConfig
+    from edgeseq.training.recipe import Recipe
 
     columns = ("label_column", "recording_column", "group_column", "split_column", "time_column")
     patterns = ("label_pattern", "test_pattern", "group_pattern")
@@ -96,8 +98,8 @@ def _recipe(given: dict[str, Any]) -> Recipe:
 
 
 def _training(given: dict[str, Any], model: ModelConfig, prepared: Prepared) -> TrainConfig:
-    from edgeseq.augment import OFF
-    from edgeseq.defaults import patience_for, training_for
+    from edgeseq.training.augment import OFF
+    from edgeseq.training.defaults import patience_for, training_for
 
     defaults = training_for(prepared.dataset.kind, len(prepared.splits.train), model)
     keys = ("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "threads", "seed")
@@ -112,7 +114,7 @@ def _given(options: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _watched(name: str | None, recipe: Recipe, prepared: Prepared) -> Run:
     from edgeseq.cli.training_progress import TrainingDisplay
-    from edgeseq.train import train
+    from edgeseq.training.train import train
 
     print_warnings(prepared.warnings)
     with TrainingDisplay(progress_output()) as display:
@@ -122,7 +124,7 @@ def _watched(name: str | None, recipe: Recipe, prepared: Prepared) -> Run:
 def _resumed(context: click.Context, reference: str) -> tuple[Run, Prepared]:
     from edgeseq.cli.training_progress import TrainingDisplay
     from edgeseq.runs import find_run_folder
-    from edgeseq.train import prepare_resume, resume
+    from edgeseq.training.train import prepare_resume, resume
 
     for parameter in context.command.params:
         name = parameter.name or ""

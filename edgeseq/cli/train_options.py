@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgeseq.models import FAMILIES, check_family
+from edgeseq.models.config import FAMILIES, check_family
 
 
 def _family(_context: click.Context, _option: click.Parameter, value: str) -> str:

@@ -8,8 +8,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from edgeseq.checkpoint import EpochResult
 from edgeseq.report.table import percent
+from edgeseq.training.checkpoint import EpochResult
 
 
 def duration(seconds: float) -> str:

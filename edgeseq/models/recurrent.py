@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from edgeseq.models.classifier import SequenceClassifier
-from edgeseq.recipe import ModelConfig
+from edgeseq.models.config import ModelConfig
 from edgeseq_export import spec
 
 KINDS: dict[str, tuple[type[nn.GRU] | type[nn.LSTM], type[spec.GRU] | type[spec.LSTM]]] = {

@@ -12,9 +12,10 @@ import pytest
 
 from edgeseq import data
 from edgeseq.features import prepare
-from edgeseq.recipe import ModelConfig, Recipe, TrainConfig
+from edgeseq.models.config import ModelConfig
 from edgeseq.runs import RunFolder, load_features, open_run
-from edgeseq.train import train
+from edgeseq.training.recipe import Recipe, TrainConfig
+from edgeseq.training.train import train
 from edgeseq_device.errors import DataError, UsageError
 
 

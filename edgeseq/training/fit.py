@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseq import models
-from edgeseq.augment import augmented
 from edgeseq.batches import logits_of, padded, training_batches
-from edgeseq.checkpoint import EpochResult, History, TrainingState, load_checkpoint, save_checkpoint
 from edgeseq.evaluate import evaluate_logits
 from edgeseq.features import LabelledFeatures, Prepared
 from edgeseq.models.classifier import SequenceClassifier
-from edgeseq.recipe import Recipe, TrainConfig
+from edgeseq.training.augment import augmented
+from edgeseq.training.checkpoint import EpochResult, History, TrainingState, load_checkpoint, save_checkpoint
+from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq_device.errors import EdgeseqError
 
 WARM_UP = 0.25  # part of the steps in which the learning rate rises

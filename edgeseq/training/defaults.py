@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from edgeseq.augment import augmentation_for
 from edgeseq.data.dataset import Kind
-from edgeseq.recipe import ModelConfig, TrainConfig
+from edgeseq.models.config import ModelConfig
+from edgeseq.training.augment import augmentation_for
+from edgeseq.training.recipe import TrainConfig
 
 EPOCHS: dict[Kind, int] = {"audio": 40, "series": 25}
 LEARNING_RATE: dict[Kind, float] = {"audio": 4e-3, "series": 8e-3}

@@ -17,12 +17,9 @@ import safetensors
 import torch
 
 import edgeseq
-from edgeseq.checkpoint import EpochResult, History, save_weights
 from edgeseq.evaluate import Evaluation, evaluate_module
 from edgeseq.features import SPLITS, Prepared, prepare
 from edgeseq.files import atomic_write_json, atomic_write_text
-from edgeseq.fit import Silent, TrainingProgress, fit
-from edgeseq.recipe import Recipe
 from edgeseq.runs import (
     RUN_VERSION,
     Run,
@@ -33,6 +30,9 @@ from edgeseq.runs import (
     open_run,
     read_recipe,
 )
+from edgeseq.training.checkpoint import EpochResult, History, save_weights
+from edgeseq.training.fit import Silent, TrainingProgress, fit
+from edgeseq.training.recipe import Recipe
 from edgeseq_device.errors import EdgeseqError, UsageError
 
 FEW_VALIDATION_RECORDINGS = 20

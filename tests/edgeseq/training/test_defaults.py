@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from edgeseq.augment import AUDIO, SERIES
-from edgeseq.defaults import training_for
-from edgeseq.recipe import ModelConfig
+from edgeseq.models.config import ModelConfig
+from edgeseq.training.augment import AUDIO, SERIES
+from edgeseq.training.defaults import training_for
 
 
 @pytest.mark.parametrize("recordings", [8, 36, 200, 828, 2430, 100_000])

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from edgeseq.augment import AUDIO
 from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
-from edgeseq.recipe import ModelConfig, Recipe, TrainConfig
+from edgeseq.models.config import ModelConfig
+from edgeseq.training.augment import AUDIO
+from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq_device.errors import DataError, UsageError
 
 

@@ -17,14 +17,15 @@ import pytest
 import torch
 
 from edgeseq import data
-from edgeseq.augment import SERIES
-from edgeseq.checkpoint import EpochResult
 from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
-from edgeseq.fit import Silent, fit, one_cycle
-from edgeseq.recipe import ModelConfig, Recipe, TrainConfig
+from edgeseq.models.config import ModelConfig
 from edgeseq.runs import RunFolder, find_run_folder, load_features, open_run
-from edgeseq.train import prepare_resume, resume, train
+from edgeseq.training.augment import SERIES
+from edgeseq.training.checkpoint import EpochResult
+from edgeseq.training.fit import Silent, fit, one_cycle
+from edgeseq.training.recipe import Recipe, TrainConfig
+from edgeseq.training.train import prepare_resume, resume, train
 from edgeseq_device.errors import DataError, EdgeseqError, UsageError
 
 

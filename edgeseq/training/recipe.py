@@ -4,36 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from edgeseq.augment import OFF, AugmentConfig
 from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
-from edgeseq.models import check_family
-from edgeseq.settings import settings_from_dict
-from edgeseq_device.errors import DataError, UsageError
+from edgeseq.models.config import ModelConfig
+from edgeseq.settings import require, settings_from_dict
+from edgeseq.training.augment import OFF, AugmentConfig
+from edgeseq_device.errors import DataError
 
 RECIPE_VERSION = 1
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The shape of a model. Raises UsageError on a value that makes no model."""
-
-    family: str = "gru"
-    hidden: int = 64
-    layers: int = 1
-    bidirectional: bool = False
-    pooling: Literal["last", "mean", "max"] = "last"
-    dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        check_family(self.family)
-        _require(self.hidden >= 1, f"hidden is {self.hidden}; give at least 1 unit")
-        _require(self.layers >= 1, f"layers is {self.layers}; give at least 1")
-        _require(
-            self.pooling in ("last", "mean", "max"), f"pooling {self.pooling!r} is not last, mean or max"
-        )
-        _require(0 <= self.dropout < 1, f"dropout is {self.dropout}; it must be at least 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -58,12 +37,12 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "threads"):
-            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
+            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
         for name in ("learning_rate", "gradient_clip"):
-            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
+            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
         for name in ("weight_decay", "patience", "seed"):
-            _require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
-        _require(
+            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
+        require(
             0 <= self.label_smoothing < 1, f"label_smoothing is {self.label_smoothing}; give 0 up to below 1"
         )
 
@@ -94,8 +73,3 @@ class Recipe:
                 " use the edgeseq that wrote it"
             )
         return settings_from_dict(cls, value, where)
-
-
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise UsageError(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeseq.augment import AUDIO, OFF, SERIES, AugmentConfig, augmented
+from edgeseq.training.augment import AUDIO, OFF, SERIES, AugmentConfig, augmented
 from edgeseq_device.errors import UsageError
 
 
