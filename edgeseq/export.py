@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from edgeseq.artifacts import ARTIFACTS
-from edgeseq.batches import logits_of
 from edgeseq.evaluate import Evaluation, evaluate_logits, evaluate_module, one_by_one
-from edgeseq.features import FeatureSplits, FloatArray
+from edgeseq.features import FeatureSplits
 from edgeseq.gates import (
     AccuracyDrop,
     Watch,
@@ -24,17 +20,17 @@ from edgeseq.gates import (
     judge_accuracy,
     judge_parity,
     judge_size,
+    widened_warning,
 )
+from edgeseq.golden import check_parity, choose_golden
 from edgeseq.runs import Run, load_features
 from edgeseq_device import __version__, runtimes
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.errors import GateError
-from edgeseq_device.golden import GoldenVectors
-from edgeseq_device.manifest import MANIFEST_FILE
+from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE
 from edgeseq_export import FORMATS, ExportedModel, Format, SeqSpec, bundle, write_model
 from edgeseq_export.budget import SizeCheck, weight_bytes
-from edgeseq_export.parity import TOLERANCE, Parity, compare
-from edgeseq_export.reference import Rounding, run_reference
+from edgeseq_export.parity import Parity
 from edgeseq_export.spec import quantize_spec
 
 GOLDEN_COUNT = 16
@@ -60,7 +56,7 @@ class ExportOptions:
 
 @dataclass
 class ExportReport:
-    """What was measured, filled on the way; `error` is what stopped the export."""
+    """What was measured, filled on the way; until `finished` there is no artifact, and `error` says why."""
 
     precision: str
     artifact: Path
@@ -69,6 +65,7 @@ class ExportReport:
     drops: list[AccuracyDrop] = field(default_factory=list)
     accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    finished: bool = False
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,7 +73,7 @@ class ExportReport:
         return {
             "schema": "edgeseq-export",
             "schema_version": 1,
-            "artifact": None if self.error else str(self.artifact),
+            "artifact": str(self.artifact) if self.finished else None,
             "precision": self.precision,
             "size": [{**asdict(each), "bytes": each.bytes, "passed": each.passed} for each in self.sizes],
             "parity": [asdict(each) for each in self.parity],
@@ -107,13 +104,14 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
     _refuse_oversized(spec, models, options.max_bytes, watch)
 
     splits = load_features(run, options.data)
-    golden = _golden(run, spec, models, splits)
+    golden = choose_golden(run, spec, models, splits)
     with bundle.staged_folder(report.artifact) as folder:
         for model in models.values():
             (folder / bundle.model_file(model)).write_bytes(model.content)
         bundle.write_golden(folder, golden)
         loaded = {each: runtimes.load(folder / bundle.model_file(models[each]), each) for each in models}
-        report.parity += _parity(loaded, golden, trained, options.precision)
+        report.parity += check_parity(loaded, golden, trained, spec, models)
+        report.warnings += [text for each in report.parity if (text := widened_warning(each))]
         judge_parity(report.parity, watch)
         _measure_accuracy(run, loaded, splits, options.max_drop, report, step)
         judge_accuracy(report.drops, watch)
@@ -122,6 +120,7 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         report.sizes += [_size_on_board(folder, model, options.max_bytes) for model in models.values()]
         judge_size(spec, report.sizes, watch)
         open_artifact(folder)
+    report.finished = True
     return report.artifact
 
 
@@ -142,52 +141,9 @@ def _refuse_oversized(
 
 
 def _size_on_board(folder: Path, model: ExportedModel, max_bytes: int) -> SizeCheck:
-    """Everything that a board needs for this format."""
-    names = (bundle.model_file(model), MANIFEST_FILE)
+    """Everything that a board needs for this format; the golden vectors only test it."""
+    names = (bundle.model_file(model), MANIFEST_FILE, SUMS_FILE)
     return SizeCheck(model.format, {name: (folder / name).stat().st_size for name in names}, max_bytes)
-
-
-def _golden(
-    run: Run, spec: SeqSpec, models: Mapping[Format, ExportedModel], splits: FeatureSplits
-) -> GoldenVectors:
-    """Real inputs, evenly over the classes, with torch's answers and the reference's for each format."""
-    chosen = [(splits.validation, i) for i in _spread(splits.validation.labels, GOLDEN_COUNT)]
-    chosen += [(splits.train, i) for i in _spread(splits.train.labels, GOLDEN_COUNT - len(chosen))]
-    features = tuple(split.features[i] for split, i in chosen)
-    return GoldenVectors(
-        features=features,
-        logits=np.asarray(logits_of(run.module(), features), np.float32),
-        references={
-            name: _reference(
-                spec, features, {each.layer: each.activation_quantization for each in model.layers}
-            )
-            for name, model in models.items()
-        },
-        labels=np.array([split.labels[i] for split, i in chosen], np.int64),
-        names=tuple(split.names[i] for split, i in chosen),
-    )
-
-
-def _spread(labels: npt.NDArray[np.int64], count: int) -> list[int]:
-    """Up to `count` indices, evenly spaced over the recordings sorted by class."""
-    by_class = np.argsort(labels, kind="stable")
-    places = np.linspace(0, len(labels) - 1, min(count, len(labels))).round().astype(int)
-    return [int(by_class[place]) for place in places]
-
-
-def _reference(spec: SeqSpec, features: Sequence[FloatArray], rounding: Rounding | None = None) -> FloatArray:
-    return np.stack([run_reference(spec, each, rounding) for each in features])
-
-
-def _parity(loaded: Loaded, golden: GoldenVectors, trained: SeqSpec, precision: str) -> list[Parity]:
-    """The reference against torch in fp32, then each exported file against the reference."""
-    reference = _reference(trained, golden.features)
-    checks = [compare("reference fp32", reference, "torch", golden.logits, golden.names, TOLERANCE["fp32"])]
-    for name, model in loaded.items():
-        answers = one_by_one(model.run, golden.features)
-        expected, tolerance = golden.references[name], TOLERANCE[precision]
-        checks.append(compare(name, answers, "reference", expected, golden.names, tolerance))
-    return checks
 
 
 def _measure_accuracy(
@@ -239,7 +195,7 @@ def _manifest(run: Run, options: ExportOptions, report: ExportReport, golden_cou
         },
         "golden": {"file": bundle.GOLDEN_FILE, "count": golden_count},
         "parity": {
-            "tolerance": TOLERANCE[options.precision],
+            "tolerance": max(each.tolerance for each in report.parity if each.subject in options.formats),
             "measured": {each.subject: asdict(each) for each in report.parity},
         },
         "accuracy": report.accuracy,

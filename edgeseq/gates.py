@@ -9,7 +9,7 @@ from typing import Any
 from edgeseq_device.errors import BudgetError, GateError
 from edgeseq_export import SeqSpec
 from edgeseq_export.budget import SizeCheck, tensor_sizes
-from edgeseq_export.parity import Parity
+from edgeseq_export.parity import TOLERANCE, Parity
 
 FEW_RECORDINGS = 200
 MIN_NET_FLIPS = 2
@@ -58,15 +58,34 @@ def judge_size(spec: SeqSpec, sizes: Sequence[SizeCheck], watch: Watch) -> None:
 
 
 def judge_parity(checks: Sequence[Parity], watch: Watch) -> None:
-    """Raises GateError on answers out of parity: a fault of the exporter, never a quantization loss."""
+    """Raises GateError on answers out of parity: never a loss by quantization, which both sides have."""
     watch("parity", checks)
     for check in checks:
         if not check.passed:
             raise GateError(
                 f"{check.subject} is out of parity with {check.against}: error {error_text(check)}"
                 f" (tolerance {check.tolerance:.0e}) at {check.worst}, {check.flips} of {check.n} decisions"
-                " differ; this is a fault of the exporter: please report it with the recipe"
+                f" differ; {_parity_advice(check)}"
             )
+
+
+def _parity_advice(check: Parity) -> str:
+    if check.noise_error is None or check.noise_error < check.tolerance:
+        return "this is a fault of the exporter: please report it with the recipe"
+    return (
+        "the model amplifies every rounding from frame to frame (noise in the seventh digit moves the"
+        f" reference by {check.noise_error:.0e}): train it with a larger --weight-decay"
+    )
+
+
+def widened_warning(check: Parity) -> str | None:
+    """What to say of a parity that was judged by a wider tolerance than usual."""
+    if check.noise_error is None or check.noise_error > check.tolerance:
+        return None
+    return (
+        f"{check.subject}: parity was judged at {check.tolerance:.1e} instead of {TOLERANCE['int8']:.0e}: the"
+        f" reference itself moves by {check.noise_error:.1e} when its activations change in the seventh digit"
+    )
 
 
 def error_text(check: Parity) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
-from edgeseq_device.errors import EdgeseqError, UsageError
+from edgeseq_device.errors import UsageError
+from edgeseq_device.manifest import FORMATS
 
 if TYPE_CHECKING:
     from edgeseq.export import ExportReport
-
-FORMATS = ("onnx", "tflite")
 
 
 @click.command(name="export")
@@ -66,12 +66,13 @@ def command(
     report = ExportReport(options.precision, artifact_folder(opened, options))
     try:
         _export(opened, options, report)
-    except EdgeseqError as error:
-        report.error = str(error)
+    except BaseException as error:
+        report.error = str(error) or type(error).__name__
         raise
     finally:
         print_warnings(report.warnings)
-        write_json(json_file, report.to_dict())
+        with contextlib.suppress(OSError) if report.error else contextlib.nullcontext():
+            write_json(json_file, report.to_dict())
     output().print(f"\n{report.artifact} is ready; measure it with: edgeseq bench {report.artifact.name}")
 
 

@@ -10,7 +10,7 @@ from edgeseq_export.quantize import QuantizedTensor
 from edgeseq_export.spec import SeqSpec, parameters
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)

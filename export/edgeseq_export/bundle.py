@@ -113,11 +113,29 @@ def _take_place(staged: Path, destination: Path) -> None:
         raise FileExistsError(
             errno.EEXIST, "is no artifact folder and will not be replaced", str(destination)
         )
-    libc = ctypes.CDLL(None, use_errno=True)
-    paths = (os.fsencode(staged), os.fsencode(destination))
-    if libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE):
-        code = ctypes.get_errno()
+    code = _exchange(staged, destination)
+    if code in (
+        errno.EINVAL,
+        errno.ENOSYS,
+    ):  # this file system cannot exchange
+        older = staged.with_name(f"{staged.name}.older")
+        destination.rename(older)
+        try:
+            staged.rename(destination)
+        except OSError:
+            older.rename(destination)
+            raise
+        older.rename(staged)
+    elif code:
         raise OSError(code, f"cannot be exchanged with {staged.name} ({os.strerror(code)})", str(destination))
+
+
+def _exchange(left: Path, right: Path) -> int:
+    """Let two folders change names in one step (Linux renameat2); 0, or the error number."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    paths = (os.fsencode(left), os.fsencode(right))
+    failed = libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
+    return ctypes.get_errno() if failed else 0
 
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:

@@ -37,7 +37,7 @@ class ExportedModel:
     """A finished model file.
 
     batch: several sequences of different lengths can be run at once without changing an answer.
-    causal: no answer at frame t depends on the rounding of frames after t.
+    causal: nothing at frame t depends on later frames, by a backward layer or by a rounding scale.
     """
 
     format: Format
@@ -47,3 +47,8 @@ class ExportedModel:
     layers: tuple[LayerForm, ...]
     batch: bool
     causal: bool
+
+    @property
+    def rounding(self) -> dict[str, ActivationQuantization]:
+        """For each layer's name how it rounds activations: what the reference interpreter takes."""
+        return {layer.layer: layer.activation_quantization for layer in self.layers}

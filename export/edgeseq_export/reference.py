@@ -6,7 +6,8 @@ at run time, so that a difference to an exported model is a lowering bug and nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -16,14 +17,25 @@ from edgeseq_export.quantize import ActivationQuantization, FloatArray, Quantize
 from edgeseq_export.spec import GRU, LSTM, Cell, Linear, Pool, Recurrent, SeqSpec
 
 Rounding = Mapping[str, ActivationQuantization]
+Product = Callable[[FloatArray, Weight], FloatArray]
+"""rows [M, K], weight [N, K] -> rows @ weight.T [M, N], in a layer's arithmetic."""
+
+_NOISE = 1e-6
 
 
-def run_reference(spec: SeqSpec, features: FloatArray, rounding: Rounding | None = None) -> FloatArray:
+def run_reference(
+    spec: SeqSpec,
+    features: FloatArray,
+    rounding: Rounding | None = None,
+    noise: np.random.Generator | None = None,
+) -> FloatArray:
     """Logits [C] float32 of one sequence.
 
     features: [T, I] float32, T >= 1. rounding: for each layer's name how activations are rounded before a
-    product with int8 weights; a layer that is not named computes in fp32. Raises ValueError on a shape
-    that does not fit the spec.
+    product with int8 weights; a layer that is not named computes in fp32. noise: where given, activations
+    change by about one part in a million before every product, as much as runtimes differ in their
+    arithmetic, so that a rounding on the edge may fall to the other side. Raises ValueError on a shape that
+    does not fit the spec.
     """
     if features.ndim != 2 or features.shape[1] != spec.input_features or not len(features):
         raise ValueError(f"features are {features.shape}, the model takes [T >= 1, {spec.input_features}]")
@@ -31,19 +43,25 @@ def run_reference(spec: SeqSpec, features: FloatArray, rounding: Rounding | None
     final_state: FloatArray | None = None
     for layer in spec.layers:
         scheme = (rounding or {}).get(layer.name, ActivationQuantization.NONE)
+        product = partial(matmul, scheme=scheme, noise=noise)
         if isinstance(layer, Pool):
             value = _pool(layer, value, final_state)
         elif isinstance(layer, Linear):
-            value = (
-                matmul(np.atleast_2d(value), layer.weight, scheme).reshape(*value.shape[:-1], -1) + layer.bias
-            )
+            value = product(np.atleast_2d(value), layer.weight).reshape(*value.shape[:-1], -1) + layer.bias
         else:
-            value, final_state = _recurrent(layer, value, scheme)
+            value, final_state = _recurrent(layer, value, product)
     return value
 
 
-def matmul(rows: FloatArray, weight: Weight, scheme: ActivationQuantization) -> FloatArray:
+def matmul(
+    rows: FloatArray,
+    weight: Weight,
+    scheme: ActivationQuantization,
+    noise: np.random.Generator | None = None,
+) -> FloatArray:
     """rows [M, K] @ weight [N, K].T -> [M, N] float32, with the int8 arithmetic of `scheme`."""
+    if noise is not None:
+        rows = rows * (1 + np.float32(_NOISE) * noise.standard_normal(rows.shape, np.float32))
     if scheme is ActivationQuantization.NONE or not isinstance(weight, QuantizedTensor):
         return rows @ as_float(weight).T
     quantize = _per_row_int8 if scheme is ActivationQuantization.PER_ROW_INT8 else _per_tensor_uint8
@@ -87,49 +105,45 @@ def _sigmoid(value: FloatArray) -> FloatArray:
     return cast(FloatArray, np.float32(0.5) * (np.tanh(np.float32(0.5) * value) + np.float32(1)))
 
 
-def _gru_step(
-    cell: Cell, projected: FloatArray, state: FloatArray, scheme: ActivationQuantization
-) -> FloatArray:
+def _gru_step(cell: Cell, projected: FloatArray, state: FloatArray, product: Product) -> FloatArray:
     """projected: [3H] = W_i x + b_i; state: [1, H]; returns h' [1, H]."""
     H = cell.hidden
-    recurrent = matmul(state, cell.weight_hh, scheme)[0] + cell.bias_hh
+    recurrent = product(state, cell.weight_hh)[0] + cell.bias_hh
     r, z = np.split(_sigmoid(projected[: 2 * H] + recurrent[: 2 * H]), 2)
     n = np.tanh(projected[2 * H :] + r * recurrent[2 * H :])
     return cast(FloatArray, (n + z * (state[0] - n))[None])
 
 
-def _scan_gru(cell: Cell, rows: FloatArray, scheme: ActivationQuantization) -> FloatArray:
-    projected = matmul(rows, cell.weight_ih, scheme) + cell.bias_ih
+def _scan_gru(cell: Cell, rows: FloatArray, product: Product) -> FloatArray:
+    projected = product(rows, cell.weight_ih) + cell.bias_ih
     state = np.zeros((1, cell.hidden), np.float32)
     outputs = []
     for row in projected:
-        state = _gru_step(cell, row, state, scheme)
+        state = _gru_step(cell, row, state, product)
         outputs.append(state[0])
     return np.stack(outputs)
 
 
-def _scan_lstm(cell: Cell, rows: FloatArray, scheme: ActivationQuantization) -> FloatArray:
-    projected = matmul(rows, cell.weight_ih, scheme) + (cell.bias_ih + cell.bias_hh)
+def _scan_lstm(cell: Cell, rows: FloatArray, product: Product) -> FloatArray:
+    projected = product(rows, cell.weight_ih) + (cell.bias_ih + cell.bias_hh)
     hidden = np.zeros((1, cell.hidden), np.float32)
     memory = np.zeros(cell.hidden, np.float32)
     outputs = []
     for row in projected:
-        i, f, g, o = np.split(row + matmul(hidden, cell.weight_hh, scheme)[0], 4)
+        i, f, g, o = np.split(row + product(hidden, cell.weight_hh)[0], 4)
         memory = _sigmoid(f) * memory + _sigmoid(i) * np.tanh(g)
         hidden = (_sigmoid(o) * np.tanh(memory))[None]
         outputs.append(hidden[0])
     return np.stack(outputs)
 
 
-def _recurrent(
-    layer: Recurrent, rows: FloatArray, scheme: ActivationQuantization
-) -> tuple[FloatArray, FloatArray]:
+def _recurrent(layer: Recurrent, rows: FloatArray, product: Product) -> tuple[FloatArray, FloatArray]:
     """All outputs [T, F] and the final states of the directions [F]."""
     scan = {GRU: _scan_gru, LSTM: _scan_lstm}[type(layer)]
-    forward = scan(layer.forward, rows, scheme)
+    forward = scan(layer.forward, rows, product)
     if layer.backward is None:
         return forward, forward[-1]
-    backward = scan(layer.backward, rows[::-1], scheme)[::-1]
+    backward = scan(layer.backward, rows[::-1], product)[::-1]
     return np.concatenate([forward, backward], axis=1), np.concatenate([forward[-1], backward[0]])
 
 

@@ -94,6 +94,11 @@ class SeqSpec:
     layers: tuple[Layer, ...]
 
 
+def reads_backwards(spec: SeqSpec) -> bool:
+    """Whether some layer has a backward cell, so that its outputs depend on frames to come."""
+    return any(isinstance(layer, (GRU, LSTM)) and layer.backward is not None for layer in spec.layers)
+
+
 def cells(layer: Recurrent) -> dict[str, Cell]:
     """The directions of a recurrent layer by name: forward, and backward where there is one."""
     return {"forward": layer.forward} | ({} if layer.backward is None else {"backward": layer.backward})

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edgeseq.gates import AccuracyDrop, few_recordings_warning, judge_accuracy, judge_parity, judge_size
+from edgeseq.gates import (
+    AccuracyDrop,
+    few_recordings_warning,
+    judge_accuracy,
+    judge_parity,
+    judge_size,
+)
 from edgeseq_device.errors import BudgetError, GateError
 from edgeseq_export import FORMATS, write_model
 from edgeseq_export.budget import SizeCheck
@@ -87,5 +94,12 @@ def test_answers_out_of_parity_are_refused_with_the_input_named() -> None:
     expected = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
     wrong = expected + np.array([[0], [0.01]], np.float32)
     check = compare("tflite", wrong, "reference", expected, ("a", "b"), 1e-3)
-    with pytest.raises(GateError, match=r"tflite is out of parity with reference: error 1.0e-02 .* at b"):
+    with pytest.raises(GateError, match=r"tflite is out of parity .* error 1\.0e-02 .* at b, .* a fault"):
         judge_parity([check], Watched())
+
+
+def test_a_model_that_amplifies_rounding_is_not_called_a_fault_of_the_exporter() -> None:
+    expected = np.array([[0.0, 1.0]], np.float32)
+    check = compare("tflite", expected + np.float32(0.1), "reference", expected, ("a",), 0.05)
+    with pytest.raises(GateError, match=r"amplifies every rounding .* by 2e-01.*--weight-decay"):
+        judge_parity([replace(check, noise_error=0.2)], Watched())

@@ -13,7 +13,7 @@ def test_sizes_are_decimal_unless_they_say_i(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "MB", "10 parsecs", "-5MB", "0MB", "1e3MB"])
+@pytest.mark.parametrize("text", ["", "MB", "10 parsecs", "-5MB", "0MB", "1e3MB", "9" * 400, "\u0661MB"])
 def test_what_is_no_size_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="size"):
         parse_size(text)

@@ -24,8 +24,7 @@ SHAPES = [
 
 
 def references(spec: SeqSpec, model, sequences) -> np.ndarray:
-    rounding = {layer.layer: layer.activation_quantization for layer in model.layers}
-    return np.stack([run_reference(spec, features, rounding) for features in sequences])
+    return np.stack([run_reference(spec, features, model.rounding) for features in sequences])
 
 
 @pytest.mark.parametrize("model_format", ["onnx", "tflite"])
@@ -74,6 +73,30 @@ def test_an_int8_gru_in_onnx_computes_in_fp32(make_spec) -> None:
     model = write_model(quantize_spec(make_spec("gru")), "onnx", "unit")
     assert (model.layers[0].form, model.layers[0].compute) == ("cast_mul", "fp32")
     assert (model.batch, model.causal) == (True, True)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+def test_the_smallest_model_answers_as_the_reference(
+    model_format, precision, kind, make_spec, tmp_path
+) -> None:
+    """One feature, one unit, two classes, one frame and more."""
+    spec = make_spec(kind, features=1, hidden=1, classes=2, bidirectional=True, layers=2, pooling="mean")
+    spec = quantize_spec(spec) if precision == "int8" else spec
+    model = write_model(spec, model_format, "unit")
+    (tmp_path / "model").write_bytes(model.content)
+    loaded = runtimes.load(tmp_path / "model", model_format)
+    for frames in (1, 26, 2):
+        features = np.linspace(-1, 2, frames, dtype=np.float32)[:, None]
+        expected = run_reference(spec, features, model.rounding)
+        assert np.abs(loaded.run(features) - expected).max() < TOLERANCE[precision]
+
+
+def test_a_model_that_reads_backwards_is_not_causal(make_spec) -> None:
+    for model_format in ("onnx", "tflite"):
+        assert not write_model(make_spec("gru", bidirectional=True), model_format, "unit").causal
+        assert write_model(make_spec("gru"), model_format, "unit").causal
 
 
 def test_equal_specs_give_equal_bytes(make_spec) -> None:

@@ -9,7 +9,7 @@ from edgeseq_export.exported import FEATURES, LENGTHS, LOGITS, ExportedModel, La
 from edgeseq_export.onnx.graph import OnnxGraph, Value
 from edgeseq_export.onnx.recurrent import Frames, lower_recurrent, recurrent_form
 from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor
-from edgeseq_export.spec import Layer, Linear, Pool, SeqSpec
+from edgeseq_export.spec import Layer, Linear, Pool, SeqSpec, reads_backwards
 
 
 def write_onnx(spec: SeqSpec, feature_unit: str) -> ExportedModel:
@@ -30,7 +30,8 @@ def write_onnx(spec: SeqSpec, feature_unit: str) -> ExportedModel:
 
     graph = OnnxGraph()
     _lower_layers(graph, spec, LENGTHS if batch else "")
-    return ExportedModel("onnx", graph.finish(inputs, outputs), inputs, outputs, forms, batch, causal=batch)
+    causal = batch and not reads_backwards(spec)
+    return ExportedModel("onnx", graph.finish(inputs, outputs), inputs, outputs, forms, batch, causal)
 
 
 def _lower_layers(graph: OnnxGraph, spec: SeqSpec, lengths: Value) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeseq_export.exported import FEATURES, LOGITS, ExportedModel, LayerForm, TensorInfo
 from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor
-from edgeseq_export.spec import Layer, Linear, Pool, SeqSpec
+from edgeseq_export.spec import Layer, Linear, Pool, SeqSpec, reads_backwards
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, ModelBuilder, Tensor
 from edgeseq_export.tflite.recurrent import CHUNK_FRAMES, Frames, lower_recurrent
@@ -48,7 +48,7 @@ def write_tflite(spec: SeqSpec, feature_unit: str) -> ExportedModel:
         outputs=(TensorInfo(LOGITS, "float32", (1, len(spec.labels)), "logit"),),
         layers=tuple(_form(layer) for layer in spec.layers),
         batch=False,
-        causal=True,
+        causal=not reads_backwards(spec),
     )
 
 

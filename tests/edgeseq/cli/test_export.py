@@ -153,6 +153,26 @@ def weights_that_int8_cannot_hold(path: Path) -> None:
     save_file(weights, path)
 
 
+def test_a_model_that_is_lowered_wrongly_gets_no_wider_tolerance(place: Path, monkeypatch) -> None:
+    """The update gate the wrong way round, in a model that is not sensitive to rounding."""
+    from edgeseq_export.tflite import ops
+
+    honest = ops.subtract
+    monkeypatch.setattr(ops, "subtract", lambda graph, left, right: honest(graph, right, left))
+    result = edgeseq("export", "--int8", "--format", "tflite")
+    assert result.exit_code == 4
+    assert left_behind(place) == []
+
+
+def test_a_fault_of_the_system_is_in_the_report_too(place: Path) -> None:
+    (place / "artifacts/chirps-gru-int8-generic").mkdir(parents=True)
+    result = edgeseq("export", "--int8", "--json", "report.json")
+    assert result.exit_code == 1
+    report = json.loads((place / "report.json").read_text())
+    assert report["artifact"] is None
+    assert "no artifact folder" in report["error"]
+
+
 def test_weights_that_are_not_numbers_are_refused(place: Path) -> None:
     from safetensors.numpy import load_file, save_file
 

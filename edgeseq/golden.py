@@ -1,0 +1,100 @@
+"""Golden vectors: real inputs with the answers they must get, and the exported files held to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseq.batches import logits_of
+from edgeseq.evaluate import one_by_one
+from edgeseq.features import FeatureSplits, FloatArray
+from edgeseq.runs import Run
+from edgeseq_device import runtimes
+from edgeseq_device.golden import GoldenVectors
+from edgeseq_export import ExportedModel, Format, SeqSpec
+from edgeseq_export.parity import TOLERANCE, WIDEST_TOLERANCE, Parity, compare
+from edgeseq_export.reference import Rounding, run_reference
+
+GOLDEN_COUNT = 16
+NOISE_DRAWS = 3
+NOISE_MARGIN = 3.0
+"""A few draws of noise find most of what roundings that turn over can do, not all of it."""
+
+Models = Mapping[Format, ExportedModel]
+Loaded = Mapping[Format, runtimes.LoadedModel]
+
+
+def choose_golden(run: Run, spec: SeqSpec, models: Models, splits: FeatureSplits) -> GoldenVectors:
+    """Real inputs, evenly over the classes, with torch's answers and the reference's for each format."""
+    chosen = [(splits.validation, i) for i in _spread(splits.validation.labels, GOLDEN_COUNT)]
+    chosen += [(splits.train, i) for i in _spread(splits.train.labels, GOLDEN_COUNT - len(chosen))]
+    features = tuple(split.features[i] for split, i in chosen)
+    return GoldenVectors(
+        features=features,
+        logits=np.asarray(logits_of(run.module(), features), np.float32),
+        references={name: _reference(spec, features, model.rounding) for name, model in models.items()},
+        labels=np.array([split.labels[i] for split, i in chosen], np.int64),
+        names=tuple(split.names[i] for split, i in chosen),
+    )
+
+
+def check_parity(
+    loaded: Loaded, golden: GoldenVectors, trained: SeqSpec, spec: SeqSpec, models: Models
+) -> list[Parity]:
+    """The reference against torch in fp32, then each exported file against the reference.
+
+    An int8 answer that is beyond the tolerance is judged again by what the reference itself does when its
+    activations change in the seventh digit: if that moves it as far, a rounding on the edge fell to the
+    other side, and the tolerance is widened to NOISE_MARGIN times as much, at most WIDEST_TOLERANCE.
+    """
+    against_torch = compare(
+        "reference fp32",
+        _reference(trained, golden.features),
+        "torch",
+        golden.logits,
+        golden.names,
+        TOLERANCE["fp32"],
+    )
+    checks = [_with_noise(against_torch, trained, {}, golden)]
+    precision = "fp32" if spec is trained else "int8"
+    for name, model in loaded.items():
+        answers, expected = one_by_one(model.run, golden.features), golden.references[name]
+        found = compare(name, answers, "reference", expected, golden.names, TOLERANCE[precision])
+        found = _with_noise(found, spec, models[name].rounding, golden)
+        widened = min(NOISE_MARGIN * (found.noise_error or 0.0), WIDEST_TOLERANCE)
+        if precision == "int8" and widened > found.tolerance:
+            wider = compare(name, answers, "reference", expected, golden.names, widened)
+            found = replace(wider, noise_error=found.noise_error)
+        checks.append(found)
+    return checks
+
+
+def _with_noise(found: Parity, spec: SeqSpec, rounding: Rounding, golden: GoldenVectors) -> Parity:
+    """A parity that was not kept, with the largest error of the reference against itself under noise."""
+    if found.passed:
+        return found
+    noise = np.random.default_rng(0)
+    still = _reference(spec, golden.features, rounding)
+    draws = [_reference(spec, golden.features, rounding, noise) for _ in range(NOISE_DRAWS)]
+    errors = [compare("", each, "", still, golden.names, found.tolerance).max_error for each in draws]
+    return replace(found, noise_error=max(error or 0.0 for error in errors))
+
+
+def _reference(
+    spec: SeqSpec,
+    features: Sequence[FloatArray],
+    rounding: Rounding | None = None,
+    noise: np.random.Generator | None = None,
+) -> FloatArray:
+    """[n, C] float32."""
+    return np.stack([run_reference(spec, each, rounding, noise) for each in features])
+
+
+def _spread(labels: npt.NDArray[np.int64], count: int) -> list[int]:
+    """Up to `count` indices, evenly spaced over the recordings sorted by class."""
+    by_class = np.argsort(labels, kind="stable")
+    places = np.linspace(0, len(labels) - 1, min(count, len(labels))).round().astype(int)
+    return [int(by_class[place]) for place in places]

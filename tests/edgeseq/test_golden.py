@@ -1,0 +1,85 @@
+"""Parity of exported files, where a rounding stands on the edge and where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from edgeseq.gates import judge_parity, widened_warning
+from edgeseq.golden import check_parity
+from edgeseq_device.errors import GateError
+from edgeseq_device.golden import GoldenVectors
+from edgeseq_export import write_model
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
+
+FEATURES, HIDDEN = 3, 8
+
+
+@dataclass
+class OtherRuntime:
+    """A runtime of another arithmetic: what it answers is up to `run`."""
+
+    run: Callable[[np.ndarray], np.ndarray]
+    version: str = "other 1.0"
+    features_count: int = FEATURES
+
+    def run_batch(self, batch: list[np.ndarray]) -> np.ndarray:
+        return np.stack([self.run(each) for each in batch])
+
+
+def gru(input_gain: float) -> SeqSpec:
+    """With a large gain every state is exactly 1 or -1, where the int8 zero point is a tie."""
+    rng = np.random.default_rng(1)
+    weight_ih, bias = np.zeros((3 * HIDDEN, FEATURES), np.float32), np.zeros(3 * HIDDEN, np.float32)
+    weight_ih[2 * HIDDEN :] = input_gain * np.sign(rng.standard_normal((HIDDEN, FEATURES)))
+    bias[HIDDEN : 2 * HIDDEN] = -30
+    weight_hh = 0.1 * rng.standard_normal((3 * HIDDEN, HIDDEN), np.float32)
+    head = Linear("head", rng.standard_normal((2, HIDDEN), np.float32), np.zeros(2, np.float32))
+    cell = Cell(weight_ih, weight_hh, bias, np.zeros(3 * HIDDEN, np.float32))
+    return SeqSpec(FEATURES, ("no", "yes"), (GRU("gru0", cell), Pool("pool", "last"), head))
+
+
+def checked(spec: SeqSpec, answer: Callable[[SeqSpec, np.ndarray, dict], np.ndarray]):
+    """The parity of a runtime that answers by `answer`(quantized spec, features, rounding)."""
+    quantized = quantize_spec(spec)
+    models = {"tflite": write_model(quantized, "tflite", "unit")}
+    rng = np.random.default_rng(2)
+    signs = np.sign(rng.standard_normal((16, 6, FEATURES)))
+    features = tuple((signs * (1 + rng.random((16, 6, FEATURES)))).astype(np.float32))
+    rounding = models["tflite"].rounding
+    golden = GoldenVectors(
+        features=features,
+        logits=np.stack([run_reference(spec, each) for each in features]),
+        references={"tflite": np.stack([run_reference(quantized, each, rounding) for each in features])},
+        labels=np.zeros(16, np.int64),
+        names=tuple(f"golden {n}" for n in range(16)),
+    )
+    runtime = OtherRuntime(lambda each: answer(quantized, each, rounding))
+    return check_parity({"tflite": runtime}, golden, spec, quantized, models)
+
+
+def test_a_rounding_on_the_edge_widens_the_tolerance_and_is_said() -> None:
+    noise = np.random.default_rng(5)
+    torch, tflite = checked(gru(30), lambda spec, x, rounding: run_reference(spec, x, rounding, noise))
+    assert torch.passed
+    assert tflite.max_error > 1e-3
+    assert tflite.passed
+    assert 1e-3 < tflite.tolerance <= 0.05
+    assert "parity was judged at" in str(widened_warning(tflite))
+
+
+def test_an_error_larger_than_any_rounding_makes_fails_there_too() -> None:
+    checks = checked(gru(30), lambda spec, x, rounding: run_reference(spec, x, rounding) + np.float32(1))
+    with pytest.raises(GateError):
+        judge_parity(checks, lambda _name, _rows: None)
+
+
+def test_away_from_the_edge_the_tolerance_stays_and_the_exporter_is_at_fault() -> None:
+    checks = checked(gru(0.3), lambda spec, x, rounding: run_reference(spec, x, rounding) + np.float32(0.005))
+    assert checks[1].tolerance == 1e-3
+    with pytest.raises(GateError, match="a fault of the exporter"):
+        judge_parity(checks, lambda _name, _rows: None)
