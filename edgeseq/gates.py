@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeseq_device.errors import BudgetError, GateError
 from edgeseq_export import SeqSpec
-from edgeseq_export.budget import SizeCheck, tensor_sizes
+from edgeseq_export.budget import SizeCheck, TensorSize, tensor_sizes
 from edgeseq_export.parity import TOLERANCE, Parity
 
 FEW_RECORDINGS = 200
@@ -46,15 +46,19 @@ class AccuracyDrop:
 
 
 def judge_size(spec: SeqSpec, sizes: Sequence[SizeCheck], watch: Watch) -> None:
-    """Raises BudgetError on a format over its budget, after showing the bytes of every tensor."""
+    """Raises BudgetError where a format is over its budget, after showing where its bytes are."""
     watch("size", sizes)
-    for each in sizes:
-        if not each.passed:
-            watch("tensors", tensor_sizes(spec))
-            raise BudgetError(
-                f"{each.format}: {each.bytes:,} bytes are over the budget of {each.max_bytes:,};"
-                " use --int8, a smaller --hidden, or a larger --max-size"
-            )
+    over = [each for each in sizes if not each.passed]
+    if over:
+        tensors = tensor_sizes(spec)
+        rest = over[0].bytes - sum(tensor.bytes for tensor in tensors)
+        watch("tensors", [*tensors, TensorSize(f"graph and the rest ({over[0].format})", (), "", rest)])
+        found = ", ".join(f"{each.format} takes {each.bytes:,} bytes" for each in over)
+        int8 = any(tensor.dtype == "int8" for tensor in tensors)
+        advice = "train with a smaller --hidden" if int8 else "use --int8, train with a smaller --hidden"
+        raise BudgetError(
+            f"over the budget of {over[0].max_bytes:,} bytes: {found}; {advice}, or raise --max-size"
+        )
 
 
 def judge_parity(checks: Sequence[Parity], watch: Watch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,11 @@ from edgeseq.cli.console import json_option, output, print_warnings, progress_ou
 from edgeseq_device.errors import UsageError
 from edgeseq_device.manifest import FORMATS
 
+MOST_POINTS = 100
+
 if TYPE_CHECKING:
-    from edgeseq.export import ExportReport
+    from edgeseq.export import ExportOptions, ExportReport
+    from edgeseq.runs import Run
 
 
 @click.command(name="export")
@@ -45,8 +49,8 @@ def command(
     on real inputs, and not less accurate than --max-drop allows. Exit codes: 3 over the size budget,
     4 over the accuracy drop or out of parity.
     """
-    if max_drop < 0:
-        raise UsageError(f"--max-drop {max_drop:g} is negative; give points of accuracy, such as 1.0")
+    if not 0 <= max_drop <= MOST_POINTS:
+        raise UsageError(f"--max-drop {max_drop:g}: give 0 to {MOST_POINTS} points of accuracy, such as 1.0")
     from edgeseq.export import ExportOptions, ExportReport, artifact_folder
     from edgeseq.names import check_folder_name
     from edgeseq.runs import open_run
@@ -76,7 +80,7 @@ def command(
     output().print(f"\n{report.artifact} is ready; measure it with: edgeseq bench {report.artifact.name}")
 
 
-def _export(run: Any, options: Any, report: ExportReport) -> None:
+def _export(run: Run, options: ExportOptions, report: ExportReport) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from edgeseq.export import export_run
@@ -84,12 +88,20 @@ def _export(run: Any, options: Any, report: ExportReport) -> None:
 
     output().print(f"Exporting {run.path} as {options.precision}: {', '.join(options.formats)}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=progress_output(), transient=True) as progress:
-        tasks: dict[str, Any] = {}
+    console = progress_output()
+    progress = Progress(*columns, console=console, transient=True)
+    task = progress.add_task("")
 
-        def step(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done)
+    def step(what: str, done: int, total: int) -> None:
+        if console.is_terminal:
+            progress.start()
+            progress.update(task, description=what, completed=done, total=total)
 
-        export_run(run, options, report, lambda name, rows: output().print(gate_table(name, rows)), step)
+    def show(name: str, rows: Sequence[Any]) -> None:
+        progress.live.stop()  # the bar is erased before a table takes its place
+        output().print(gate_table(name, rows))
+
+    try:
+        export_run(run, options, report, show, step)
+    finally:
+        progress.live.stop()

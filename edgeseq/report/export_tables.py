@@ -32,9 +32,11 @@ def _size(rows: Sequence[SizeCheck]) -> Table:
 
 
 def _tensors(rows: Sequence[TensorSize]) -> Table:
-    shown = [(r.name, "x".join(map(str, r.shape)), r.dtype, f"{r.bytes:,}") for r in rows[:_TENSORS_SHOWN]]
-    if rest := rows[_TENSORS_SHOWN:]:
+    *tensors, graph = rows
+    shown = [(r.name, "x".join(map(str, r.shape)), r.dtype, f"{r.bytes:,}") for r in tensors[:_TENSORS_SHOWN]]
+    if rest := tensors[_TENSORS_SHOWN:]:
         shown.append((f"{len(rest)} more", "", "", f"{sum(r.bytes for r in rest):,}"))
+    shown.append((graph.name, "", "", f"{graph.bytes:,}"))
     return table("Bytes per tensor, the largest first", ("tensor", "shape", "dtype", "bytes"), shown)
 
 

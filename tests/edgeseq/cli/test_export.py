@@ -196,12 +196,19 @@ def test_data_that_changed_since_the_training_is_exit_6(place: Path) -> None:
     assert left_behind(place) == []
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [("--format", "onxx"), ("no-such-run",), ("--max-size", "big"), ("--max-drop", "-1"), ("--name", "../x")],
-)
-def test_a_call_that_is_wrong_is_exit_2(place: Path, arguments: tuple[str, ...]) -> None:
-    result = edgeseq("export", *arguments)
+WRONG_CALLS = [
+    "--format onxx",
+    "no-such-run",
+    "--max-size big",
+    "--max-drop -1",
+    "--max-drop nan",
+    "--name ../x",
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG_CALLS)
+def test_a_call_that_is_wrong_is_exit_2(place: Path, arguments: str) -> None:
+    result = edgeseq("export", *arguments.split())
     assert result.exit_code == 2, result.output
     assert left_behind(place) == []
 
