@@ -13,7 +13,7 @@ from edgeseq.devices.cache import Progress
 from edgeseq.devices.local import LocalDevice
 from edgeseq.names import unknown
 from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.errors import DeviceError, EdgeseqError, GateError, UsageError
+from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, GateError, UsageError
 from edgeseq_device.measure import compare_logits
 from edgeseq_device.protocol import validate_result
 from edgeseq_device.request import Limits, Request
@@ -55,12 +55,15 @@ def bench(
         formats=formats,
         threads=options.threads,
         limits=_limits(device, options),
-        worker_command=launch.worker_command,
-        counting_worker_command=launch.counting_worker_command,
+        worker_command=launch.python,
+        counting_worker_command=launch.counting_python,
     )
     result = run_agent(launch, request, on_event)
     if result["emulated"] != device.emulated:
         raise DeviceError(f"{device.name}: the agent found emulated={result['emulated']}; prepare it again")
+    for model in result["models"]:
+        if model["sha256"] != artifact.model(model["format"]).sha256:
+            raise DataError(f"{artifact.path / model['file']}: changed while it was measured; run it again")
     logits, reason = _host_logits(request, device)
     _complete(result, artifact, device)
     for model in result["models"]:

@@ -29,7 +29,7 @@ _PACKAGES = {
     "safetensors": "train, export, eval of a run",
     "onnx": "export to ONNX",
     "flatbuffers": "export to TFLite",
-    "soundfile": "reading compressed audio",
+    "soundfile": "reading WAV files",
 }
 _RUNTIMES = {"onnx": "onnxruntime", "tflite": "ai-edge-litert"}
 _IMPORT_TIMEOUT_S = 60.0

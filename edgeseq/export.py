@@ -200,7 +200,11 @@ def _manifest(run: Run, options: ExportOptions, report: ExportReport, golden_cou
         },
         "accuracy": report.accuracy,
         "recipe": run.recipe.to_dict(),
-        "data": {"reference": run.recipe.data, "content_sha256": run.data_sha256},
+        "data": {
+            "reference": run.recipe.data,
+            "content_sha256": run.data_sha256,
+            "splits_sha256": run.splits_sha256,
+        },
         "versions": {
             "edgeseq": __version__,
             "python": platform.python_version(),

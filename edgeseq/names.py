@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
 from edgeseq_device.errors import UsageError
+from edgeseq_device.names import did_you_mean
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
@@ -20,6 +20,5 @@ def check_folder_name(name: str) -> None:
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Such as `unknown model "grue"; did you mean "gru"? Known: gru, lstm`."""
     names = sorted(known)
-    nearest = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    hint = f'; did you mean "{nearest[0]}"?' if nearest else "."
-    return f'unknown {kind} "{name}"{hint} Known: {", ".join(names) or "none"}'
+    sentence = did_you_mean(kind, name, names)
+    return f"{sentence}{'' if sentence.endswith('?') else '.'} Known: {', '.join(names) or 'none'}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,14 +20,13 @@ from typing import Any
 
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.assemble import Outcomes, Step, Surroundings, assemble, reason_not_to
+from edgeseq_device.counting import INSTRUCTION_LOG
 from edgeseq_device.errors import DeviceError, EdgeseqError
+from edgeseq_device.guards import read_guards
 from edgeseq_device.protocol import validate_result
 from edgeseq_device.request import Request, parse_request
-from edgeseq_device.system import describe_system, read_guards
+from edgeseq_device.system import describe_system
 from edgeseq_device.workers import run_worker
-
-LOG_VARIABLE = "EDGESEQ_INSTRUCTION_LOG"
-"""Tells the counting command which file its counts go to; the job tells the worker."""
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -40,15 +40,24 @@ def main() -> int:
 
     try:
         emit({"event": "result", "result": serve(parse_request(sys.stdin.read()), emit)})
+    except BrokenPipeError:
+        return EdgeseqError.exit_code  # nobody listens any more
+    except OSError as error:
+        message = f"{error.filename or 'the board'}: {error.strerror or error}; has its disk room for /tmp?"
+        return _refuse(EdgeseqError(message), emit)
     except EdgeseqError as error:
-        emit({"event": "error", "message": str(error), "exit_code": error.exit_code})
-        return error.exit_code
+        return _refuse(error, emit)
     return 0
 
 
 def serve(request: Request, emit: Emit) -> dict[str, Any]:
     """Do every measurement of a request and return the result, checked against the protocol's table."""
-    artifact = open_artifact(request.artifact)
+    with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
+        return _serve(request, emit, Path(scratch))
+
+
+def _serve(request: Request, emit: Emit, scratch: Path) -> dict[str, Any]:
+    artifact = _copied(request.artifact, scratch / "artifact")
     models = [artifact.model(each) for each in request.formats]
     if importlib.util.find_spec("numpy") is None:
         raise DeviceError(
@@ -59,19 +68,34 @@ def serve(request: Request, emit: Emit) -> dict[str, Any]:
     affinity = None if device["emulated"] else choose_cpus(request.threads)
     steps = list(plan(request, emulated=bool(device["emulated"])))
     outcomes: Outcomes = {}
-    with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
-        common = _common_job(artifact, request, Path(scratch))
-        for index, step in enumerate(steps):
-            progress = {"event": "progress", "step": index, "steps": len(steps), **vars(step)}
-            emit({**progress, "state": "started"})
-            job = {**common, "kind": step.kind, "format": step.format}
-            job["model"] = str(artifact.model(step.format).path)
-            outcomes[step] = _measure(job, request, affinity)
-            emit({**progress, "state": "failed" if "error" in outcomes[step] else "done"})
+    common = _common_job(artifact, request, scratch)
+    for index, step in enumerate(steps):
+        progress = {"event": "progress", "step": index, "steps": len(steps), **vars(step)}
+        emit({**progress, "state": "started"})
+        job = {**common, "kind": step.kind, "format": step.format}
+        job["model"] = str(artifact.model(step.format).path)
+        outcome = _measure(job, request, affinity)
+        if "error" in outcome:
+            outcome["error"] = outcome["error"].replace(str(artifact.path), request.artifact)
+        outcomes[step] = outcome
+        emit({**progress, "state": "failed" if "error" in outcome else "done"})
     surroundings = Surroundings(started, device, before, read_guards(), affinity)
     result = assemble(models, outcomes, request, surroundings)
     validate_result(result, complete=False)
     return result
+
+
+def _copied(folder: str, copy: Path) -> Artifact:
+    """A verified copy of a verified artifact: what the workers load is what was checked, whatever becomes of
+    the folder meanwhile."""
+    open_artifact(folder)  # refuses links and strangers under the name the user knows, before they are copied
+    try:
+        return open_artifact(shutil.copytree(folder, copy, symlinks=True))
+    except shutil.Error as error:
+        reason = error.args[0][0][2]
+        raise EdgeseqError(
+            f"{folder}: cannot be copied to {copy.parent} ({reason}); has its disk room?"
+        ) from error
 
 
 def plan(request: Request, *, emulated: bool) -> Iterator[Step]:
@@ -121,8 +145,13 @@ def _measure(job: dict[str, Any], request: Request, affinity: list[int] | None) 
         {**job, "instruction_log": log},
         timeout_s=timeout_s,
         affinity=affinity,
-        environment={LOG_VARIABLE: log},
+        environment={INSTRUCTION_LOG: log},
     )
+
+
+def _refuse(error: EdgeseqError, emit: Emit) -> int:
+    emit({"event": "error", "message": str(error), "exit_code": error.exit_code})
+    return error.exit_code
 
 
 def _stop(_number: int, _frame: object) -> None:

@@ -8,16 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from edgeseq_device.errors import DataError
 from edgeseq_device.manifest import (
-    FORMATS,
     MANIFEST_FILE,
-    MANIFEST_VERSION,
     SUMS_FILE,
     ModelFile,
-    TensorInfo,
     check_size_and_hash,
     get,
     listed_name,
@@ -30,18 +27,6 @@ from edgeseq_device.manifest import (
 
 if TYPE_CHECKING:
     from edgeseq_device.golden import GoldenVectors
-
-__all__ = [
-    "FORMATS",
-    "MANIFEST_FILE",
-    "MANIFEST_VERSION",
-    "SUMS_FILE",
-    "Artifact",
-    "ModelFile",
-    "TensorInfo",
-    "open_artifact",
-    "sha256_of",
-]
 
 _SUM_LINE = re.compile(r"([0-9a-f]{64})[ ][ *](\S(?:.*\S)?)")
 
@@ -77,23 +62,28 @@ class Artifact:
         """The golden vectors, checked against the manifest. Needs numpy; DataError when they do not fit."""
         from edgeseq_device.golden import read_golden  # noqa: PLC0415 - verifying needs no numpy
 
+        if not self.golden_path.exists():
+            raise DataError(f"{self.golden_path}: not deployed; take the whole folder that was exported")
         formats = [model.format for model in self.models]
         shape = (self.golden_count, self.features_count, len(self.labels))
         return read_golden(self.golden_path, formats, shape)
 
 
-def open_artifact(folder: Union[str, Path]) -> Artifact:  # noqa: UP007
+def open_artifact(folder: str | Path, only: str | None = None) -> Artifact:
     """Verify an artifact folder and describe it; opens no model in a runtime.
 
     Every file must be listed in SHA256SUMS with its hash, every listed file must be there, the manifest's
     version must be known and its sizes and hashes must agree. DataError names the file and the cause.
+
+    only: a format, such as "tflite", for a board that needs no more than manifest.json, SHA256SUMS and that
+    format's model. Other listed files may then be absent; what is there must still match.
     """
     path = Path(folder)
     if not path.is_dir():
         raise DataError(f"{path}: not an artifact folder; `edgeseq export` makes one")
-    sums = _verified_sums(path)
+    sums = _verified_sums(path, whole=only is None)
     manifest = read_manifest(path / MANIFEST_FILE)
-    return _describe(path, manifest, sums)
+    return _describe(path, manifest, sums, only)
 
 
 def sha256_of(path: Path) -> str:
@@ -107,8 +97,8 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _verified_sums(path: Path) -> dict[str, str]:
-    """The hash of every file in the folder, each one recomputed."""
+def _verified_sums(path: Path, *, whole: bool) -> dict[str, str]:
+    """The listed hashes, each recomputed for the file that is there; whole: every file must be."""
     listed = _read_sums(path / SUMS_FILE)
     present = {entry.name for entry in path.iterdir()} - {SUMS_FILE}
     if MANIFEST_FILE not in listed:
@@ -118,6 +108,8 @@ def _verified_sums(path: Path) -> dict[str, str]:
     for name, expected in sorted(listed.items()):
         file = path / name
         if name not in present:
+            if not whole and name != MANIFEST_FILE:
+                continue
             raise DataError(f"{file}: listed in {SUMS_FILE} but missing; export the artifact again")
         if file.is_symlink() or not file.is_file():
             raise DataError(f"{file}: not a regular file; export the artifact again")
@@ -147,7 +139,7 @@ def _read_sums(path: Path) -> dict[str, str]:
     return sums
 
 
-def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str]) -> Artifact:
+def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str], only: str | None) -> Artifact:
     where = str(path / MANIFEST_FILE)
     get(manifest, "name", str, where)
     labels = tuple(get(manifest, "labels", list, where))
@@ -159,7 +151,7 @@ def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str]) -> Art
     return Artifact(
         path=path,
         manifest=manifest,
-        models=models(path, manifest, sums),
+        models=models(path, manifest, sums, only),
         labels=labels,
         features_count=positive(get(manifest, "features", dict, where), "count", f"{where}: features"),
         parity_tolerance=tolerance(get(manifest, "parity", dict, where), f"{where}: parity"),
@@ -175,4 +167,5 @@ def _check_files(path: Path, files: dict[str, Any], sums: dict[str, str]) -> Non
         listed_name(name, sums, f"{where}: files")
         if not isinstance(entry, dict):
             raise DataError(f"{where}: files: {name} is no JSON object; export the artifact again")
-        check_size_and_hash(path / name, entry, sums[name], f"{where}: files: {name}")
+        if (path / name).exists():
+            check_size_and_hash(path / name, entry, sums[name], f"{where}: files: {name}")

@@ -15,8 +15,6 @@ from edgeseq_device.request import Request, request_to_dict
 SPREAD_PERCENT_MAX = 10.0
 """Launches of the same model that differ by more are warned about."""
 
-_PHASES = ("start_ms", "import_ms", "load_ms", "first_inference_ms")
-
 
 @dataclass(frozen=True)
 class Step:
@@ -90,6 +88,7 @@ def _model_entry(model: ModelFile, outcomes: Outcomes, request: Request, emulate
         "model_bytes": model.bytes,
         "weight_bytes": model.weight_bytes,
         "runtime": None,
+        "runtime_settings": None,
         "frames": None,
         "not_measured": {},
         "failures": [],
@@ -106,7 +105,7 @@ def _model_entry(model: ModelFile, outcomes: Outcomes, request: Request, emulate
             entry["not_measured"].update(dict.fromkeys(measured_keys(kind), reason))
             continue
         values, missing = _figures(kind, mine, entry["warnings"])
-        entry.update(values, runtime=mine[0]["runtime"])
+        entry.update(values, runtime=mine[0]["runtime"], runtime_settings=mine[0]["runtime_settings"])
         entry["frames"] = mine[0].get("frames", entry["frames"])
         entry["not_measured"].update(missing)
     return entry
@@ -121,7 +120,10 @@ def _figures(
     from edgeseq_device.measure import median, summarise_latency  # noqa: PLC0415 - needs numpy
 
     values, missing = summarise_latency([each["samples_ns"] for each in outcomes])
-    values.update({name: median([each["phases"][name] for each in outcomes]) for name in _PHASES})
+    for name in outcomes[0]["phases"]:
+        values[name] = median([each["phases"][name] for each in outcomes])
+        if values[name] <= 0:
+            values[name], missing[name] = None, "the clocks of agent and worker disagree"
     values["warmup_n"] = max(each["warmup"]["runs"] for each in outcomes)
     values["warmup_s"] = max(each["warmup"]["seconds"] for each in outcomes)
     unsettled = sum(not each["warmup"]["settled"] for each in outcomes)

@@ -7,7 +7,6 @@ mean 0 and deviation 1 with the training split's statistics, `features()` does b
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Optional, TypeVar, Union
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.mel import fft_size, hann, mel_filters
+from edgeseq_device.names import did_you_mean
 from edgeseq_device.resample import resample
 
 FloatArray = NDArray[np.float32]
@@ -229,10 +229,8 @@ def front_end_from_dict(values: Mapping[str, Any]) -> FrontEnd:
 
 def _unknown(what: str, name: object, known: Iterable[str]) -> str:
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    return f'unknown {what} "{name}"' + (
-        f'; did you mean "{near[0]}"?' if near else f"; known: {', '.join(names)}"
-    )
+    sentence = did_you_mean(what, str(name), names)
+    return sentence if sentence.endswith("?") else f"{sentence}; known: {', '.join(names)}"
 
 
 def _typed(kind: str, name: str, value: Any, declared: str) -> Any:

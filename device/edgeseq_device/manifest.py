@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
 from edgeseq_device.errors import DataError
 
@@ -26,7 +26,7 @@ class TensorInfo:
 
     name: str
     dtype: str
-    shape: tuple[Union[int, str], ...]  # noqa: UP007 - evaluated on Python 3.9 by typing.get_type_hints
+    shape: tuple[int | str, ...]
     unit: str
 
 
@@ -65,28 +65,43 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def models(path: Path, manifest: dict[str, Any], sums: dict[str, str]) -> tuple[ModelFile, ...]:
-    """Every model entry, its size and hash checked against `sums`; DataError names the entry."""
+def models(
+    path: Path, manifest: dict[str, Any], sums: dict[str, str], only: str | None = None
+) -> tuple[ModelFile, ...]:
+    """Every model entry, or that of the format `only`, its size and hash checked against `sums`.
+
+    DataError names the entry.
+    """
     where = str(path / MANIFEST_FILE)
-    found: list[ModelFile] = []
-    for index, entry in enumerate(get(manifest, "models", list, where)):
-        found.append(_model(path, entry, sums, f"{where}: models[{index}]"))
-    formats = [model.format for model in found]
-    if not found or len(set(formats)) != len(formats):
+    entries = {f"{where}: models[{i}]": entry for i, entry in enumerate(get(manifest, "models", list, where))}
+    formats = [_format(entry, place) for place, entry in entries.items()]
+    if not formats or len(set(formats)) != len(formats):
         raise DataError(f"{where}: models must name each format once, at least one; found {formats}")
-    return tuple(found)
+    if only is not None and only not in formats:
+        raise DataError(f"{path}: no {only} model in this artifact; it has: {', '.join(formats)}")
+    return tuple(
+        _model(path, entry, sums, place)
+        for place, entry in entries.items()
+        if only in (None, entry["format"])
+    )
 
 
-def _model(path: Path, entry: Any, sums: dict[str, str], where: str) -> ModelFile:
+def _format(entry: Any, where: str) -> str:
     if not isinstance(entry, dict):
         raise DataError(f"{where}: no JSON object; export the artifact again")
     model_format = get(entry, "format", str, where)
     if model_format not in FORMATS:
         raise DataError(f"{where}: unknown format {model_format!r}; known: {', '.join(FORMATS)}")
+    return model_format
+
+
+def _model(path: Path, entry: dict[str, Any], sums: dict[str, str], where: str) -> ModelFile:
     name = listed_name(get(entry, "file", str, where), sums, where)
+    if not (path / name).is_file():
+        raise DataError(f"{path / name}: listed in {SUMS_FILE} but missing; export the artifact again")
     check_size_and_hash(path / name, entry, sums[name], where)
     return ModelFile(
-        format=model_format,
+        format=entry["format"],
         path=path / name,
         bytes=positive(entry, "bytes", where),
         sha256=get(entry, "sha256", str, where),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ class Parity:
     worst: which recording that is; decisions_changed: recordings whose class differs although the reference
     was surer than the tolerance."""
 
-    error: Optional[float]  # noqa: UP045 - Python 3.9
+    error: float | None
     worst: int
     decisions_changed: int
     ok: bool
@@ -155,7 +155,7 @@ def median(values: Sequence[float]) -> float:
     return float(np.median(values))
 
 
-def median_and_spread(values: Sequence[Union[int, float]]) -> tuple[float, float]:  # noqa: UP007
+def median_and_spread(values: Sequence[int | float]) -> tuple[float, float]:
     """The median, and (largest - smallest) in percent of it."""
     middle = float(np.median(values))
     return middle, 100 * (max(values) - min(values)) / middle

@@ -8,11 +8,12 @@ which no device had cannot be written down.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from edgeseq_device.errors import DataError
+from edgeseq_device.names import did_you_mean
 
 SCHEMA = "edgeseq.bench"
 SCHEMA_VERSION = 1
@@ -28,7 +29,7 @@ class Key:
 
     types: tuple[type, ...]
     unit: str = ""
-    check: Optional[Callable[[Any], bool]] = None  # noqa: UP045 - Python 3.9
+    check: Callable[[Any], bool] | None = None
     kind: str = ""
     added_by: str = "agent"
     nullable: bool = False
@@ -92,6 +93,7 @@ KEYS: dict[str, Key] = {
     "models.model_bytes": Key((int,), "bytes", positive),
     "models.weight_bytes": Key((int,), "bytes", _not_negative),
     "models.runtime": Key((str,), check=bool, nullable=True),
+    "models.runtime_settings": Key((dict,), nullable=True),
     "models.not_measured": Key((dict,)),
     "models.failures": Key((list,), check=texts),
     "models.warnings": Key((list,), check=texts),
@@ -118,9 +120,11 @@ KEYS: dict[str, Key] = {
     "models.instructions_n": Key((int,), "inferences", positive, "instructions"),
     "models.instructions_spread_percent": _share("% of the median", "instructions"),
     "models.start_ms": _time(),
+    "models.numpy_ms": _time(),
     "models.import_ms": _time(),
     "models.load_ms": _time(),
     "models.first_inference_ms": _time(),
+    "models.first_answer_ms": _time(),
     "models.warmup_n": Key((int,), "inferences", positive, "latency"),
     "models.warmup_s": _time(unit="s"),
     "models.latency_n": Key((int,), "inferences", positive, "latency"),
@@ -186,7 +190,7 @@ def check_keys(entry: Any, expected: Mapping[str, Key], where: str) -> None:
             raise DataError(f"{where}: {name} is missing")
     for name, value in entry.items():
         if name not in expected:
-            raise DataError(f"{where}: {unknown_key(name, expected)}")
+            raise DataError(f"{where}: {did_you_mean('key', name, expected)}")
         _check_value(name, value, expected[name], where)
 
 
@@ -223,14 +227,7 @@ def _check_latency(model: dict[str, Any], emulated: bool, where: str) -> None:
         raise DataError(
             f"{where}: latency_p99_ms from {model['latency_n']} samples, fewer than {P99_SAMPLES_MIN}"
         )
-    ordered = [model["latency_p50_ms"], model["latency_p90_ms"], *([] if p99 is None else [p99])]
+    percentiles = (model["latency_p50_ms"], model["latency_p90_ms"], p99)
+    ordered = [each for each in percentiles if each is not None]
     if ordered != sorted(ordered):
         raise DataError(f"{where}: latency percentiles are out of order: {ordered}")
-
-
-def unknown_key(name: str, known: Iterable[str]) -> str:
-    """Such as `unknown key "thread"; did you mean "threads"?`."""
-    import difflib  # noqa: PLC0415 - only a fault needs it
-
-    nearest = difflib.get_close_matches(name, list(known), n=1)
-    return f'unknown key "{name}"' + (f'; did you mean "{nearest[0]}"?' if nearest else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import Any, Optional, Union
+from typing import Any
 
 from edgeseq_device.errors import DataError
 from edgeseq_device.protocol import KEYS, KINDS, SCHEMA, SCHEMA_VERSION, Key, check_keys, positive, texts
@@ -38,8 +38,8 @@ class Request:
     kinds: tuple[str, ...] = KINDS
     threads: int = 1
     limits: Limits = Limits()
-    worker_command: Optional[tuple[str, ...]] = None  # noqa: UP045
-    counting_worker_command: Optional[tuple[str, ...]] = None  # noqa: UP045
+    worker_command: tuple[str, ...] | None = None
+    counting_worker_command: tuple[str, ...] | None = None
 
 
 _COMMAND = Key((list,), check=lambda value: bool(value) and texts(value), nullable=True)
@@ -48,7 +48,7 @@ REQUEST_KEYS: dict[str, Key] = {
     "schema_version": KEYS["schema_version"],
     "artifact": Key((str,), check=bool),
     "formats": Key((list,), check=lambda value: bool(value) and texts(value)),
-    "kinds": Key((list,), check=lambda value: bool(value) and set(value) <= set(KINDS)),
+    "kinds": Key((list,), check=lambda value: bool(value) and texts(value) and set(value) <= set(KINDS)),
     "threads": Key((int,), "threads", lambda value: 1 <= value <= 256),
     "limits": Key((dict,)),
     "worker_command": _COMMAND,
@@ -64,7 +64,7 @@ def request_to_dict(request: Request) -> dict[str, Any]:
     return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **listed}
 
 
-def parse_request(text: Union[str, bytes]) -> Request:  # noqa: UP007
+def parse_request(text: str | bytes) -> Request:
     """The request in a JSON text. DataError for anything unknown, missing or out of range."""
     try:
         raw = json.loads(text)

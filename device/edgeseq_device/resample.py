@@ -13,9 +13,10 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseq_device.errors import UsageError
+from edgeseq_device.errors import DataError, UsageError
 
 ZERO_CROSSINGS = 16
+MOST_TAPS = 1 << 22  # 32 MB; 48000 to 44100 Hz needs 5.3 thousand
 KAISER_BETA = 8.0  # about 80 dB of stop band
 ROLL_OFF = 0.94  # the edge of the pass band as a share of the lower Nyquist frequency
 
@@ -38,7 +39,8 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
     """Bring a signal to another sample rate; sample i stays at time i / rate.
 
     samples: [n] or [n, channels] float32. Returns ceil(n * to_hz / from_hz) samples, float32.
-    Raises UsageError for a rate that is not a positive whole number of Hz.
+    Raises UsageError for a rate that is not a positive whole number of Hz, DataError for two rates whose
+    exact ratio needs a filter of more than `MOST_TAPS`.
     """
     for rate in (from_hz, to_hz):
         if not isinstance(rate, (int, np.integer)) or rate <= 0:
@@ -49,7 +51,13 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
         columns = [resample(samples[:, c], from_hz, to_hz) for c in range(samples.shape[1])]
         return np.stack(columns, axis=1)
     common = gcd(int(from_hz), int(to_hz))
-    return _polyphase(samples, int(to_hz) // common, int(from_hz) // common)
+    up, down = int(to_hz) // common, int(from_hz) // common
+    if 2 * ZERO_CROSSINGS * max(up, down) > MOST_TAPS:
+        raise DataError(
+            f"{from_hz} Hz cannot be brought to {to_hz} Hz: the ratio {up}/{down} is too wild; give rates"
+            " that are multiples of 100 Hz"
+        )
+    return _polyphase(samples, up, down)
 
 
 def _polyphase(samples: NDArray[np.float32], up: int, down: int) -> NDArray[np.float32]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Union
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,6 @@ FloatArray = npt.NDArray[np.float32]
 
 SIGNATURE = "serving_default"
 _QUIET_FROM = 3  # ONNX Runtime's severity "error": warnings about a board's missing GPU are noise
-_LITERT_NOISE = b"INFO: Created TensorFlow Lite XNNPACK delegate"
 
 
 class LoadedModel(Protocol):
@@ -27,6 +25,8 @@ class LoadedModel(Protocol):
 
     version: str
     """The runtime and its version, such as "onnxruntime 1.31.1"."""
+    settings: dict[str, Any]
+    """What the runtime was told beside its defaults, JSON-able."""
     features_count: int
     """F, the features of one frame."""
 
@@ -45,7 +45,7 @@ def import_runtime(model_format: str) -> str:
     return str(_runtime(model_format).version)
 
 
-def load(path: Union[str, Path], model_format: str, threads: int = 1) -> LoadedModel:  # noqa: UP007
+def load(path: str | Path, model_format: str, threads: int = 1) -> LoadedModel:
     """Load a model file for `threads` threads. DataError when the runtime refuses the file.
 
     model_format: "onnx" or "tflite". The file must come from a verified artifact.
@@ -63,6 +63,8 @@ def _runtime(model_format: str) -> Any:
 
 class _OnnxRuntime:
     def __init__(self) -> None:
+        # Its Linux wheels since 1.29 report what they run to their maker; nothing here leaves the machine.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         self.library = _import("onnxruntime", "onnxruntime")
         self.library.set_default_logger_severity(_QUIET_FROM)
         self.version = f"onnxruntime {self.library.__version__}"
@@ -79,12 +81,14 @@ class _OnnxRuntime:
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         with _refusal(path, self.version):
             session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        return _OnnxModel(path, session, self.version)
+        settings = {"threads": threads, "execution": "sequential", "allow_spinning": False, "arena": False}
+        return _OnnxModel(path, session, self.version, settings)
 
 
 class _OnnxModel:
-    def __init__(self, path: str, session: Any, version: str) -> None:
+    def __init__(self, path: str, session: Any, version: str, settings: dict[str, Any]) -> None:
         self.version = version
+        self.settings = settings
         self._path = path
         self._run = session.run
         shapes = {each.name: each.shape for each in session.get_inputs()}
@@ -128,15 +132,17 @@ class _LiteRT:
         self.interpreter = _import(f"{module}.interpreter", package).Interpreter
 
     def load(self, path: str, threads: int) -> _LiteRTModel:
-        with _refusal(path, self.version), _without_noise():
+        with _refusal(path, self.version):
             interpreter = self.interpreter(model_path=path, num_threads=threads)
             interpreter.allocate_tensors()
-        return _LiteRTModel(path, interpreter, self.version)
+        settings = {"threads": threads, "delegate": "the runtime's default (XNNPACK)"}
+        return _LiteRTModel(path, interpreter, self.version, settings)
 
 
 class _LiteRTModel:
-    def __init__(self, path: str, interpreter: Any, version: str) -> None:
+    def __init__(self, path: str, interpreter: Any, version: str, settings: dict[str, Any]) -> None:
         self.version = version
+        self.settings = settings
         self._path = path
         self._interpreter = interpreter
         signature = interpreter.get_signature_list().get(SIGNATURE)
@@ -160,8 +166,7 @@ class _LiteRTModel:
         with _refusal(self._path, self.version):
             if len(features) != self._frames:
                 interpreter.resize_tensor_input(self._input, [1, *features.shape])
-                with _without_noise():
-                    interpreter.allocate_tensors()
+                interpreter.allocate_tensors()
                 self._frames = len(features)
             interpreter.set_tensor(self._input, features[None])
             interpreter.invoke()
@@ -202,25 +207,3 @@ class _refusal:  # noqa: N801 - reads as a `with` phrase; a generator would cost
         if isinstance(error, Exception):
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise DataError(f"{self._path}: refused by {self._version}: {reason}") from error
-
-
-@contextlib.contextmanager
-def _without_noise() -> Iterator[None]:
-    """Hold back the line LiteRT prints on stderr about its delegate; all else is printed afterwards."""
-    if not hasattr(os, "memfd_create"):
-        yield
-        return
-    sys.stderr.flush()
-    kept, held = os.dup(2), os.memfd_create("stderr")
-    try:
-        os.dup2(held, 2)
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.lseek(held, 0, os.SEEK_SET)
-        with os.fdopen(held, "rb") as stream:
-            for line in stream:
-                if not line.startswith(_LITERT_NOISE):
-                    os.write(2, line)

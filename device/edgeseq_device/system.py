@@ -1,4 +1,4 @@
-"""What this machine is, and whether it was fit to be measured on: provenance and guards.
+"""What this machine is: the provenance of a measurement.
 
 Functions that read files take the `root` they are under, so that a sample of a board's files can be read.
 """
@@ -11,9 +11,6 @@ import sys
 from pathlib import Path
 
 from edgeseq_device.emulation import find_emulation, read_text
-from edgeseq_device.guards import judge_guards, read_guards
-
-__all__ = ["describe_system", "judge_guards", "read_guards"]
 
 # Of an x86 processor's 150 flags, those that choose a kernel in a runtime.
 _X86_FEATURES = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx512", "avx_vnni", "amx")

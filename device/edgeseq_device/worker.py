@@ -11,20 +11,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgeseq_device.errors import DeviceError, EdgeseqError
 
-if TYPE_CHECKING:
-    from edgeseq_device.runtimes import LoadedModel
-
-REGION_BEGIN = 0x45440000
-"""getpgid() of this marks where the counting begins, of REGION_END where it ends."""
-REGION_END = REGION_BEGIN | 0x8000
+PHASES = ("start_ms", "numpy_ms", "import_ms", "load_ms", "first_inference_ms")
+"""From before the process is started to its first answer, without a gap: the start of Python, numpy and the
+input, the runtime, the model, the first inference."""
 _RAM_RUNS = 10
-_COUNT_WARMUP_RUNS = 10
 
 
 def main() -> int:
@@ -34,7 +29,7 @@ def main() -> int:
     outcome_stream = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     job = json.loads(sys.stdin.read())
-    job["start_ms"] = (entered_ns - job["spawned_ns"]) / 1e6
+    job["entered_ns"] = entered_ns
     try:
         outcome = _JOBS[job["kind"]](job)
     except EdgeseqError as error:
@@ -57,7 +52,7 @@ def measure_ram(job: dict[str, Any]) -> dict[str, Any]:
     stages["ram_numpy_bytes"] = rss_bytes()
     from edgeseq_device import runtimes
 
-    version = runtimes.import_runtime(job["format"])
+    runtimes.import_runtime(job["format"])
     stages["ram_runtime_bytes"] = rss_bytes()
     model = runtimes.load(job["model"], job["format"], job["threads"])
     stages["ram_loaded_bytes"] = rss_bytes()
@@ -76,7 +71,13 @@ def measure_ram(job: dict[str, Any]) -> dict[str, Any]:
         "ram_peak_bytes": "the kernel's peak would include the emulator",
     }
     missing = {name: reasons[name] for name, value in values.items() if value is None}
-    return {"values": values, "not_measured": missing, "runtime": version, "frames": len(features)}
+    return {
+        "values": values,
+        "not_measured": missing,
+        "runtime": model.version,
+        "runtime_settings": model.settings,
+        "frames": len(features),
+    }
 
 
 def measure_latency(job: dict[str, Any]) -> dict[str, Any]:
@@ -91,23 +92,27 @@ def measure_latency(job: dict[str, Any]) -> dict[str, Any]:
 
     limits = Limits(**job["limits"])
     features = _input(job)
-    times_ns = {"import_ms": measure.duration_ns(lambda: runtimes.import_runtime(job["format"]))}
-    loaded: list[LoadedModel] = []
-    times_ns["load_ms"] = measure.duration_ns(
-        lambda: loaded.append(runtimes.load(job["model"], job["format"], job["threads"]))
-    )
-    model = loaded[0]
+    stamps_ns = [job["spawned_ns"], job["entered_ns"], time.monotonic_ns()]
+    runtimes.import_runtime(job["format"])
+    stamps_ns.append(time.monotonic_ns())
+    model = runtimes.load(job["model"], job["format"], job["threads"])
+    stamps_ns.append(time.monotonic_ns())
+    model.run(features)
+    stamps_ns.append(time.monotonic_ns())
 
     def run() -> object:
         return model.run(features)
 
-    times_ns["first_inference_ms"] = measure.duration_ns(run)
     warm_up = measure.warm_up(run, limits)
     return {
-        "phases": {"start_ms": job["start_ms"], **{name: ns / 1e6 for name, ns in times_ns.items()}},
+        "phases": {
+            **{name: (end - begin) / 1e6 for name, begin, end in zip(PHASES, stamps_ns, stamps_ns[1:])},
+            "first_answer_ms": (stamps_ns[-1] - stamps_ns[0]) / 1e6,
+        },
         "warmup": {"runs": warm_up.runs, "seconds": warm_up.seconds, "settled": warm_up.settled},
         "samples_ns": measure.steady_state(run, limits),
         "runtime": model.version,
+        "runtime_settings": model.settings,
         "frames": len(features),
     }
 
@@ -134,12 +139,18 @@ def measure_parity(job: dict[str, Any]) -> dict[str, Any]:
         "logits": [[float(each) for each in row] for row in logits] if finite else None,
     }
     missing = {} if finite else dict.fromkeys(("parity_error", "logits"), unusable)
-    return {"values": values, "not_measured": missing, "runtime": model.version}
+    return {
+        "values": values,
+        "not_measured": missing,
+        "runtime": model.version,
+        "runtime_settings": model.settings,
+    }
 
 
 def count_instructions(job: dict[str, Any]) -> dict[str, Any]:
     """Guest instructions of one `run()` from Python: the median of some, less those of an empty region."""
     from edgeseq_device import measure, runtimes
+    from edgeseq_device.counting import count
 
     log = Path(job["instruction_log"])
     runs = int(job["limits"]["instruction_runs"])
@@ -147,15 +158,21 @@ def count_instructions(job: dict[str, Any]) -> dict[str, Any]:
     model = runtimes.load(job["model"], job["format"], job["threads"])
     gc.collect()
     gc.disable()
-    empty, _spread = measure.median_and_spread(_count(log, runs, lambda: None))
-    counts = _count(log, runs, lambda: model.run(features))
+    empty, _spread = measure.median_and_spread(count(log, runs, lambda: None))
+    counts = count(log, runs, lambda: model.run(features))
     median, spread = measure.median_and_spread([count - empty for count in counts])
     values = {
         "instructions": round(median),
         "instructions_n": runs,
         "instructions_spread_percent": spread,
     }
-    return {"values": values, "not_measured": {}, "runtime": model.version, "frames": len(features)}
+    return {
+        "values": values,
+        "not_measured": {},
+        "runtime": model.version,
+        "runtime_settings": model.settings,
+        "frames": len(features),
+    }
 
 
 def _input(job: dict[str, Any]) -> Any:
@@ -163,36 +180,6 @@ def _input(job: dict[str, Any]) -> Any:
     import numpy as np
 
     return np.fromfile(job["input"], np.float32).reshape(job["input_shape"])
-
-
-def _count(log: Path, runs: int, work: Callable[[], object]) -> list[int]:
-    """Instructions of each of `runs` calls, counted after as many as Python needs to settle on fast code."""
-    counted_before = len(_read_counts(log))
-    for _ in range(_COUNT_WARMUP_RUNS + runs):
-        _mark(REGION_BEGIN)
-        work()
-        _mark(REGION_END)
-    counts = _read_counts(log)[counted_before + _COUNT_WARMUP_RUNS :]
-    if len(counts) != runs:
-        raise DeviceError(f"{log}: {len(counts)} of {runs} inferences counted; prepare the board again")
-    return counts
-
-
-def _mark(region: int) -> None:
-    try:
-        os.getpgid(region)
-    except ProcessLookupError:
-        return  # the expected answer: no process has such an id; the call itself was the mark
-
-
-def _read_counts(log: Path) -> list[int]:
-    """Instructions of each region that has ended, over all threads; none when nothing was counted yet."""
-    try:
-        text = log.read_text("utf-8") if log.exists() else ""
-        lines = [json.loads(line) for line in text.splitlines()]
-    except (OSError, ValueError) as error:
-        raise DeviceError(f"{log}: no instruction counts ({error}); prepare the board again") from error
-    return [line["insns_all"] for line in lines if "slot" in line]
 
 
 _JOBS = {

@@ -15,6 +15,7 @@ from typing import Any
 import edgeseq_device
 
 _KEPT_STDERR_BYTES = 2000
+_LITERT_NOISE = "INFO: Created TensorFlow Lite XNNPACK delegate"
 
 
 def start_arguments(role: str) -> list[str]:
@@ -34,8 +35,9 @@ def run_worker(
     """Run one job in a fresh process and return its outcome.
 
     A worker that crashes, hangs longer than `timeout_s` or says nothing yields {"error": what happened}.
-    No child of it survives this call.
+    Nothing in its process group survives this call.
     """
+    spawned_ns = time.monotonic_ns()
     try:
         process = subprocess.Popen(
             [*command, *start_arguments("worker")],
@@ -51,7 +53,7 @@ def run_worker(
         if affinity:
             with contextlib.suppress(ProcessLookupError):  # it failed to start; its exit code says so below
                 os.sched_setaffinity(process.pid, affinity)
-        text = json.dumps({**job, "spawned_ns": time.monotonic_ns()}).encode()
+        text = json.dumps({**job, "spawned_ns": spawned_ns}).encode()
         stdout, stderr = process.communicate(text, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         return {"error": f"the worker hung: no outcome after {timeout_s:g} s"}
@@ -61,7 +63,7 @@ def run_worker(
 
 
 def _read_outcome(stdout: bytes, stderr: bytes, code: int) -> dict[str, Any]:
-    said = _last_line(stderr)
+    said = last_line(stderr)
     if code < 0:
         hint = "; the board may have run out of RAM" if code == -signal.SIGKILL else ""
         return {"error": f"the worker was killed by {_signal_name(-code)}{hint}{said}"}
@@ -75,10 +77,9 @@ def _read_outcome(stdout: bytes, stderr: bytes, code: int) -> dict[str, Any]:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a worker that has not ended, with all of its process group, and reap it."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):  # it ended just now
-            os.killpg(process.pid, signal.SIGKILL)
+    """Kill what is left of a worker's process group, the worker too if it has not ended, and reap it."""
+    with contextlib.suppress(ProcessLookupError):  # nothing is left
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
@@ -101,9 +102,11 @@ def _archive() -> Path | None:
     return package.parent.absolute() if package.parent.is_file() else None
 
 
-def _last_line(stderr: bytes) -> str:
-    lines = stderr[-_KEPT_STDERR_BYTES:].decode("utf-8", "replace").strip().splitlines()
-    return f": {lines[-1].strip()}" if lines else ""
+def last_line(stderr: bytes) -> str:
+    """The last line a process said on stderr, after ": ", or ""; what LiteRT always says does not count."""
+    lines = stderr[-_KEPT_STDERR_BYTES:].decode("utf-8", "replace").splitlines()
+    told = [line.strip() for line in lines if line.strip() and not line.startswith(_LITERT_NOISE)]
+    return f": {told[-1]}" if told else ""
 
 
 def _signal_name(number: int) -> str:

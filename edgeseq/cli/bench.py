@@ -23,10 +23,10 @@ _KIND_NAMES = {
 
 @click.command()
 @click.argument("artifact", required=False)
-@click.option("--device", default="local", show_default=True, help="local, or a board: pi3, pi4, pi5, zero2.")
+@click.option("--device", default="local", show_default=True, help="local, or a virtual board: pi4, pi5.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the runtime.")
 @click.option("--format", "formats", multiple=True, metavar="FORMAT", help="onnx or tflite; all by default.")
-@click.option("--quick", is_flag=True, help="One short launch: rougher latency, no p99.")
+@click.option("--quick", is_flag=True, help="One short launch: rougher latency.")
 @json_option
 def command(
     artifact: str | None,
@@ -36,10 +36,9 @@ def command(
     quick: bool,
     json_file: Path | None,
 ) -> None:
-    """Measure ARTIFACT (default: the newest) on this machine or on a board.
+    """Measure ARTIFACT (default: the newest) on this machine or on a virtual board.
 
-    A board without a configured host is emulated: instructions, RAM and parity are measured there, latency
-    is not.
+    A virtual board is emulated: instructions, RAM and parity are measured there, latency is not.
     """
     from edgeseq.artifacts import find_artifact
     from edgeseq.bench import BenchOptions, bench, verdict

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -19,6 +18,7 @@ from edgeseq.files import atomic_write_bytes
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, UsageError
 from edgeseq_device.protocol import validate_result
 from edgeseq_device.request import Request, request_to_dict
+from edgeseq_device.workers import last_line
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
@@ -32,14 +32,12 @@ _MAIN = "import sys\nfrom edgeseq_device.__main__ import main\nsys.exit(main(sys
 class Launch:
     """How to run Python on a prepared device.
 
-    Each command is an argv prefix: for the agent, for one measurement, for one with its instructions counted
-    (None where they cannot be). environment: added to this process's own.
+    Both are argv prefixes that a Python command line follows. counting_python also counts instructions, into
+    the file that the environment variable INSTRUCTION_LOG names; None where they cannot be counted.
     """
 
-    agent_command: tuple[str, ...]
-    worker_command: tuple[str, ...] | None = None
-    counting_worker_command: tuple[str, ...] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    python: tuple[str, ...]
+    counting_python: tuple[str, ...] | None = None
 
 
 class Device(Protocol):
@@ -84,9 +82,10 @@ def run_agent(launch: Launch, request: Request, on_event: OnEvent) -> dict[str, 
     """Run one request on a device and return the agent's checked result.
 
     `on_event` gets every progress event. An error that the agent reports is raised as its own class; an agent
-    that breaks off or breaks the protocol is a DeviceError. No process of it survives this call.
+    that breaks off or breaks the protocol is a DeviceError. The agent has ended when this returns, and has
+    ended its worker, unless it had to be killed because it did not end when told to.
     """
-    command = [*launch.agent_command, str(agent_archive()), "bench"]
+    command = [*launch.python, str(agent_archive()), "bench"]
     with tempfile.TemporaryFile() as stderr:
         try:
             process = subprocess.Popen(
@@ -94,7 +93,6 @@ def run_agent(launch: Launch, request: Request, on_event: OnEvent) -> dict[str, 
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, **launch.environment},
                 start_new_session=True,
             )
         except OSError as error:
@@ -167,8 +165,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _said(stderr: IO[bytes]) -> str:
     stderr.seek(0)
-    lines = stderr.read().decode("utf-8", "replace").strip().splitlines()
-    return f": {lines[-1].strip()}" if lines else ""
+    return last_line(stderr.read())
 
 
 def _zip_package() -> bytes:

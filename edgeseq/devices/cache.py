@@ -11,12 +11,12 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import platformdirs
-
+from edgeseq.cache import cache_root as cache_root  # noqa: PLC0414 - the modules here take it from here
 from edgeseq_device.errors import DeviceError
 
 Progress = Callable[[float, str], None]
@@ -25,13 +25,8 @@ Progress = Callable[[float, str], None]
 COMPLETE = "complete.json"
 """The file every complete folder has; written last."""
 
+UNUSED_S = 30 * 24 * 3600
 _BUILDING = ".building-"
-
-
-def cache_root() -> Path:
-    """EDGESEQ_CACHE_DIR, else the user's cache folder. It need not exist."""
-    chosen = os.environ.get("EDGESEQ_CACHE_DIR")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("edgeseq")
 
 
 def content_key(*parts: str | bytes) -> str:
@@ -92,6 +87,23 @@ def build_folder(final: Path, build: Callable[[Path], None]) -> None:
     finally:
         if temporary.exists():
             shutil.rmtree(temporary)
+
+
+def remove_unused(home: Path, kept: Collection[Path]) -> None:
+    """Remove the complete folders in `home` that are not `kept` and that nobody has used for 30 days.
+
+    The caller holds the lock. The date of COMPLETE is that of the last use, see `mark_used`.
+    """
+    for mark in home.glob(f"*/{COMPLETE}"):
+        if mark.parent not in kept and time.time() - mark.stat().st_mtime > UNUSED_S:
+            mark.unlink()  # first, so that what is half removed is never trusted
+            shutil.rmtree(mark.parent, ignore_errors=True)
+
+
+def mark_used(folder: Path) -> None:
+    """Give a complete folder the date of now."""
+    with suppress(PermissionError):  # somebody else's cache, who cleans it up
+        os.utime(folder / COMPLETE)
 
 
 def size_bytes(folder: Path) -> int:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 
 from edgeseq.devices.emulator import PLUGIN, qemu_argv
-
-INSTRUCTION_LOG = "EDGESEQ_INSTRUCTION_LOG"
-"""The environment variable that names the file instruction counts are appended to."""
+from edgeseq_device.counting import INSTRUCTION_LOG
 
 
 def launcher(

@@ -31,4 +31,4 @@ class LocalDevice:
     def prepare(self, progress: Progress) -> Launch:
         """Nothing to do: a measurement is another process of this Python."""
         progress(1.0, "ready")
-        return Launch((sys.executable,), (sys.executable,))
+        return Launch((sys.executable,))

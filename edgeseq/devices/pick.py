@@ -35,12 +35,7 @@ class VirtualDevice:
         """Fetch and unpack the board at the first use. DeviceError when this machine cannot have one."""
         board = virtual.prepare(self.name, progress)
         self.description = f"virtual {profile(self.name).board}, emulated by {board.description}"
-        return Launch(
-            tuple(board.agent_command),
-            tuple(board.worker_command),
-            tuple(board.counting_worker_command),
-            board.environment,
-        )
+        return board.launch
 
 
 def device_names() -> tuple[str, ...]:
@@ -51,8 +46,7 @@ def device_names() -> tuple[str, ...]:
 def pick_device(name: str) -> Device:
     """The device called `name`.
 
-    UsageError, naming the nearest, for an unknown name; DeviceError for a board that neither has a host
-    configured nor can be emulated.
+    UsageError, naming the nearest, for an unknown name; DeviceError for a board that cannot be emulated.
     """
     if name == LOCAL:
         return LocalDevice()
@@ -61,7 +55,7 @@ def pick_device(name: str) -> Device:
     if name not in virtual_board_names():
         emulated = ", ".join(virtual_board_names())
         raise DeviceError(
-            f"{name}: no host is configured and there is no virtual {name}; "
-            f"bench on {LOCAL} or on a virtual board ({emulated})"
+            f"{name}: there is no virtual {name}; bench on {LOCAL} or on a virtual board ({emulated}), "
+            f"or run edgeseq on the {name} itself with --device {LOCAL}"
         )
     return VirtualDevice(name)

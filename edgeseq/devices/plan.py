@@ -16,6 +16,8 @@ from edgeseq.devices.profiles import Profile, profile, virtual_board_names
 from edgeseq.devices.sources import System, read_system, virtualpi_sources
 from edgeseq_device.errors import DeviceError, UsageError
 
+PYTHON, COUNTING_PYTHON = "python", "counting-python"
+"""The launchers' file names."""
 FORMAT = "1"
 """Counts up when what a prepared folder holds changes although its sources did not."""
 
@@ -49,7 +51,7 @@ class Plan:
     @property
     def board(self) -> Path:
         """The folder with the board's own files and launchers; it links to the other two."""
-        return self._folder(self.profile.name, json.dumps(self.files("")), *self.launchers().values())
+        return self._folder(self.profile.name, json.dumps([self.files(""), self.launchers()]))
 
     @property
     def folders(self) -> tuple[Path, Path, Path]:
@@ -69,8 +71,7 @@ class Plan:
     def launchers(self) -> dict[str, str]:
         """The scripts, by file name."""
         names = self.guest.name, self.emulator.name, self.architecture, self.system.python, self.qemu_cpu
-        plain = launcher(*names)
-        return {"agent": plain, "worker": plain, "counting-worker": launcher(*names, counting=True)}
+        return {PYTHON: launcher(*names), COUNTING_PYTHON: launcher(*names, counting=True)}
 
     def describe_emulator(self) -> str:
         """Such as "qemu-user 7.2.22 cortex-a72"; the emulator must be complete."""

@@ -16,28 +16,39 @@ from functools import partial
 from pathlib import Path
 
 from edgeseq.devices import apt, apt_sources
-from edgeseq.devices.cache import COMPLETE, Progress, build_folder, building_alone, part_of, size_bytes
+from edgeseq.devices.agent_link import Launch
+from edgeseq.devices.cache import (
+    COMPLETE,
+    Progress,
+    build_folder,
+    building_alone,
+    mark_used,
+    part_of,
+    remove_unused,
+    size_bytes,
+)
 from edgeseq.devices.commands import output_of
 from edgeseq.devices.emulator import build_emulator
 from edgeseq.devices.guest import build_guest, compile_imports
-from edgeseq.devices.launchers import INSTRUCTION_LOG
-from edgeseq.devices.plan import Plan, plan_board
+from edgeseq.devices.plan import COUNTING_PYTHON, PYTHON, Plan, plan_board
+from edgeseq.devices.profiles import virtual_board_names
 from edgeseq.devices.rootfs import link_root, write_files
 from edgeseq.devices.wheels import has_pip
+from edgeseq_device.counting import INSTRUCTION_LOG, REGION_BEGIN, REGION_END
 from edgeseq_device.errors import DeviceError, EdgeseqError
 
 NEEDED_BYTES = 600_000_000
 """Free disk space that a preparation asks for: downloads and unpacked files side by side."""
 
 # Marks one region around a sum, as a worker does; its count goes to the instruction log.
-_COUNTED_SUM = """
+_COUNTED_SUM = f"""
 import os
 def mark(region):
     try:
-        os.getpgid(0x45440000 | region)
+        os.getpgid(region)
     except ProcessLookupError:
         pass
-mark(1); sum(range(1000)); mark(0x8001)
+mark({REGION_BEGIN}); sum(range(1000)); mark({REGION_END})
 """
 
 
@@ -45,17 +56,11 @@ mark(1); sum(range(1000)); mark(0x8001)
 class PreparedBoard:
     """A virtual board that is ready.
 
-    Each command is an argv prefix that a Python command line follows. agent_command and worker_command start
-    the board's Python; counting_worker_command also counts instructions, into the file that the environment
-    variable EDGESEQ_INSTRUCTION_LOG names. environment: to be added to the caller's. root: the board's file
-    system. description: such as "qemu-user 7.2.22 cortex-a72".
+    launch: its Python, with a counting one. root: the board's file system. description: such as
+    "qemu-user 7.2.22 cortex-a72".
     """
 
-    board: str
-    agent_command: list[str]
-    worker_command: list[str]
-    counting_worker_command: list[str]
-    environment: dict[str, str]
+    launch: Launch
     root: Path
     description: str
 
@@ -89,13 +94,13 @@ def prepare(board: str, progress: Progress = lambda _fraction, _label: None) -> 
             plan.home, lambda: progress(0.0, "waiting for another edgeseq that prepares a board")
         ):
             _build_missing(plan, progress)
+            plans = (plan_board(name) for name in virtual_board_names())
+            remove_unused(plan.home, {folder for each in plans for folder in each.folders})
+    for folder in plan.folders:
+        mark_used(folder)
     progress(1.0, f"the virtual {plan.profile.board} is ready")
     return PreparedBoard(
-        board=board,
-        agent_command=[str(plan.board / "agent")],
-        worker_command=[str(plan.board / "worker")],
-        counting_worker_command=[str(plan.board / "counting-worker")],
-        environment={},
+        launch=Launch((str(plan.board / PYTHON),), (str(plan.board / COUNTING_PYTHON),)),
         root=plan.board / "root",
         description=plan.describe_emulator(),
     )

@@ -146,9 +146,11 @@ _FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
         _launch_spread,
     ),
     ("process start", "start_ms", _ms("start_ms")),
+    ("numpy, input", "numpy_ms", _ms("numpy_ms")),
     ("import", "import_ms", _ms("import_ms")),
     ("load", "load_ms", _ms("load_ms")),
     ("first inference", "first_inference_ms", _ms("first_inference_ms")),
+    ("all to first answer", "first_answer_ms", _ms("first_answer_ms")),
     ("instructions", "instructions", _instructions),
     ("instructions' spread", "instructions_spread_percent", _instructions_spread),
     ("RAM, Python", "ram_start_bytes", _ram("ram_start_bytes")),
@@ -165,7 +167,9 @@ _DETAILS = {
     "latency_n",
     "latency_spread_percent",
     "start_ms",
+    "numpy_ms",
     "import_ms",
+    "first_answer_ms",
     "instructions_spread_percent",
 }
 """Figures without a row of their own where no format has them."""

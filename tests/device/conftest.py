@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +36,12 @@ def served(pristine_artifact: Path) -> tuple[dict[str, Any], list[dict[str, Any]
 def result(served: tuple[dict[str, Any], list[dict[str, Any]]]) -> dict[str, Any]:
     """A copy of the result that a test may damage."""
     return copy.deepcopy(served[0])
+
+
+@pytest.fixture(scope="session")
+def old_python() -> str:
+    """A Python 3.9 that runs."""
+    found = shutil.which("python3.9")
+    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip("python3.9 is not on PATH")
+    return found

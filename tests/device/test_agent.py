@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ import pytest
 
 import edgeseq_device
 from edgeseq_device.agent import choose_cpus, plan, serve
+from edgeseq_device.artifact import sha256_of
+from edgeseq_device.assemble import Step, Surroundings, assemble
 from edgeseq_device.errors import DataError, DeviceError
-from edgeseq_device.protocol import measured_keys
+from edgeseq_device.protocol import measured_keys, validate_result
 from edgeseq_device.request import Limits, Request, request_to_dict
 
-OLD_PYTHON = Path.home() / ".pyenv/versions/3.9.18/bin/python"
 PACKAGE = Path(edgeseq_device.__file__).parent
 
 
@@ -163,6 +166,64 @@ def test_a_tampered_artifact_starts_no_worker(
     assert not started.exists()
 
 
+def test_a_file_that_is_swapped_during_the_run_is_not_what_is_measured(
+    artifact_folder: Path, fast_limits: Limits
+) -> None:
+    model = artifact_folder / "model.tflite"
+    verified = sha256_of(model)
+
+    def swap(_event: Mapping[str, Any]) -> None:
+        model.write_bytes(b"another model")
+
+    request = Request(str(artifact_folder), ("tflite",), ("ram", "parity"), limits=fast_limits)
+    result = serve(request, swap)
+    assert result["valid"], result["invalid_because"]
+    assert result["models"][0]["parity_ok"]
+    assert result["models"][0]["sha256"] == verified
+    assert model.read_bytes() == b"another model"
+
+
+def test_a_fault_with_a_model_names_the_folder_that_was_asked_for(
+    pristine_artifact: Path, fast_limits: Limits, tmp_path: Path
+) -> None:
+    command = stub(tmp_path, "print(json.dumps({'error': job['model'] + ': refused'}))")
+    request = replace(ram_only(pristine_artifact, fast_limits, command), formats=("tflite",))
+    failure = serve(request, lambda _event: None)["models"][0]["failures"][0]
+    assert failure == f"ram: {pristine_artifact / 'model.tflite'}: refused"
+
+
+def test_a_clock_that_runs_backwards_costs_one_figure_and_not_the_result(
+    pristine_artifact: Path, fast_limits: Limits
+) -> None:
+    from edgeseq_device.artifact import open_artifact
+
+    request = Request(str(pristine_artifact), ("tflite",), ("latency",), limits=fast_limits)
+    phases = dict.fromkeys(("numpy_ms", "import_ms", "load_ms", "first_inference_ms", "first_answer_ms"), 2.0)
+    outcome = {
+        "phases": {"start_ms": -1.0, **phases},
+        "warmup": {"runs": 2, "seconds": 0.1, "settled": True},
+        "samples_ns": [1000, 1100],
+        "runtime": "r",
+        "runtime_settings": {},
+        "frames": 3,
+    }
+    device = {"emulated": False, "emulated_because": None, "warnings": []}
+    models = [open_artifact(pristine_artifact).model("tflite")]
+    result = assemble(
+        models, {Step("latency", "tflite"): outcome}, request, Surroundings("now", device, {}, {}, None)
+    )
+    validate_result(result, complete=False)
+    assert result["models"][0]["start_ms"] is None
+    assert "clocks" in result["models"][0]["not_measured"]["start_ms"]
+    assert result["models"][0]["latency_n"] == 2
+
+
+def test_the_runtimes_settings_are_recorded(served: tuple[dict[str, Any], list[Any]]) -> None:
+    onnx, tflite = served[0]["models"]
+    assert onnx["runtime_settings"]["allow_spinning"] is False
+    assert "delegate" in tflite["runtime_settings"]
+
+
 def test_the_agent_ends_its_worker_when_it_is_told_to_end(
     pristine_artifact: Path, fast_limits: Limits, tmp_path: Path
 ) -> None:
@@ -208,6 +269,26 @@ def test_a_fault_is_one_event_with_its_exit_code() -> None:
     assert done.stderr == ""
 
 
+def test_a_board_whose_disk_is_full_is_told_in_one_line(pristine_artifact: Path) -> None:
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "edgeseq_device", "bench"],
+        input=json.dumps(request_to_dict(Request(str(pristine_artifact), ("tflite",), ("ram",)))),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=no_room,
+    )
+    (line,) = done.stdout.splitlines()
+    event = json.loads(line)
+    assert (done.returncode, event["event"], event["exit_code"]) == (1, "error", 1)
+    assert "has its disk room" in event["message"]
+    assert "\n" not in event["message"]
+    assert done.stderr == ""
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     path = tmp_path / "agent.pyz"
@@ -219,13 +300,13 @@ def archive(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.skipif(not OLD_PYTHON.exists(), reason="Python 3.9 is not installed here")
 def test_python_3_9_without_numpy_is_told_what_to_install(
-    archive: Path, pristine_artifact: Path, tmp_path: Path
+    archive: Path, pristine_artifact: Path, old_python: str, tmp_path: Path
 ) -> None:
+    subprocess.run([old_python, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
     request = Request(str(pristine_artifact), ("tflite",), ("ram",))
     done = subprocess.run(
-        [str(OLD_PYTHON), "-I", str(archive), "bench"],
+        [str(tmp_path / "bare/bin/python"), "-I", str(archive), "bench"],
         input=json.dumps(request_to_dict(request)),
         capture_output=True,
         text=True,

@@ -173,3 +173,47 @@ def test_a_folder_that_is_no_artifact_says_how_to_make_one(tmp_path: Path) -> No
 def test_the_manifest_of_the_sample_is_the_one_that_was_sealed(pristine_artifact: Path) -> None:
     manifest = json.loads((pristine_artifact / "manifest.json").read_text("utf-8"))
     assert open_artifact(pristine_artifact).manifest == manifest
+
+
+@pytest.fixture
+def slim_folder(artifact_folder: Path) -> Path:
+    """A deployment of the TFLite form alone."""
+    for name in ("model.onnx", "golden.npz"):
+        (artifact_folder / name).unlink()
+    return artifact_folder
+
+
+def test_one_format_can_be_deployed_without_the_rest(slim_folder: Path) -> None:
+    artifact = open_artifact(slim_folder, only="tflite")
+    assert [model.format for model in artifact.models] == ["tflite"]
+    with pytest.raises(DataError, match=r"golden\.npz: not deployed"):
+        artifact.golden()
+    with pytest.raises(DataError, match="listed in SHA256SUMS but missing"):
+        open_artifact(slim_folder)
+
+
+def test_one_format_of_a_whole_folder_has_its_golden_vectors(pristine_artifact: Path) -> None:
+    artifact = open_artifact(pristine_artifact, only="onnx")
+    assert [model.format for model in artifact.models] == ["onnx"]
+    assert list(artifact.golden().references) == ["onnx"]
+
+
+@pytest.mark.parametrize("only", ["onnx", "torch"])
+def test_a_format_that_was_not_deployed_is_refused(slim_folder: Path, only: str) -> None:
+    cause = r"model\.onnx: listed in SHA256SUMS but missing" if only == "onnx" else "no torch model in this"
+    with pytest.raises(DataError, match=cause):
+        open_artifact(slim_folder, only=only)
+
+
+def test_what_a_slim_deployment_has_must_still_match(slim_folder: Path, pristine_artifact: Path) -> None:
+    (slim_folder / "model.onnx").write_bytes(b"another")
+    with pytest.raises(DataError, match=r"model\.onnx: its content changed"):
+        open_artifact(slim_folder, only="tflite")
+    (slim_folder / "model.onnx").unlink()
+    (slim_folder / "stray.bin").write_bytes(b"anything")
+    with pytest.raises(DataError, match=r"stray\.bin: not listed"):
+        open_artifact(slim_folder, only="tflite")
+    (slim_folder / "stray.bin").unlink()
+    (slim_folder / "manifest.json").unlink()
+    with pytest.raises(DataError, match=r"manifest\.json: listed in SHA256SUMS but missing"):
+        open_artifact(slim_folder, only="tflite")

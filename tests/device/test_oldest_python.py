@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,23 @@ def test_annotations_of_the_device_are_never_evaluated(module: Path) -> None:
     if any(isinstance(node, (ast.FunctionDef, ast.AnnAssign)) for node in ast.walk(tree)):
         first = next(node for node in tree.body if isinstance(node, ast.ImportFrom))
         assert (first.module, first.names[0].name) == ("__future__", "annotations")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_of_the_device_is_imported_by_python_3_9(module: Path, old_python: str) -> None:
+    """It imports no runtime; without numpy there, the modules that need it are only begun."""
+    name = "edgeseq_device" if module.stem == "__init__" else f"edgeseq_device.{module.stem}"
+    done = subprocess.run(
+        [
+            old_python,
+            "-B",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(module.parents[1])!r}); import {name}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "No module named 'numpy'" in done.stderr:
+        pytest.skip("python3.9 has no numpy")
+    assert done.returncode == 0, done.stderr

@@ -125,6 +125,12 @@ def test_percentiles_out_of_order_are_refused(result: dict[str, Any]) -> None:
         validate_result(result, complete=False)
 
 
+def test_a_missing_percentile_is_no_disorder(result: dict[str, Any]) -> None:
+    model = result["models"][0]
+    model["latency_p90_ms"], model["not_measured"]["latency_p90_ms"] = None, "a test"
+    validate_result(result, complete=False)
+
+
 def test_a_valid_result_has_no_broken_guard(result: dict[str, Any]) -> None:
     result["invalid_because"] = ["throttled"]
     result["valid"] = True

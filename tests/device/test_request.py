@@ -33,6 +33,7 @@ def test_a_request_without_commands_survives_it_too() -> None:
         (lambda r: r.update(threads=0), "threads is 0"),
         (lambda r: r.update(threads="1"), "threads is '1'"),
         (lambda r: r.update(kinds=["speed"]), "kinds is"),
+        (lambda r: r.update(kinds=[[1]]), "kinds is"),
         (lambda r: r.update(formats=[]), "formats is"),
         (lambda r: r.update(worker_command=[]), "worker_command is"),
         (lambda r: r.update(schema_version=2), "not of schema version 1"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseq_device.errors import UsageError
+from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.resample import resample
 
 
@@ -66,3 +66,9 @@ def test_the_same_rate_leaves_the_samples_alone() -> None:
 def test_a_rate_that_is_no_positive_whole_number_is_refused(rate: int) -> None:
     with pytest.raises(UsageError, match="sample rate"):
         resample(np.ones(8, np.float32), rate, 8000)
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(2**31 - 1, 8000), (8000, 2**31 - 1), (767_999, 768_000)])
+def test_a_ratio_that_needs_a_huge_filter_is_refused(from_hz: int, to_hz: int) -> None:
+    with pytest.raises(DataError, match=f"{from_hz} Hz cannot be brought to {to_hz} Hz"):
+        resample(np.ones(8, np.float32), from_hz, to_hz)

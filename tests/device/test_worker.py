@@ -93,3 +93,69 @@ def test_what_a_library_prints_is_not_taken_for_the_outcome(pristine_artifact: P
     )
     assert json.loads(done.stdout)["values"]["parity_ok"]
     assert "hello" in done.stderr
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+def test_the_phases_of_a_launch_leave_no_time_out(
+    pristine_artifact: Path, fast_limits: Limits, model_format: str
+) -> None:
+    given = {**job(pristine_artifact, "latency", model_format), "limits": vars(fast_limits)}
+    phases = run_worker([sys.executable], given, timeout_s=60)["phases"]
+    total_ms = phases.pop("first_answer_ms")
+    assert set(phases) == {"start_ms", "numpy_ms", "import_ms", "load_ms", "first_inference_ms"}
+    assert 0.8 * total_ms <= sum(phases.values()) <= 1.001 * total_ms
+
+
+def test_a_process_that_is_slow_to_start_is_seen_in_the_first_phase(
+    pristine_artifact: Path, fast_limits: Limits, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text("import time; time.sleep(0.3)\nfrom edgeseq_device.worker import main\nmain()\n")
+    given = {**job(pristine_artifact, "latency", "tflite"), "limits": vars(fast_limits)}
+    phases = run_worker([sys.executable, str(slow)], given, timeout_s=60)["phases"]
+    assert phases["start_ms"] >= 300
+
+
+def test_what_a_worker_leaves_running_is_killed(tmp_path: Path) -> None:
+    left, pid_file = tmp_path / "left.py", tmp_path / "pid"
+    left.write_text(
+        "import subprocess, sys\n"
+        "nowhere = {each: subprocess.DEVNULL for each in ('stdin', 'stdout', 'stderr')}\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], **nowhere)\n"
+        f"open({str(pid_file)!r}, 'w').write(str(child.pid))\n"
+        "print('{}')\n"
+    )
+    assert run_worker([sys.executable, str(left)], {}, timeout_s=60) == {}
+    state = Path(f"/proc/{pid_file.read_text()}/stat")
+    deadline = time.monotonic() + 10
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] not in "ZX":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_last_words_of_a_crash_are_told_and_not_litert_s_usual_line(tmp_path: Path) -> None:
+    crash = tmp_path / "crash.py"
+    crash.write_text(
+        "import os, signal\n"
+        "os.write(2, b'tensor arena is too small\\n')\n"
+        "os.write(2, b'INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\n')\n"
+        "os.kill(os.getpid(), signal.SIGABRT)\n"
+    )
+    outcome = run_worker([sys.executable, str(crash)], {}, timeout_s=60)
+    assert outcome == {"error": "the worker was killed by SIGABRT: tensor arena is too small"}
+
+
+def test_a_crash_while_litert_loads_keeps_its_message(pristine_artifact: Path, tmp_path: Path) -> None:
+    crash = tmp_path / "crash.py"
+    crash.write_text(
+        "import os, ai_edge_litert.interpreter as litert, edgeseq_device.worker as worker\n"
+        "class Crashing(litert.Interpreter):\n"
+        "    def allocate_tensors(self):\n"
+        "        os.write(2, b'illegal kernel\\n'); os.abort()\n"
+        "litert.Interpreter = Crashing\n"
+        "worker.main()\n"
+    )
+    outcome = run_worker(
+        [sys.executable, str(crash)], job(pristine_artifact, "parity", "tflite"), timeout_s=60
+    )
+    assert outcome == {"error": "the worker was killed by SIGABRT: illegal kernel"}

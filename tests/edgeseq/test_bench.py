@@ -15,6 +15,7 @@ from edgeseq.devices.agent_link import Device, Launch, agent_archive
 from edgeseq.devices.cache import Progress, cache_root
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.pick import pick_device
+from edgeseq_device.artifact import sha256_of
 from edgeseq_device.errors import DataError, DeviceError, GateError, UsageError
 from edgeseq_device.protocol import measured_keys, validate_result
 
@@ -36,7 +37,7 @@ class PretendedBoard:
     def prepare(self, progress: Progress) -> Launch:
         self.prepared = True
         progress(1.0, "ready")
-        return Launch((sys.executable,), (sys.executable,))
+        return Launch((sys.executable,))
 
 
 def measure(folder: Path, device: Device, options: BenchOptions = QUICK) -> dict[str, Any]:
@@ -89,6 +90,26 @@ def test_a_tampered_artifact_is_refused_before_the_device_is_touched(artifact_fo
     with pytest.raises(DataError, match=r"model\.onnx: its content changed"):
         measure(artifact_folder, board)
     assert not board.prepared
+
+
+def test_a_folder_that_becomes_another_artifact_before_the_agent_reads_it_is_refused(
+    artifact_folder: Path, rewrite_manifest: Any
+) -> None:
+    class Swapping(PretendedBoard):
+        def prepare(self, progress: Progress) -> Launch:
+            model = artifact_folder / "model.tflite"
+            model.write_bytes(model.read_bytes() + b"\0" * 16)
+
+            def reseal(manifest: dict[str, Any]) -> None:
+                entries = [manifest["files"]["model.tflite"], manifest["models"][1]]
+                for entry in entries:
+                    entry.update(bytes=model.stat().st_size, sha256=sha256_of(model))
+
+            rewrite_manifest(artifact_folder, reseal)
+            return super().prepare(progress)
+
+    with pytest.raises(DataError, match=r"model\.tflite: changed while it was measured"):
+        measure(artifact_folder, Swapping(), BenchOptions(formats=("tflite",), quick=True))
 
 
 def test_an_unknown_format_names_the_nearest(pristine_artifact: Path) -> None:
@@ -151,7 +172,7 @@ def test_a_virtual_pi4_has_parity_and_repeatable_counts_and_no_latency(
 def test_a_worker_on_a_virtual_board_refuses_to_time_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGESEQ_CACHE_DIR", str(CACHE_OF_BOARDS))
     launch = pick_device("pi4").prepare(lambda _fraction, _label: None)
-    command = [*(launch.worker_command or ()), str(agent_archive()), "worker"]
+    command = [*launch.python, str(agent_archive()), "worker"]
     job = json.dumps({"kind": "latency", "spawned_ns": 0})
     done = subprocess.run(command, input=job, capture_output=True, text=True, check=True)
     assert "latency is never measured on an emulated processor" in json.loads(done.stdout)["error"]

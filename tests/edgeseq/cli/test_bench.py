@@ -136,7 +136,7 @@ def test_the_newest_artifact_is_the_default(bench: Bench, artifact_folder: Path)
     ("arguments", "exit_code", "said"),
     [
         (("--device", "pi44"), 2, 'did you mean "pi4"'),
-        (("--device", "pi3"), 5, "no host is configured and there is no virtual pi3"),
+        (("--device", "pi3"), 5, "there is no virtual pi3"),
         (("--format", "onxx"), 2, 'did you mean "onnx"'),
         (("--threads", "0"), 2, "--threads"),
         (("--threads", "256"), 5, "this board has"),

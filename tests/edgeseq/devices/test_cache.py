@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from edgeseq.devices.cache import (
     COMPLETE,
+    UNUSED_S,
     build_folder,
     building_alone,
     cache_root,
     content_key,
+    mark_used,
     part_of,
+    remove_unused,
     size_bytes,
 )
 from edgeseq_device.errors import DeviceError
@@ -122,3 +127,19 @@ def test_a_file_with_two_names_is_counted_once(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 100_000)
     (tmp_path / "b").hardlink_to(tmp_path / "a")
     assert 100_000 <= size_bytes(tmp_path) < 200_000
+
+
+def test_only_what_nobody_has_used_for_long_is_removed(tmp_path: Path) -> None:
+    for name in ("kept", "unused", "used-again", "recent"):
+        build_folder(tmp_path / name, fill)
+        if name != "recent":
+            os.utime(tmp_path / name / COMPLETE, times=(time.time() - UNUSED_S - 60,) * 2)
+    (tmp_path / "a-users-folder").mkdir()
+    mark_used(tmp_path / "used-again")
+    remove_unused(tmp_path, [tmp_path / "kept"])
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "a-users-folder",
+        "kept",
+        "recent",
+        "used-again",
+    ]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 
 import edgeseq_device
 from edgeseq.devices import virtual
-from edgeseq.devices.launchers import INSTRUCTION_LOG
 from edgeseq.devices.sources import virtualpi_sources
+from edgeseq_device.counting import INSTRUCTION_LOG, REGION_BEGIN
 
 _MISSING = virtual.missing_packages()
 pytestmark = [
@@ -24,12 +25,12 @@ pytestmark = [
 ]
 
 DEVICE_CODE = f"import sys; sys.path.insert(0, {str(Path(edgeseq_device.__file__).parents[1])!r})\n"
-COUNTED = """
+COUNTED = f"""
 import os
 import numpy as np
 def mark(region):
     try:
-        os.getpgid(0x45440000 | region)
+        os.getpgid({REGION_BEGIN} | region)
     except ProcessLookupError:
         pass
 x = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
@@ -55,7 +56,7 @@ def pi5() -> virtual.PreparedBoard:
     return virtual.prepare("pi5")
 
 
-def run(command: list[str], code: str, **environment: str) -> str:
+def run(command: Sequence[str], code: str, **environment: str) -> str:
     done = subprocess.run(
         [*command, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -63,13 +64,18 @@ def run(command: list[str], code: str, **environment: str) -> str:
     return done.stdout
 
 
-def run_json(command: list[str], code: str, **environment: str) -> Any:
+def run_json(command: Sequence[str], code: str, **environment: str) -> Any:
     return json.loads(run(command, code, **environment))
+
+
+def counting(board: virtual.PreparedBoard) -> tuple[str, ...]:
+    assert board.launch.counting_python is not None
+    return board.launch.counting_python
 
 
 def count(board: virtual.PreparedBoard, code: str, log: Path) -> list[int]:
     """Instructions of each region in the order of their ends."""
-    run(board.counting_worker_command, code, **{INSTRUCTION_LOG: str(log)})
+    run(counting(board), code, **{INSTRUCTION_LOG: str(log)})
     return [json.loads(line)["insns_all"] for line in log.read_text().splitlines()]
 
 
@@ -77,7 +83,7 @@ def test_the_guest_is_debians_python_on_arm(pi4: virtual.PreparedBoard) -> None:
     code = (
         "import json, platform, sys; print(json.dumps([sys.version_info[:2], platform.machine(), sys.path]))"
     )
-    version, machine, path = run_json(pi4.agent_command, code)
+    version, machine, path = run_json(pi4.launch.python, code)
     assert (version, machine) == ([3, 11], "aarch64")
     assert all(entry == "" or pi4.root.parents[1].as_posix() in entry for entry in path), (
         "the host's modules show"
@@ -86,10 +92,10 @@ def test_the_guest_is_debians_python_on_arm(pi4: virtual.PreparedBoard) -> None:
 
 def test_the_device_code_sees_the_board_and_that_it_is_emulated(pi5: virtual.PreparedBoard) -> None:
     code = (
-        "import json; from edgeseq_device import system\n"
-        "print(json.dumps([system.describe_system(), system.read_guards()]))"
+        "import json; from edgeseq_device import guards, system\n"
+        "print(json.dumps([system.describe_system(), guards.read_guards()]))"
     )
-    found, guards = run_json(pi5.agent_command, DEVICE_CODE + code)
+    found, guards = run_json(pi5.launch.python, DEVICE_CODE + code)
     assert found["board_model"] == "Raspberry Pi 5 Model B Rev 1.0"
     assert found["os"] == "Debian GNU/Linux (bookworm)"
     assert found["emulated"] is True
@@ -103,7 +109,7 @@ def test_both_runtimes_import_at_their_pinned_versions(pi4: virtual.PreparedBoar
         "import numpy, onnxruntime, ai_edge_litert; from ai_edge_litert.interpreter import Interpreter\n"
         "for each in (numpy, onnxruntime, ai_edge_litert): print(f'{each.__name__}=={each.__version__}')"
     )
-    imported = run(pi4.worker_command, code).replace("_", "-").split()
+    imported = run(pi4.launch.python, code).replace("_", "-").split()
     pins = [
         line.split()[0]
         for line in (virtualpi_sources() / "wheels.txt").read_text().splitlines()
@@ -116,8 +122,8 @@ def test_only_the_pi_5_executes_the_dot_product(
     pi4: virtual.PreparedBoard, pi5: virtual.PreparedBoard
 ) -> None:
     code = "from numpy._core._multiarray_umath import __cpu_features__ as f; print(f['ASIMD'], f['ASIMDDP'])"
-    assert run(pi4.worker_command, code).split() == ["True", "False"]
-    assert run(pi5.worker_command, code).split() == ["True", "True"]
+    assert run(pi4.launch.python, code).split() == ["True", "False"]
+    assert run(pi5.launch.python, code).split() == ["True", "True"]
 
 
 def test_instruction_counts_repeat_within_a_thousandth(pi4: virtual.PreparedBoard, tmp_path: Path) -> None:
@@ -139,7 +145,7 @@ def test_twice_the_work_is_twice_the_instructions(pi4: virtual.PreparedBoard, tm
 
 def test_counting_without_a_file_for_the_counts_is_refused(pi4: virtual.PreparedBoard) -> None:
     environment = {key: value for key, value in os.environ.items() if key != INSTRUCTION_LOG}
-    command = [*pi4.counting_worker_command, "-c", "print('ran')"]
+    command = [*counting(pi4), "-c", "print('ran')"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert INSTRUCTION_LOG in done.stderr
@@ -153,7 +159,7 @@ def test_the_guests_ram_leaves_the_emulators_out(pi4: virtual.PreparedBoard) -> 
         "host = int(next(l for l in open('/proc/self/status') if l.startswith('VmRSS')).split()[1]) * 1024\n"
         "print(json.dumps([before, after, pss_bytes(), peak_rss_bytes(), host]))"
     )
-    before, after, pss, peak, host = run_json(pi4.worker_command, DEVICE_CODE + code)
+    before, after, pss, peak, host = run_json(pi4.launch.python, DEVICE_CODE + code)
     assert 8e6 < before < 16e6  # 8.5 MB of Python and what the reading itself imports
     assert after - before == pytest.approx(20e6, rel=0.1)
     assert after < host - 20e6
@@ -165,12 +171,12 @@ def test_an_agent_in_the_guest_starts_workers(pi4: virtual.PreparedBoard, tmp_pa
     agent = (
         "import json, os, subprocess, sys\n"
         f"code = {COUNTED!r} + 'import platform; print(platform.machine())'\n"
-        f"command = {pi4.counting_worker_command!r} + ['-c', code]\n"
+        f"command = [*{counting(pi4)!r}, '-c', code]\n"
         f"environment = {{**os.environ, {INSTRUCTION_LOG!r}: {str(tmp_path / 'log')!r}}}\n"
         "done = subprocess.run(command, env=environment, input='job', capture_output=True, text=True)\n"
         "print(json.dumps([done.returncode, done.stdout, done.stderr]))"
     )
-    assert run_json(pi4.agent_command, agent) == [0, "aarch64\n", ""]
+    assert run_json(pi4.launch.python, agent) == [0, "aarch64\n", ""]
     assert len((tmp_path / "log").read_text().splitlines()) == 6
 
 
@@ -183,7 +189,7 @@ def test_the_callers_environment_does_not_reach_the_guest(pi4: virtual.PreparedB
         "OMP_NUM_THREADS": "7",
         "TOKEN": "x",
     }
-    environment = run_json(pi4.worker_command, code, **disturbing, TMPDIR="/var/tmp")  # noqa: S108
+    environment = run_json(pi4.launch.python, code, **disturbing, TMPDIR="/var/tmp")  # noqa: S108
     assert environment["QEMU_CPU"] == "cortex-a72"
     assert environment["OMP_NUM_THREADS"] == "1"
     assert environment["TMPDIR"] == "/var/tmp"  # noqa: S108
@@ -193,7 +199,7 @@ def test_the_callers_environment_does_not_reach_the_guest(pi4: virtual.PreparedB
 
 def test_guest_and_host_share_files_outside_the_system(pi4: virtual.PreparedBoard, tmp_path: Path) -> None:
     path = tmp_path / "from-guest"
-    run(pi4.agent_command, f"open({str(path)!r}, 'w').write('guest')")
+    run(pi4.launch.python, f"open({str(path)!r}, 'w').write('guest')")
     assert path.read_text() == "guest"
 
 

@@ -74,6 +74,13 @@ def test_formats_stand_side_by_side() -> None:
     assert row(shown, "model file")[1] == "31.2 KB"
 
 
+def test_a_launch_is_shown_by_its_phases_and_their_sum() -> None:
+    phases = {"start_ms": 20.0, "numpy_ms": 60.0, "import_ms": 90.0, "first_answer_ms": 175.0}
+    shown = result(model("onnx", **LATENCY, **phases))
+    assert row(shown, "numpy, input")[1] == "60 ms"
+    assert row(shown, "all to first answer")[1] == "175 ms"
+
+
 def test_the_headline_is_never_the_minimum() -> None:
     assert not any("min" in each[0] for each in bench_rows(result(model("onnx", **LATENCY))))
 
