@@ -1,14 +1,16 @@
 # make demo: everything from nothing to a benchmarked model. make test: the tests. make check: what CI runs.
+# make figures: the figures of the README, against their bounds; needs the public data sets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check lint types contracts clean
+.PHONY: setup demo figures test check lint types contracts clean
 
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): a minute or more, PyTorch is large"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
@@ -18,6 +20,9 @@ demo: $(READY)
 	$(BIN)/edgeseq export --int8
 	$(BIN)/edgeseq bench --device local
 	$(BIN)/edgeseq bench --device pi4
+
+figures: $(READY)
+	$(BIN)/python tests/bench/figures.py figures
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -rs
