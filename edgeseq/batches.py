@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from edgeseq.draws import stream
+
 FloatArray = npt.NDArray[np.float32]
 
 BATCHES_PER_BUCKET = (
@@ -29,7 +31,7 @@ def training_batches(
     lengths: npt.NDArray[np.int64], batch_size: int, *, by_length: bool, seed: int, epoch: int
 ) -> list[npt.NDArray[np.int64]]:
     """Every index once, in an order drawn from (seed, epoch); alike lengths together if `by_length`."""
-    generator = np.random.default_rng((seed, epoch))
+    generator = stream("batch order", seed, epoch)
     order = generator.permutation(len(lengths))
     if by_length:
         reach = batch_size * BATCHES_PER_BUCKET

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,8 @@ from torch import nn
 
 from edgeseq.batches import logits_of
 from edgeseq.features import FloatArray, LabelledFeatures
-from edgeseq_device.errors import DataError
+from edgeseq_device.artifact import Artifact
+from edgeseq_device.errors import DataError, EdgeseqError
 
 IntArray = npt.NDArray[np.int64]
 
@@ -37,7 +37,7 @@ class Evaluation:
 def evaluate_module(module: nn.Module, data: LabelledFeatures) -> Evaluation:
     """Accuracy of forward(features [B, T, F], lengths [B]) -> logits [B, C], in evaluation mode.
 
-    Raises DataError where there are no recordings or an answer is NaN.
+    Raises DataError where there are no recordings, EdgeseqError where an answer is NaN.
     """
     was_training = module.training
     module.eval()
@@ -48,30 +48,32 @@ def evaluate_module(module: nn.Module, data: LabelledFeatures) -> Evaluation:
 
 
 def evaluate_artifact(
-    artifact: Path,
+    artifact: Artifact,
     format_name: str,
     data: LabelledFeatures,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Accuracy of one exported model file, recording by recording as a board would run it.
 
-    `artifact` is its folder, `format_name` onnx or tflite. `progress(done, n)` is called as it goes.
-    Raises DataError on an artifact that fails verification or lacks that format.
+    `format_name` is onnx or tflite. `progress(done, n)` is called as it goes. Raises DataError where the
+    artifact lacks that format.
     """
     from edgeseq_device import runtimes  # noqa: PLC0415 - a run is evaluated without any runtime installed
-    from edgeseq_device.artifact import open_artifact  # noqa: PLC0415
 
-    loaded = runtimes.load(open_artifact(artifact).model(format_name).path, format_name)
+    loaded = runtimes.load(artifact.model(format_name).path, format_name)
     return evaluate_logits(one_by_one(loaded.run, data.features, progress), data)
 
 
 def evaluate_logits(logits: npt.NDArray[np.floating], data: LabelledFeatures) -> Evaluation:
-    """The evaluation of given answers; logits: [n, C]. Raises DataError on no recordings or NaN."""
+    """The evaluation of given answers; logits: [n, C].
+
+    Raises DataError on no recordings, EdgeseqError on NaN or infinity.
+    """
     if not len(data):
         raise DataError("there are no recordings to evaluate in that split; choose another --split")
     if not np.isfinite(logits).all():
         worst = data.names[int(np.argmin(np.isfinite(logits).all(axis=1)))]
-        raise DataError(
+        raise EdgeseqError(
             f"{worst}: the model answers NaN or infinity; train it again with a lower --learning-rate"
         )
     predictions = logits.argmax(axis=1).astype(np.int64)

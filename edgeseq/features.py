@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq import data
-from edgeseq.data import Dataset, FrontEndOptions, SplitOptions
+from edgeseq.data import Dataset, FrontEndOptions, SplitOptions, Splits
 from edgeseq.data.dataset import refuse_unknown_labels
 from edgeseq_device.errors import DataError
 from edgeseq_device.frontend import FrontEnd
@@ -52,13 +52,14 @@ class FeatureSplits:
 class Prepared:
     """Everything that training needs from data. `front_end` is fitted on the training split alone.
 
-    `origin` says in words how the splits came about.
+    `origin` says in words how the splits came about; `splits_sha256` is `Splits.sha256`.
     """
 
     dataset: Dataset
     front_end: FrontEnd
     splits: FeatureSplits
     origin: str
+    splits_sha256: str
     warnings: tuple[str, ...]
 
 
@@ -76,21 +77,15 @@ def prepare(dataset: Dataset, splitting: SplitOptions, front_end_options: FrontE
         labelled(dataset, front_end, chosen.validation, dataset.labels),
         labelled(dataset, front_end, chosen.test, dataset.labels),
     )
-    return Prepared(dataset, front_end, splits, chosen.origin, (*dataset.warnings, *chosen.warnings))
+    warnings = (*dataset.warnings, *chosen.warnings)
+    return Prepared(dataset, front_end, splits, chosen.origin, chosen.sha256, warnings)
 
 
 def split_features(
-    dataset: Dataset, front_end: FrontEnd, splitting: SplitOptions, labels: tuple[str, ...]
+    dataset: Dataset, front_end: FrontEnd, splits: Splits, labels: tuple[str, ...]
 ) -> FeatureSplits:
     """The features of the three splits, by a front end that is fitted already."""
-    return FeatureSplits(*(one_split(dataset, front_end, splitting, labels, name) for name in SPLITS))
-
-
-def one_split(
-    dataset: Dataset, front_end: FrontEnd, splitting: SplitOptions, labels: tuple[str, ...], name: str
-) -> LabelledFeatures:
-    """The features of the split called train, validation or test, by a front end that is fitted already."""
-    return labelled(dataset, front_end, getattr(data.split(dataset, splitting), name), labels)
+    return FeatureSplits(*(labelled(dataset, front_end, getattr(splits, name), labels) for name in SPLITS))
 
 
 def labelled(

@@ -13,7 +13,7 @@ from typing import Any
 
 from edgeseq import data as datasets
 from edgeseq import models
-from edgeseq.data import Dataset
+from edgeseq.data import Dataset, SplitOptions, Splits
 from edgeseq.features import FeatureSplits, LabelledFeatures, split_features
 from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.names import check_folder_name, unknown
@@ -88,6 +88,7 @@ class Run:
     labels: tuple[str, ...]
     front_end: FrontEnd
     data_sha256: str
+    splits_sha256: str
     parameters: int
     metrics: dict[str, Any]
     warnings: tuple[str, ...]
@@ -144,6 +145,7 @@ def open_run(reference: str | Path | None = None) -> Run:
             labels=tuple(str(label) for label in result["labels"]),
             front_end=front_end_from_dict(result["front_end"]),
             data_sha256=str(result["data"]["content_sha256"]),
+            splits_sha256=str(result["splits"]["sha256"]),
             parameters=int(result["parameters"]),
             metrics=dict(result["metrics"]),
             warnings=tuple(str(warning) for warning in result["warnings"]),
@@ -207,25 +209,40 @@ def read_recipe(folder: RunFolder) -> Recipe:
     return Recipe.from_dict(_read_json(folder.recipe), str(folder.recipe))
 
 
-def load_data(recipe: Recipe, content_sha256: str | None, reference: str | None = None) -> Dataset:
-    """The recipe's data, or the same data at another place. Raises DataError on other content."""
-    dataset = datasets.load(reference or recipe.data, recipe.reading)
-    if content_sha256 is not None and dataset.content_sha256 != content_sha256:
-        raise DataError(
-            f"{reference or recipe.data}: its content is not what the run was trained on"
-            f" (sha256 {dataset.content_sha256[:12]}, the run has {content_sha256[:12]});"
-            " bring that data back or train a new run"
-        )
-    return dataset
+def load_recorded(recipe: Recipe, where: Path) -> Dataset:
+    """The recipe's data, from where training read it. Raises DataError where it is no longer there."""
+    try:
+        return datasets.load(recipe.data, recipe.reading)
+    except UsageError as error:
+        raise DataError(f"{error}; {where} was trained on it: say with --data where it is now") from error
 
 
 def load_features(run: Run, data: str | None = None) -> FeatureSplits:
     """The features of the run's three splits. `data`: where the same data is now, None = where it was.
 
-    Raises DataError where the content is not what the run was trained on.
+    Raises DataError where the content or its splits are not those that the run was trained on.
     """
-    dataset = load_data(run.recipe, run.data_sha256, data)
-    return split_features(dataset, run.front_end, run.recipe.splitting, run.labels)
+    dataset = load_recorded(run.recipe, run.path) if data is None else datasets.load(data, run.recipe.reading)
+    if dataset.content_sha256 != run.data_sha256:
+        raise DataError(
+            f"{data or run.recipe.data}: its content is not what the run was trained on"
+            f" (sha256 {dataset.content_sha256[:12]}, the run has {run.data_sha256[:12]});"
+            " bring that data back or train a new run"
+        )
+    splits = recorded_splits(dataset, run.recipe.splitting, run.splits_sha256, run.path)
+    return split_features(dataset, run.front_end, splits, run.labels)
+
+
+def recorded_splits(dataset: Dataset, splitting: SplitOptions, sha256: str, where: Path) -> Splits:
+    """The splits drawn again. Raises DataError where they are not the recorded ones: the draw changed."""
+    splits = datasets.split(dataset, splitting)
+    if splits.sha256 != sha256:
+        raise DataError(
+            f"{where}: its splits of {dataset.name} come out otherwise here than when it was trained, and"
+            " training recordings would count as test ones; use its versions of edgeseq and numpy (run.json"
+            " has them), or train a new run"
+        )
+    return splits
 
 
 def _folders() -> list[RunFolder]:

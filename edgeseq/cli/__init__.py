@@ -55,6 +55,17 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """A fault of the call before the command's name: one line, as everywhere."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            message, exit_code = explain(error)
+            click.echo(message, err=True)
+            ctx.exit(exit_code)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a fault becomes one line on stderr and an exit code."""
         try:
@@ -83,13 +94,25 @@ def explain(error: BaseException) -> tuple[str, int]:
         return f"edgeseq: error: {error.name} is not installed; run: pip install 'edgeseq[host]'", 1
     if isinstance(error, OSError) and error.strerror:
         return f"edgeseq: error: {_operating_system_fault(error)}", 1
+    return f"edgeseq: {_fault_of_ours(error)}", 1
+
+
+def _fault_of_ours(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        advice = "take fewer or shorter recordings, a smaller model, or a machine with more memory"
+        return f"error: the memory is full{_after_colon(error)}; {advice}"
     kind = type(error).__name__
-    return f"edgeseq: internal error: {kind}: {_one_line(error)} (`edgeseq --debug ...` shows where)", 1
+    return f"internal error: {kind}: {_one_line(error)} (`edgeseq --debug ...` shows where)"
 
 
 def _click_fault(error: click.ClickException) -> str:
     """click's message in one line, with the command whose --help explains the options."""
     message = " ".join(error.format_message().split())
+    parameter = getattr(error, "param", None)
+    if parameter is not None and isinstance(parameter.type, (click.IntRange, click.FloatRange)):
+        bounds = repr(parameter.type).strip("<>").partition(" ")[2]  # <IntRange 0<=x<=9>
+        number = "whole number" if isinstance(parameter.type, click.IntRange) else "number"
+        message = message.replace(f"a valid {parameter.type.name}", f"a {number} in the range {bounds}")
     context = getattr(error, "ctx", None)
     return message if context is None else f"{message.rstrip('.')}; see: {context.command_path} --help"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,4 +61,6 @@ def write_json(json_file: Path | None, result: dict[str, Any]) -> None:
 def _check_json_file(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
     if value is not None and not value.parent.is_dir():
         raise UsageError(f"--json {value}: the folder {value.parent} does not exist; make it first")
+    if value is not None and not os.access(value.parent, os.W_OK):
+        raise UsageError(f"--json {value}: the folder {value.parent} cannot be written to; name another")
     return value

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
-from edgeseq.cli.train_options import DATA_OPTIONS, with_options
+from edgeseq.cli.train_options import DATA_OPTIONS, SAMPLE_RATE, with_options
 from edgeseq.report.table import table
 
 if TYPE_CHECKING:
     from edgeseq.data import Dataset, Splits
     from edgeseq.data.catalogue import NamedSet
 
-SAMPLE_RATE = click.option(
-    "--sample-rate", type=click.IntRange(1), metavar="HZ", help="Resample audio; a series' own rate."
-)
 SPLIT_OPTIONS = ("validation_fraction", "test_fraction", "by_group")
 
 
@@ -45,7 +42,7 @@ def list_sets(json_file: Path | None) -> None:
 @json_option
 def info(reference: str, json_file: Path | None, **given: Any) -> None:
     """What a data set holds, and how it would be split, as training would read it."""
-    from edgeseq.data import DataOptions, SplitOptions, load, split
+    from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions, default_front_end, load, split
 
     given = {key: value for key, value in given.items() if value is not None}
     splitting = {key: given.pop(key) for key in SPLIT_OPTIONS if key in given}
@@ -53,9 +50,11 @@ def info(reference: str, json_file: Path | None, **given: Any) -> None:
         splitting["seed"] = given.pop("split_seed")
     if "sample_rate" in given:
         given["sample_rate_hz"] = given.pop("sample_rate")
-    dataset = load(reference, DataOptions(**given))
+    options = DataOptions(**given)
+    dataset = load(reference, options)
     splits = split(dataset, SplitOptions(**splitting))
-    facts = _facts(reference, dataset, splits)
+    front_end = default_front_end(dataset, FrontEndOptions(options.sample_rate_hz))
+    facts = _facts(reference, dataset, splits, front_end.sample_rate_hz)
     for key, value in _fact_rows(facts):
         output().print(f"{key:<24}{value}", soft_wrap=True)
     classes = facts["classes"]
@@ -118,7 +117,7 @@ def _catalogue_row(known: NamedSet) -> dict[str, Any]:
     }
 
 
-def _facts(reference: str, dataset: Dataset, splits: Splits) -> dict[str, Any]:
+def _facts(reference: str, dataset: Dataset, splits: Splits, features_rate_hz: int | None) -> dict[str, Any]:
     from collections import Counter
 
     from edgeseq.data.catalogue import CATALOGUE
@@ -135,6 +134,7 @@ def _facts(reference: str, dataset: Dataset, splits: Splits) -> dict[str, Any]:
         "kind": dataset.kind,
         "channels": list(dataset.channels),
         "sample_rate_hz": dataset.sample_rate_hz,
+        "features_rate_hz": features_rate_hz,
         "recordings": len(dataset.recordings),
         "groups": len({r.group for r in dataset.recordings if r.group is not None}),
         "samples": {"least": lengths[0], "median": lengths[len(lengths) // 2], "most": lengths[-1]},
@@ -147,6 +147,7 @@ def _facts(reference: str, dataset: Dataset, splits: Splits) -> dict[str, Any]:
 
 def _fact_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
     lengths, rate = facts["samples"], facts["sample_rate_hz"]
+    features = f", features at {facts['features_rate_hz']} Hz" if facts["kind"] == "audio" else ""
     rows: list[tuple[str, object]] = [
         ("data set", facts["name"]),
         ("kind", facts["kind"]),
@@ -154,7 +155,7 @@ def _fact_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
         ("classes", len(facts["classes"])),
         ("groups", facts["groups"] or "none"),
         ("channels", ", ".join(facts["channels"])),
-        ("sample rate", f"{rate} Hz" if rate else "unknown"),
+        ("sample rate", f"{rate} Hz{features}" if rate else "unknown"),
         ("samples in a recording", f"{lengths['least']} to {lengths['most']}, median {lengths['median']}"),
         ("split", facts["split"]["origin"]),
         ("content sha256", facts["content_sha256"]),

@@ -14,8 +14,8 @@ from edgeseq.report.table import percent, table
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from edgeseq.eval_subject import Chosen, Subject
     from edgeseq.evaluate import Evaluation
-    from edgeseq.subject import Chosen, Subject
 
 RESULT_VERSION = 1
 
@@ -38,7 +38,7 @@ def command(
     A run is evaluated as the torch module, an artifact as each of its files, in the runtime that a board
     uses, one recording at a time. The newest run by default.
     """
-    from edgeseq.subject import choose, open_subject
+    from edgeseq.eval_subject import choose, open_subject
 
     subject = open_subject(model)
     chosen = choose(subject, data, split, label_pattern)

@@ -47,7 +47,7 @@ def command(
     """Train a model and keep it as runs/NAME: recipe, best weights, metrics.
 
     The weights are those of the best epoch on the validation split, which is taken from the training data.
-    The test split is used once, after training.
+    The test split is only ever measured: nothing is chosen by it.
     """
     if resume is not None:
         run, prepared = _resumed(context, resume)

@@ -58,6 +58,7 @@ class TrainingDisplay:
         )
         if done:
             self._console.print(f"goes on after epoch {len(done)} of {epochs}")
+        self._console.print("* marks the best epoch on the validation split so far; its weights are kept")
 
     def batch(self, done: int, of: int) -> None:
         """Moves the bar within an epoch."""
@@ -65,14 +66,13 @@ class TrainingDisplay:
         self._bar.update(self._task, completed=part, epoch=self._counter(), remark=f"ETA {self._eta(part)}")
 
     def epoch(self, result: EpochResult, *, best: bool) -> None:
-        """One line for a finished epoch; a star marks the best one so far."""
+        """One line of at most 79 columns for a finished epoch; a star marks the best one so far."""
         self._done = result.epoch
+        left = f"  ETA {self._eta(self._done)}" if self._done < self._epochs else ""
         self._console.print(
-            f"epoch {result.epoch:>3}/{self._epochs}  loss {result.train_loss:.4f}"
-            f"  accuracy {percent(result.train_accuracy):>8}"
-            f"  validation loss {result.validation_loss:.4f}"
-            f"  accuracy {percent(result.validation_accuracy):>8}{'*' if best else ' '}"
-            f"  ETA {self._eta(self._done)}"
+            f"epoch {result.epoch:>3}/{self._epochs}  loss {result.train_loss:.3f}"
+            f" {percent(result.train_accuracy):>8}  validation {result.validation_loss:.3f}"
+            f" {percent(result.validation_accuracy):>8}{'*' if best else ' '}{left}"
         )
 
     def _counter(self) -> str:

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeseq.data.dataset import (
     GIVEN_SPLITS,
     DataOptions,
@@ -20,7 +23,7 @@ from edgeseq.data.dataset import (
     validation_warning,
 )
 from edgeseq.data.lineage import FileTree, common_folder, content_hash, open_tree, sha256_of
-from edgeseq.data.wav import Audio, decode_wav
+from edgeseq.data.wav import RATES_HZ, Audio, decode_wav
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.resample import resample
 
@@ -44,6 +47,10 @@ def read_audio(path: Path, options: DataOptions, name: str) -> Dataset:
     faulty pattern.
     """
     options.only("label_pattern", "group_pattern", "test_pattern", "sample_rate_hz", reference=str(path))
+    if options.sample_rate_hz is not None and not RATES_HZ[0] <= options.sample_rate_hz <= RATES_HZ[1]:
+        raise UsageError(
+            f"--sample-rate {options.sample_rate_hz}: audio is read at {RATES_HZ[0]} to {RATES_HZ[1]} Hz"
+        )
     with open_tree(path, ".wav") as tree:
         if not tree.names:
             raise DataError(f"{path}: no .wav file in it")
@@ -55,7 +62,7 @@ def read_audio(path: Path, options: DataOptions, name: str) -> Dataset:
     recordings = [
         Recording(
             file[tagger.prefix_length :],
-            resample(audio.samples, audio.sample_rate_hz, rate_hz)[:, None],
+            _at_rate(audio, rate_hz, f"{path}: {file}")[:, None],
             tag.label,
             tag.group,
             tag.split,
@@ -70,6 +77,7 @@ def read_audio(path: Path, options: DataOptions, name: str) -> Dataset:
         sample_rate_hz=rate_hz,
         content_sha256=content_hash(digests),
         warnings=[*_rate_warnings(rates, rate_hz), *validation_warning(tag.split_word for tag in tags)],
+        test_pattern=options.test_pattern,
     )
 
 
@@ -83,12 +91,19 @@ def _decode(tree: FileTree, path: Path) -> tuple[list[Audio], list[tuple[str, st
     return heard, digests
 
 
+def _at_rate(audio: Audio, rate_hz: int, where: str) -> NDArray[np.float32]:
+    try:
+        return resample(audio.samples, audio.sample_rate_hz, rate_hz)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
 def _rate_warnings(rates: Counter[int], rate_hz: int) -> Sequence[str]:
-    return [
-        f"{count} of {rates.total()} recordings were resampled from {rate} to {rate_hz} Hz"
-        for rate, count in sorted(rates.items())
-        if rate != rate_hz
-    ]
+    others = {rate: count for rate, count in sorted(rates.items()) if rate != rate_hz}
+    if not others:
+        return []
+    counts = ", ".join(f"{count} from {rate} Hz" for rate, count in others.items())
+    return [f"{sum(others.values())} of {rates.total()} recordings were resampled to {rate_hz} Hz ({counts})"]
 
 
 class Tagger:
@@ -97,9 +112,9 @@ class Tagger:
     def __init__(self, names: Sequence[str], options: DataOptions, where: str) -> None:
         self.where = where
         self.prefix_length = len(common_folder(names))
-        self.label_pattern = compiled(options.label_pattern, "label")
-        self.group_pattern = compiled(options.group_pattern, "group")
-        self.test_pattern = compiled(options.test_pattern)
+        self.label_pattern = compiled("label", options.label_pattern)
+        self.group_pattern = compiled("group", options.group_pattern)
+        self.test_pattern = compiled("test", options.test_pattern)
         tops = {name[self.prefix_length :].partition("/")[0].lower() for name in names}
         self.split_folders = tops <= GIVEN_SPLITS.keys() and "test" in {GIVEN_SPLITS[top] for top in tops}
 
@@ -112,7 +127,7 @@ class Tagger:
                 match = pattern.search(name)
                 if match is None or match.group(option) is None:
                     raise DataError(
-                        f"{self.where}: {file}: the {option} pattern {pattern.pattern!r} does not match it"
+                        f"{self.where}: {file}: --{option}-pattern {pattern.pattern!r} does not match it"
                     )
                 found.update(match.groupdict())
         if not found["label"]:
@@ -130,14 +145,17 @@ class Tagger:
         return matched or (name.partition("/")[0] if self.split_folders else "")
 
 
-def compiled(pattern: str | None, group: str | None = None) -> re.Pattern[str] | None:
-    """The regular expression, or UsageError when it is faulty or lacks the named group."""
+def compiled(option: str, pattern: str | None) -> re.Pattern[str] | None:
+    """The expression of --label-pattern, --group-pattern or --test-pattern (`option`: label, group, test).
+
+    Raises UsageError when it is faulty or lacks its named group; a test pattern needs none.
+    """
     if pattern is None:
         return None
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"the pattern {pattern!r} is no regular expression: {error}") from error
-    if group is not None and group not in expression.groupindex:
-        raise UsageError(f"the pattern {pattern!r} has no named group (?P<{group}>...)")
+        raise UsageError(f"--{option}-pattern {pattern!r} is no regular expression: {error}") from error
+    if option != "test" and option not in expression.groupindex:
+        raise UsageError(f"--{option}-pattern {pattern!r} has no named group (?P<{option}>...)")
     return expression

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgeseq.cache import cache_root
 from edgeseq.data.dataset import DataOptions, Kind
 from edgeseq.names import unknown
 from edgeseq_device.errors import DataError, UsageError
@@ -110,9 +111,7 @@ def named(name: str) -> NamedSet:
 
 def cache_folder() -> Path:
     """Where `edgeseq data fetch` puts data sets."""
-    import platformdirs  # noqa: PLC0415 - only a lookup outside EDGESEQ_DATA_DIR needs it
-
-    return Path(platformdirs.user_cache_dir("edgeseq")) / "data"
+    return cache_root() / "data"
 
 
 def located(known: NamedSet) -> Path | None:

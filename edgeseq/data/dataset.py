@@ -51,9 +51,8 @@ class DataOptions:
         """These options; UsageError when one is given that does not concern the data at `reference`."""
         for name, value in dataclasses.asdict(self).items():
             if value is not None and name not in applicable:
-                raise UsageError(
-                    f"{reference}: the option {name.replace('_', ' ')} does not concern this data"
-                )
+                flag = f"--{name.removesuffix('_hz').replace('_', '-')}"
+                raise UsageError(f"{reference}: {flag} does not concern this data")
         return self
 
     def over(self, defaults: DataOptions) -> DataOptions:
@@ -92,6 +91,7 @@ class Dataset:
     """Recordings that belong together; `labels` are sorted, a class's number is its place there.
 
     `content_sha256` is the hash of what was read (`edgeseq.data.lineage`); `sample_rate_hz` None = unknown.
+    `test_pattern` is the caller's, where the recordings' `split` comes from it and not from the data.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Dataset:
     sample_rate_hz: int | None
     content_sha256: str
     warnings: tuple[str, ...] = ()
+    test_pattern: str | None = None
 
 
 def assembled(
@@ -113,31 +114,29 @@ def assembled(
     sample_rate_hz: int | None,
     content_sha256: str,
     warnings: Iterable[str] = (),
+    test_pattern: str | None = None,
 ) -> Dataset:
     """The data set of these recordings, after the checks that every reader owes.
 
-    Raises DataError for no recording, a single class, NaN or infinity, ragged channel counts, a split that
-    covers only some recordings, and a test label that no training recording has; each names the recording.
+    What only training needs is checked by `edgeseq.data.split`. Raises DataError for no recording, no
+    channel, NaN or infinity, ragged channel counts and an empty label; each names the recording.
     """
     if not recordings:
         raise DataError(f"{name}: there is no recording in it")
+    if not channels:
+        raise DataError(f"{name}: its recordings have no channel")
     for recording in recordings:
         _check_samples(name, recording, len(channels))
-    labels = tuple(sorted({recording.label for recording in recordings}))
-    if len(labels) == 1:
-        raise DataError(
-            f'{name}: every recording has the label "{labels[0]}"; a classifier needs two classes or more'
-        )
-    _check_given_split(name, recordings)
     return Dataset(
         name,
         kind,
         tuple(recordings),
-        labels,
+        tuple(sorted({recording.label for recording in recordings})),
         tuple(channels),
         sample_rate_hz,
         content_sha256,
         tuple(warnings),
+        test_pattern,
     )
 
 
@@ -149,7 +148,7 @@ def default_front_end(dataset: Dataset, options: FrontEndOptions | None = None) 
     options = options or FrontEndOptions()
     if dataset.kind == "series":
         if dataclasses.replace(options, sample_rate_hz=None) != FrontEndOptions():
-            raise UsageError(f"{dataset.name} is a series; frame, hop, mels and pre-emphasis concern audio")
+            raise UsageError(f"{dataset.name} is a series; --mels, --frame-ms and --hop-ms concern audio")
         return Standardise(len(dataset.channels), dataset.sample_rate_hz)
     rate_hz = options.sample_rate_hz or min(dataset.sample_rate_hz or 0, HIGHEST_DEFAULT_RATE_HZ)
     return LogMel(rate_hz, options.frame_ms, options.hop_ms, options.mels, pre_emphasis=options.pre_emphasis)
@@ -199,15 +198,3 @@ def _check_samples(name: str, recording: Recording, channels: int) -> None:
         raise DataError(f"{where}: NaN or infinity at sample {row}, channel {channel}")
     if not recording.label:
         raise DataError(f"{where}: the label is empty")
-
-
-def _check_given_split(name: str, recordings: Sequence[Recording]) -> None:
-    given = [recording.split for recording in recordings]
-    if all(split is None for split in given):
-        return
-    if None in given:
-        raise DataError(f"{name}: {recordings[given.index(None)].name}: has no split where others have one")
-    if set(given) == {"test"}:
-        raise DataError(f"{name}: every recording belongs to the test split; none is left to train on")
-    known = {recording.label for recording in recordings if recording.split == "train"}
-    refuse_unknown_labels((r for r in recordings if r.split == "test"), known, name)

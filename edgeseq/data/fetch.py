@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from edgeseq.data.catalogue import DATA_DIR_VARIABLE, Download, NamedSet
 from edgeseq.data.lineage import ARCHIVE_FAULTS, check_archive, content_hash, sha256_of
-from edgeseq_device.errors import DataError
+from edgeseq_device.errors import DataError, EdgeseqError
 
 CHUNK_BYTES = 1 << 16
 TIMEOUT_S = 30
@@ -59,8 +59,8 @@ def open_https(url: str) -> IO[bytes]:
 def fetch(known: NamedSet, folder: Path, progress: Progress, open_url: OpenUrl = open_https) -> Path:
     """Download `known` into `folder`; returns its first file there.
 
-    Nothing appears under its final name before its content is known to be right. Raises DataError when the
-    download fails or its content is not the catalogue's.
+    Nothing appears under its final name before its content is known to be right. Raises EdgeseqError when
+    the download fails, DataError when its content is not the catalogue's.
     """
     if known.download is None:
         raise DataError(f"{known.name} is built in; there is nothing to fetch")
@@ -92,15 +92,15 @@ def _download(known: NamedSet, destination: Path, progress: Progress, open_url: 
                 progress(received, total)
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
-        raise DataError(f"{url}: cannot be downloaded ({reason}); try again later, or {advice}") from error
+        raise EdgeseqError(f"{url}: cannot be downloaded ({reason}); try again later, or {advice}") from error
     if total is not None and received != total:
-        raise DataError(f"{url}: the download broke off after {received} of {total} bytes; try again")
+        raise EdgeseqError(f"{url}: the download broke off after {received} of {total} bytes; try again")
 
 
 def _length(response: IO[bytes]) -> int | None:
     headers = getattr(response, "headers", None)
     text = headers.get("Content-Length") if headers is not None else None
-    return int(text) if text is not None and text.isdecimal() else None
+    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def unwrap(archive: Path, download: Download, destination: Path) -> None:

@@ -1,7 +1,8 @@
 """Which data was it? A hash over the content of the files, whatever wraps them.
 
 A folder tree, and a zip of that tree, are read through one interface; names are compared without the folders
-that all files share, so that a repackaged zip and the unpacked folder count the same.
+that all files share, so that a repackaged zip and the unpacked folder count the same. The name of a single
+file is left out: it counts the same once renamed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ ARCHIVE_FAULTS = (  # all that zipfile raises on bytes that are no sound archive
     UnicodeDecodeError,
     OverflowError,
 )
+LARGEST_MEMBER_BYTES = 2 << 30  # unpacked: one recording or array; an hour of 16-bit stereo is 0.6 GiB
+LARGEST_ARCHIVE_BYTES = 8 << 30  # unpacked: all recordings are held in memory together
 Digest = tuple[str, str]  # a file's name and the sha256 of its bytes, in hexadecimal
 
 
@@ -110,9 +113,11 @@ def check_archive(archive: zipfile.ZipFile, path: Path) -> None:
     """Raises DataError for a member that is no plain file inside the archive's own folder.
 
     That is: an absolute name, a name with `..` or a backslash or a drive, a symbolic link, an encrypted
-    member, or one name twice.
+    member, or one name twice; also one of more than `LARGEST_MEMBER_BYTES`. zipfile unpacks no more than a
+    member's own `file_size`. Raises DataError for more than `LARGEST_ARCHIVE_BYTES` in all, too.
     """
     seen: set[str] = set()
+    unpacked_bytes = 0
     for member in archive.infolist():
         name = member.orig_filename
         if OUTSIDE.search(name):
@@ -121,6 +126,13 @@ def check_archive(archive: zipfile.ZipFile, path: Path) -> None:
             raise DataError(f"{path}: the member {name!r} is a symbolic link; repack it with the file itself")
         if member.flag_bits & 0x1:
             raise DataError(f"{path}: the member {name!r} is encrypted; unpack it and give the folder")
+        unpacked_bytes += member.file_size
+        if member.file_size > LARGEST_MEMBER_BYTES or unpacked_bytes > LARGEST_ARCHIVE_BYTES:
+            raise DataError(
+                f"{path}: the member {name!r} unpacks to {member.file_size} bytes, with those before it to"
+                f" {unpacked_bytes}; at most {LARGEST_MEMBER_BYTES} and {LARGEST_ARCHIVE_BYTES} are read;"
+                " cut it into parts, or unpack it and give the folder"
+            )
         if name in seen:
             raise DataError(f"{path}: the member {name!r} is there twice; repack it")
         seen.add(name)
@@ -139,8 +151,13 @@ def sha256_of(content: bytes) -> str:
 
 
 def content_hash(files: Iterable[Digest]) -> str:
-    """sha256 over lines `<sha256>  <name>` sorted by name; the folder that all names share is left out."""
+    """sha256 over lines `<sha256>  <name>` sorted by name; the folder that all names share is left out.
+
+    A single file's own name is left out as well.
+    """
     digests = list(files)
+    if len(digests) == 1:
+        digests = [("", digests[0][1])]
     prefix = len(common_folder(name for name, _ in digests))
     lines = sorted((name[prefix:], digest) for name, digest in digests)
     return sha256_of("".join(f"{digest}  {name}\n" for name, digest in lines).encode("utf-8"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edgeseq.data.audio import read_audio
-from edgeseq.data.catalogue import CATALOGUE, NamedSet, required
+from edgeseq.data.catalogue import CATALOGUE, DATA_DIR_VARIABLE, NamedSet, cache_folder, required
 from edgeseq.data.dataset import DataOptions, Dataset
 from edgeseq.data.gestures import read_gestures
 from edgeseq.data.series_csv import read_csv
@@ -66,12 +67,17 @@ def _load_named(known: NamedSet, options: DataOptions) -> Dataset:
     if known.built_in:
         options.only(reference=known.name)
         return read_gestures(known.name)
-    options = options.over(known.options)
     path = required(known)
-    dataset = load_path(path, options, known.name)
+    dataset = load_path(path, options.over(known.options), known.name)
     if dataset.content_sha256 != known.content_sha256:
+        fetched = path.parent == cache_folder()
+        advice = (
+            f"run `edgeseq data fetch {known.name} --force`"
+            if fetched
+            else f"{DATA_DIR_VARIABLE} is looked in first: mend {path.name} there or unset the variable"
+        )
         raise DataError(
             f"{path}: its content ({dataset.content_sha256[:12]}) is not the published {known.name}"
-            f" ({known.content_sha256[:12]}); run `edgeseq data fetch {known.name} --force` or give the path"
+            f" ({known.content_sha256[:12]}); {advice}, or give the path"
         )
-    return dataset
+    return replace(dataset, test_pattern=options.test_pattern)

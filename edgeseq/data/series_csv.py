@@ -127,6 +127,10 @@ def _layout(header: Sequence[str], options: DataOptions, path: Path) -> Layout:
         raise DataError(f"{path}: the file is empty; its first line must be a header")
     if len(set(header)) != len(header) or "" in header:
         raise DataError(f"{path}: line 1: the header needs one name, of its own, for each column")
+    separators = [mark for mark in (";", "\t", "|") if mark in header[0]]
+    if len(header) == 1 and separators:
+        mark = "a tab" if separators[0] == "\t" else f"`{separators[0]}`"
+        raise DataError(f"{path}: line 1: its separator looks like {mark}; save it with commas between cells")
     roles = _roles(header, options, path)
     channels = tuple(i for i in range(len(header)) if i not in roles.values())
     if not channels:
@@ -141,7 +145,7 @@ def _roles(header: Sequence[str], options: DataOptions, path: Path) -> dict[str,
     for role, usual in USUAL_NAMES.items():
         wanted = getattr(options, f"{role}_column")
         if wanted is not None and wanted not in header:
-            raise UsageError(f"{path}: {unknown(f'{role} column', wanted, header)}")
+            raise UsageError(f"{path}: {unknown(f'--{role}-column', wanted, header)}")
         found = [lowered.index(word) for word in usual if word in lowered]
         if wanted is not None:
             roles[role] = header.index(wanted)

@@ -11,7 +11,7 @@ Arrays in it:
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from edgeseq.names import unknown
 from edgeseq_device.errors import DataError
 
 Arrays = Mapping[str, NDArray[Any]]
-KNOWN = ("samples", "labels", "lengths", "names", "groups", "splits", "channels", "sample_rate_hz")
+REQUIRED = ("samples", "labels")
+KNOWN = (*REQUIRED, "lengths", "names", "groups", "splits", "channels", "sample_rate_hz")
 PER_RECORDING = ("lengths", "names", "groups", "splits")
 
 
@@ -36,11 +37,6 @@ def read_npz(path: Path, options: DataOptions, name: str) -> Dataset:
     """
     options.only("sample_rate_hz", reference=str(path))
     arrays, digest = _open(path)
-    for key in ("samples", "labels"):
-        if key not in arrays:
-            raise DataError(
-                f'{path}: there is no array "{key}" in it (found: {", ".join(sorted(arrays)) or "none"})'
-            )
     samples, labels = arrays["samples"], _texts(arrays["labels"], f"{path}: labels")
     if samples.dtype.kind not in "fiu":
         raise DataError(f"{path}: samples are of type {samples.dtype}, not numbers")
@@ -66,12 +62,26 @@ def _open(path: Path) -> tuple[Arrays, str]:
             check_archive(archive, path)
             digest = content_hash((member, sha256_of(archive.read(member))) for member in archive.namelist())
         with np.load(path, allow_pickle=False) as loaded:
-            for key in loaded.files:
-                if key not in KNOWN:
-                    raise DataError(f"{path}: {unknown('array', key, KNOWN)}")
+            _check_names(loaded.files, path)
             return {key: _array(loaded, key, path) for key in loaded.files}, digest
-    except (*ARCHIVE_FAULTS, MemoryError, ValueError) as error:
+    except MemoryError as error:
+        raise DataError(
+            f"{path}: its arrays do not fit in this machine's memory; cut it into parts"
+        ) from error
+    except (*ARCHIVE_FAULTS, ValueError) as error:
         raise DataError(f"{path}: not a readable .npz file ({error})") from error
+
+
+def _check_names(names: Sequence[str], path: Path) -> None:
+    for key in REQUIRED:
+        if key not in names:
+            raise DataError(
+                f'{path}: there is no array "{key}" in it; {" and ".join(REQUIRED)} are required'
+                f" (found: {', '.join(sorted(names)) or 'none'})"
+            )
+    for key in names:
+        if key not in KNOWN:
+            raise DataError(f"{path}: {unknown('array', key, KNOWN)}")
 
 
 def _array(loaded: Mapping[str, Any], key: str, path: Path) -> NDArray[Any]:

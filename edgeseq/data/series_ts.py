@@ -5,6 +5,7 @@ Format: Bagnall et al. 2018, arXiv 1811.00075, and the header keys of timeseries
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,15 @@ def read_ts(path: Path, options: DataOptions, name: str) -> Dataset:
         channels=[f"channel_{i}" for i in range(count)],
         sample_rate_hz=options.sample_rate_hz,
         content_sha256=content_hash(digests),
+        warnings=_unused_labels(path, header.labels, recordings),
     )
+
+
+def _unused_labels(path: Path, declared: Sequence[str], recordings: Sequence[Recording]) -> list[str]:
+    unused = sorted(set(declared) - {recording.label for recording in recordings})
+    if not unused:
+        return []
+    return [f"{path}: @classLabel declares {', '.join(unused)}, which no recording has; left out"]
 
 
 def ts_files(path: Path) -> list[tuple[Path, GivenSplit | None]]:
@@ -144,8 +153,8 @@ def _count(found: dict[str, list[str]], key: str, file: Path) -> int | None:
     if key not in found:
         return None
     word = " ".join(found[key])
-    if not word.isdecimal() or int(word) == 0:
-        raise DataError(f'{file}: {key} is "{word}", not a whole number above 0')
+    if not re.fullmatch(r"[0-9]{1,9}", word) or int(word) == 0:
+        raise DataError(f'{file}: {key} is "{word:.40}", not a whole number from 1 to 999999999')
     return int(word)
 
 

@@ -5,6 +5,7 @@ The test split is the data's own where the data has one. Validation is always ta
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseq.data.dataset import Dataset, refuse_unknown_labels
+from edgeseq.data.lineage import sha256_of
+from edgeseq.draws import stream
 from edgeseq_device.errors import DataError, UsageError
 
 GROUP_DRAWS = 200  # seeded draws of groups; the one nearest to the wanted sizes and class shares is taken
-STREAMS = {"test": 1, "validation": 2}
+VALIDATION_FRACTION = 0.1
+VALIDATION_FRACTION_OF_FEW = 0.2  # a tenth of a small set is too few to choose an epoch by
+FEW_RECORDINGS = 100
 
 
 @dataclass(frozen=True)
 class SplitOptions:
     """Fractions are of the recordings at hand: test of all, validation of what is left for training.
 
+    `validation_fraction` None = 0.1, or 0.2 where fewer than 100 recordings are left for training.
     `by_group`: no group (speaker, subject) may be in two splits. `test_fraction` is unused where the data
     gives its own test split.
     """
 
-    validation_fraction: float = 0.1
+    validation_fraction: float | None = None
     test_fraction: float = 0.2
     by_group: bool = False
     seed: int = 0
@@ -43,22 +49,30 @@ class Splits:
     origin: str
     warnings: tuple[str, ...] = ()
 
+    @property
+    def sha256(self) -> str:
+        """Over the places in each split: a draw may come out otherwise under another version of numpy."""
+        return sha256_of(json.dumps([self.train, self.validation, self.test]).encode())
+
 
 def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
     """Train, validation and test of a data set; the same options always give the same split.
 
     Raises UsageError for fractions outside 0 to 1 or `by_group` on data without groups, DataError where a
-    class or a group is too small to be in each split, and where a held-out label is not in training.
+    class or a group is too small to be in each split, where there is a single class or nothing to train on,
+    where only some recordings have a split of their own or all have the same, and where a held-out label is
+    not in training.
     """
     options = options or SplitOptions()
     _check(dataset, options)
+    _check_trainable(dataset)
     given = dataset.recordings[0].split is not None
     warnings = []
     if given and options.by_group and (shared := _shared_groups(dataset)):
         given = False
         warnings.append(
-            f"the data's own test split shares {len(shared)} groups with training (such as {shared[0]});"
-            " it was set aside for a split by group"
+            f"the test split {_giver(dataset)} shares {len(shared)} groups with training"
+            f" (such as {shared[0]}); it was set aside for a split by group"
         )
     everything = list(range(len(dataset.recordings)))
     if given:
@@ -66,26 +80,54 @@ def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
     else:
         test = _held_out(dataset, everything, options.test_fraction, options, "test")
     rest = sorted(set(everything) - set(test))
-    validation = _held_out(dataset, rest, options.validation_fraction, options, "validation")
+    usual = VALIDATION_FRACTION if len(rest) >= FEW_RECORDINGS else VALIDATION_FRACTION_OF_FEW
+    validation = _held_out(dataset, rest, options.validation_fraction or usual, options, "validation")
     train = sorted(set(rest) - set(validation))
     known = {dataset.recordings[i].label for i in train}
     refuse_unknown_labels((dataset.recordings[i] for i in (*validation, *test)), known, dataset.name)
     drawn = "drawn by group" if options.by_group else "drawn by class"
-    origin = f"test {'given by the data' if given else drawn}, validation {drawn}"
+    origin = f"test {_giver(dataset) if given else drawn}, validation {drawn}"
     return Splits(tuple(train), tuple(validation), tuple(test), origin, tuple(warnings))
 
 
 def _check(dataset: Dataset, options: SplitOptions) -> None:
     for name in ("validation_fraction", "test_fraction"):
         fraction = getattr(options, name)
-        if not 0 < fraction < 1:
-            raise UsageError(f"{name} = {fraction} is not between 0 and 1")
+        if fraction is not None and not 0 < fraction < 1:
+            raise UsageError(f"--{name.replace('_', '-')} {fraction} is not between 0 and 1")
     if options.seed < 0:
-        raise UsageError(f"seed = {options.seed} is not a whole number from 0 up")
+        raise UsageError(f"--split-seed {options.seed} is not a whole number from 0 up")
     if options.by_group:
         for recording in dataset.recordings:
             if recording.group is None:
-                raise UsageError(f"{dataset.name}: {recording.name} has no group; a split by group needs one")
+                raise UsageError(f"{dataset.name}: {recording.name} has no group; --by-group needs one")
+
+
+def _check_trainable(dataset: Dataset) -> None:
+    if len(dataset.labels) == 1:
+        raise DataError(
+            f'{dataset.name}: every recording has the label "{dataset.labels[0]}";'
+            " a classifier needs two classes or more"
+        )
+    given = [recording.split for recording in dataset.recordings]
+    if None in given and any(given):
+        without = dataset.recordings[given.index(None)].name
+        raise DataError(f"{dataset.name}: {without}: has no split where others have one")
+    for only, lacking in (("test", "train"), ("train", "test")):
+        if set(given) == {only}:
+            raise DataError(f"{dataset.name}: {_one_sided(dataset, only)}; none is left to {lacking} on")
+
+
+def _one_sided(dataset: Dataset, only: str) -> str:
+    n = len(dataset.recordings)
+    if dataset.test_pattern is None:
+        return f"every recording belongs to the {only} split"
+    share = "all" if only == "test" else "none"
+    return f"--test-pattern {dataset.test_pattern!r} matches {share} of {n} recordings"
+
+
+def _giver(dataset: Dataset) -> str:
+    return "given by the data" if dataset.test_pattern is None else "by --test-pattern"
 
 
 def _shared_groups(dataset: Dataset) -> list[str]:
@@ -99,7 +141,7 @@ def _held_out(
     dataset: Dataset, places: Sequence[int], fraction: float, options: SplitOptions, what: str
 ) -> list[int]:
     """About `fraction` of `places`. Test and validation draw from streams of their own under one seed."""
-    generator = np.random.default_rng((options.seed, STREAMS[what]))
+    generator = stream(f"{what} split", options.seed)
     draw = _draw_groups if options.by_group else _draw_by_class
     return sorted(draw(dataset, places, fraction, generator, what))
 

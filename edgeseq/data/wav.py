@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeseq_device.errors import DataError
 
+RATES_HZ = (1_000, 768_000)  # from below a telephone's to twice the fastest studio recorder's
 LENGTH_UNKNOWN = 0xFFFFFFFF  # what a program writes that streams into a pipe and cannot go back
 
 
@@ -22,9 +23,10 @@ class Audio:
 
 
 def decode_wav(content: bytes, name: str) -> Audio:
-    """8/16/24/32-bit PCM or float, any rate; several channels are averaged.
+    """8/16/24/32-bit PCM or float at a rate within `RATES_HZ`; several channels are averaged.
 
-    Raises DataError naming the file when it is no WAV, truncated, without samples, or holds NaN or infinity.
+    Raises DataError naming the file when it is no WAV, truncated, without samples, of another rate, or holds
+    NaN or infinity.
     """
     import soundfile  # noqa: PLC0415 - a host extra that series data does not need
 
@@ -33,6 +35,11 @@ def decode_wav(content: bytes, name: str) -> Audio:
         samples, sample_rate_hz = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise DataError(f"{name}: this WAV cannot be decoded ({error.error_string})") from error
+    if not RATES_HZ[0] <= sample_rate_hz <= RATES_HZ[1]:
+        raise DataError(
+            f"{name}: its header says {sample_rate_hz} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are read;"
+            " save it again at its true rate"
+        )
     if len(samples) == 0:
         raise DataError(f"{name}: the WAV has zero samples")
     mono: NDArray[np.float32] = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgeseq.draws import stream
 from edgeseq_device.errors import UsageError
 
 FloatArray = npt.NDArray[np.float32]
@@ -79,7 +80,7 @@ def augmented(
     """A varied copy of features [T, F] float32 (standardised); the warp changes T, never below 1."""
     if config == OFF:
         return features
-    generator = np.random.default_rng((seed, epoch, index))
+    generator = stream("augmentation", seed, epoch, index)
     varied = _crop(features, config.crop_fraction, generator)
     varied = _warp(varied, config.warp_fraction, generator)
     varied = _shift(varied, config.shift_fraction, generator)

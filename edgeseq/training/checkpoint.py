@@ -38,9 +38,10 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class History:
-    """The epochs so far and the data they were trained on."""
+    """The epochs so far, the data they were trained on and how it was split."""
 
     data_sha256: str
+    splits_sha256: str
     epochs: tuple[EpochResult, ...] = ()
 
     @property
@@ -95,7 +96,7 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
 def load_checkpoint(path: Path, state: TrainingState) -> None:
     """Puts a checkpoint's content into `state`.
 
-    Raises DataError where the file is damaged, or was trained on other data than `state.history` names.
+    Raises DataError where the file is damaged, or holds other data or splits than `state.history` names.
     """
     tensors, metadata = load_weights(path)
     try:
@@ -106,6 +107,10 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
             parts[part][rest] = tensor
         if history.data_sha256 != state.history.data_sha256:
             raise DataError(f"{path}: the data changed since training began; train a new run on it")
+        if history.splits_sha256 != state.history.splits_sha256:
+            raise DataError(
+                f"{path}: the splits come out otherwise than when training began; train a new run"
+            )
         state.module.load_state_dict(parts["model"])
         state.optimizer.load_state_dict(_optimizer_state(state, parts["optimizer"]))
     except (KeyError, ValueError, RuntimeError) as error:

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from edgeseq import models
 from edgeseq.batches import logits_of, padded, training_batches
+from edgeseq.draws import stream
 from edgeseq.evaluate import evaluate_logits
 from edgeseq.features import LabelledFeatures, Prepared
 from edgeseq.models.classifier import SequenceClassifier
@@ -69,7 +70,8 @@ def fit(
     with repeatable(config):
         module = models.build(recipe.model, prepared.front_end.features_count, prepared.dataset.labels)
         optimizer = torch.optim.AdamW(module.parameters(), weight_decay=config.weight_decay)
-        state = TrainingState(module, optimizer, History(prepared.dataset.content_sha256))
+        history = History(prepared.dataset.content_sha256, prepared.splits_sha256)
+        state = TrainingState(module, optimizer, history)
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, state)
         watcher.began(config.epochs, state.history.epochs)
@@ -144,7 +146,7 @@ def _train_epoch(
     batches = training_batches(
         lengths, config.batch_size, by_length=config.bucket_by_length, seed=config.seed, epoch=number
     )
-    torch.manual_seed(int(np.random.SeedSequence((config.seed, number)).generate_state(1)[0]))
+    torch.manual_seed(int(stream("dropout", config.seed, number).integers(2**32)))
     state.module.train()
     loss_sum, correct, learning_rate = 0.0, 0, 0.0
     for done, chosen in enumerate(batches):

@@ -17,6 +17,7 @@ import safetensors
 import torch
 
 import edgeseq
+from edgeseq import data
 from edgeseq.evaluate import Evaluation, evaluate_module
 from edgeseq.features import SPLITS, Prepared, prepare
 from edgeseq.files import atomic_write_json, atomic_write_text
@@ -25,7 +26,6 @@ from edgeseq.runs import (
     Run,
     RunFolder,
     discard,
-    load_data,
     new_run_folder,
     open_run,
     read_recipe,
@@ -60,7 +60,8 @@ def prepare_resume(folder: RunFolder) -> tuple[Recipe, Prepared]:
     if folder.is_finished:
         raise UsageError(f"{folder.path}: training is over already; there is nothing to resume")
     recipe = read_recipe(folder)
-    return recipe, prepare(load_data(recipe, None), recipe.splitting, recipe.front_end)
+    dataset = data.load(recipe.data, recipe.reading)
+    return recipe, prepare(dataset, recipe.splitting, recipe.front_end)
 
 
 def resume(
@@ -123,7 +124,7 @@ def _result(
         "finished_utc": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "data": {"reference": recipe.data, "kind": dataset.kind, "content_sha256": dataset.content_sha256},
         "labels": list(dataset.labels),
-        "splits": prepared.splits.sizes() | {"origin": prepared.origin},
+        "splits": prepared.splits.sizes() | {"origin": prepared.origin, "sha256": prepared.splits_sha256},
         "front_end": prepared.front_end.to_dict(),
         "parameters": parameters,
         "metrics": metrics,

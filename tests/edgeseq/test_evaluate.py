@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from edgeseq.evaluate import evaluate_logits, evaluate_module, one_by_one
 from edgeseq.features import LabelledFeatures
-from edgeseq_device.errors import DataError
+from edgeseq_device.errors import DataError, EdgeseqError
 
 
 def recordings() -> LabelledFeatures:
@@ -55,8 +55,9 @@ def test_recordings_one_by_one_keep_their_order_and_tell_of_progress() -> None:
 def test_an_answer_that_is_no_number_names_the_recording() -> None:
     logits = np.zeros((4, 3), np.float32)
     logits[2, 1] = np.nan
-    with pytest.raises(DataError, match="c: the model answers NaN"):
+    with pytest.raises(EdgeseqError, match="c: the model answers NaN") as refusal:
         evaluate_logits(logits, recordings())
+    assert refusal.value.exit_code == 1  # the data is not to blame
 
 
 def test_no_recordings_have_no_accuracy() -> None:

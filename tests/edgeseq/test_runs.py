@@ -94,3 +94,12 @@ def test_features_are_refused_when_the_data_is_not_the_runs(
     write_series(tiny_series, recordings=56)
     with pytest.raises(DataError, match="its content is not what the run was trained on"):
         load_features(open_run("one"))
+
+
+def test_features_are_refused_when_the_splits_come_out_otherwise(run_path: Path) -> None:
+    """A recipe's other split seed stands for a numpy that draws otherwise."""
+    recipe = json.loads(RunFolder(run_path).recipe.read_text())
+    recipe["splitting"]["seed"] = 1
+    RunFolder(run_path).recipe.write_text(json.dumps(recipe))
+    with pytest.raises(DataError, match=r"runs/one: its splits of .* come out otherwise here"):
+        load_features(open_run("one"))

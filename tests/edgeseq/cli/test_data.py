@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner, Result
 
 from edgeseq.cli import main
@@ -61,17 +62,29 @@ def test_list_names_every_set_its_licence_and_whether_it_is_here(nothing_here: P
     assert all(len(row["content_sha256"]) == 64 for row in rows)
 
 
+def test_info_says_at_which_rate_features_are_taken(tmp_path: Path) -> None:
+    for label in ("low", "high"):
+        (tmp_path / "tones" / label).mkdir(parents=True)
+        for take in range(3):
+            sound = np.full(4410, 0.1, np.float32)
+            soundfile.write(tmp_path / "tones" / label / f"{take}.wav", sound, 44100)
+    result = run("info", str(tmp_path / "tones"))
+    assert "44100 Hz, features at 16000 Hz" in result.stdout
+    result = run("info", str(tmp_path / "tones"), "--sample-rate", "22050")
+    assert "22050 Hz, features at 22050 Hz" in result.stdout
+
+
 def test_info_counts_classes_and_splits(tmp_path: Path) -> None:
     result = run("info", str(written(tmp_path / "a.npz")), "--json", str(tmp_path / "out.json"))
     assert result.exit_code == 0, result.output
     facts = json.loads((tmp_path / "out.json").read_text())
     assert facts["split"] == {
         "origin": "test drawn by class, validation drawn by class",
-        "train": 28,
-        "validation": 4,
+        "train": 26,
+        "validation": 6,
         "test": 8,
     }
-    assert facts["classes"]["run"] == {"train": 14, "validation": 2, "test": 4}
+    assert facts["classes"]["run"] == {"train": 13, "validation": 3, "test": 4}
     assert (facts["recordings"], facts["groups"], facts["sample_rate_hz"]) == (40, 5, 50)
     assert facts["samples"] == {"least": 5, "median": 5, "most": 5}
     assert facts["content_sha256"] in result.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner, Result
 
 from edgeseq.cli import main
@@ -76,6 +77,21 @@ def test_data_that_changed_in_place_has_no_test_split_of_the_runs(
     assert "its content is not what runs/ramps was trained on" in ran.stderr
 
 
+def test_data_that_is_gone_can_be_named_anew(run_name: str, tiny_series: Path) -> None:
+    tiny_series.unlink()
+    ran = edgeseq("eval", run_name)
+    assert ran.exit_code == 6
+    assert f"{tiny_series}: no such file or folder" in ran.stderr
+    assert "--data" in ran.stderr
+
+
+def test_an_artifact_without_its_manifest_is_refused_as_one(artifact_folder: Path, workplace: Path) -> None:
+    (artifact_folder / "manifest.json").unlink()
+    ran = edgeseq("eval", artifact_folder)
+    assert ran.exit_code == 6
+    assert "manifest.json: listed in SHA256SUMS but missing" in ran.stderr
+
+
 def test_a_label_the_model_does_not_know_is_refused(
     run_name: str, tmp_path: Path, write_series: Callable[..., Path]
 ) -> None:
@@ -122,3 +138,47 @@ def test_a_tampered_artifact_is_refused_before_a_runtime_opens_it(
     ran = edgeseq("eval", artifact_folder)
     assert ran.exit_code == 6
     assert str(model) in ran.stderr
+
+
+def test_the_same_data_with_other_splits_is_refused(run_name: str) -> None:
+    recipe = json.loads(Path("runs/ramps/recipe.json").read_text())
+    recipe["splitting"]["seed"] = 1
+    Path("runs/ramps/recipe.json").write_text(json.dumps(recipe))
+    ran = edgeseq("eval", run_name)
+    assert ran.exit_code == 6
+    assert "come out otherwise here" in ran.stderr
+
+
+def test_a_single_class_of_new_recordings_is_evaluated(
+    run_name: str, tmp_path: Path, write_series: Callable[..., Path]
+) -> None:
+    result = evaluated(run_name, "--data", write_series(tmp_path / "one.npz", labels=("fall",)))
+    assert result["forms"]["torch"]["n"] == 48  # type: ignore[index]
+
+
+def test_patterns_of_the_training_data_do_not_concern_new_recordings(tmp_path: Path, workplace: Path) -> None:
+    generator = np.random.default_rng(0)
+
+    def record(folder: Path, speaker: str, takes: range) -> Path:
+        folder.mkdir()
+        for take in takes:
+            for digit in "01":
+                samples = generator.uniform(-0.5, 0.5, 800)
+                soundfile.write(folder / f"{digit}_{speaker}_{take}.wav", samples, 8000)
+        return folder
+
+    known = record(tmp_path / "known", "anna", range(10))
+    options = ["--label-pattern", r"^(?P<label>\d)_", "--test-pattern", r"_[0-4]\.wav$"]
+    options += ["--group-pattern", "_(?P<group>anna)_"]
+    ran = edgeseq("train", "--data", known, *options, "--hidden", "3", "--epochs", "1", "--name", "d")
+    assert ran.exit_code == 0, ran.stderr
+    new = record(tmp_path / "new", "bob", range(1))
+    result = evaluated("d", "--data", new)
+    assert (result["split"], result["forms"]["torch"]["n"]) == ("all", 2)  # type: ignore[index]
+    moved = known.rename(tmp_path / "moved")
+    result = evaluated("d", "--data", moved)
+    assert (result["split"], result["forms"]["torch"]["n"]) == ("test", 10)  # type: ignore[index]
+    ran = edgeseq("train", "--data", new, *options[:4], "--name", "e")
+    assert ran.exit_code == 6
+    assert "none is left to train on" in ran.stderr
+    assert not Path("runs/e").exists()

@@ -136,3 +136,17 @@ def test_a_reader_that_goes_away_brings_no_traceback() -> None:
     ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("Usage:")
     assert ran.stderr == ""
+
+
+def test_an_unknown_option_before_any_command_is_one_line() -> None:
+    ran = CliRunner().invoke(main, ["--badoption"])
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("edgeseq: error: No such option")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_full_memory_is_one_line_with_what_to_do() -> None:
+    ran = CliRunner().invoke(group_with(MemoryError()), ["x"])
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("edgeseq: error: the memory is full; take fewer or shorter recordings")
+    assert ran.stderr.count("\n") == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,10 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from edgeseq.cli import main
+from edgeseq.cli.training_progress import TrainingDisplay
 from edgeseq.runs import open_run
+from edgeseq.training.checkpoint import EpochResult
 
 QUICK = ["--hidden", "4", "--epochs", "2"]
 
@@ -76,9 +82,15 @@ def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> 
         (["--name", "a/b"], 2, '--name "a/b": use letters'),
         (["--json", "no/such/out.json"], 2, "the folder no/such does not exist"),
         (["--validation-fraction", "1.5"], 2, "--validation-fraction"),
-        (["--label-column", "kind"], 2, "label column"),
+        (["--label-column", "kind"], 2, "--label-column does not concern this data"),
         (["--by-group"], 2, "no group"),
-        (["--test-pattern", "("], 2, "test pattern"),
+        (["--test-pattern", "("], 2, "--test-pattern does not concern this data"),
+        (["--epochs", "abc"], 2, "'abc' is not a whole number in the range x>=1"),
+        (["--dropout", "abc"], 2, "'abc' is not a number in the range 0<=x<1"),
+        (["--seed", str(2**63)], 2, "--seed"),
+        (["--split-seed", str(2**63)], 2, "--split-seed"),
+        (["--sample-rate", "100000000"], 2, "is not in the range 1<=x<=768000"),
+        (["--mels", "100000000"], 2, "is not in the range 1<=x<=1024"),
     ],
 )
 def test_a_call_that_does_not_fit_writes_nothing(
@@ -101,6 +113,38 @@ def test_refused_data_writes_nothing(tiny_series: Path, workplace: Path) -> None
     assert ran.stderr.count("\n") == 1
     assert str(tiny_series) in ran.stderr
     assert not list(workplace.iterdir())
+
+
+def test_a_test_pattern_that_matches_nothing_writes_nothing(tmp_path: Path, workplace: Path) -> None:
+    folder = tmp_path / "tones"
+    for label in ("low", "high"):
+        (folder / label).mkdir(parents=True)
+        for take in range(3):
+            soundfile.write(folder / label / f"{take}.wav", np.full(400, 0.1, np.float32), 8000)
+    ran = edgeseq("train", "--data", folder, "--test-pattern", "zz", "--epochs", "1")
+    assert ran.exit_code == 6
+    assert ran.stderr.startswith(
+        f"edgeseq: error: {folder}: --test-pattern 'zz' matches none of 6 recordings"
+    )
+    assert not list(workplace.iterdir())
+
+
+def test_the_largest_seeds_train(tiny_series: Path, workplace: Path) -> None:
+    seeds = ["--seed", 2**63 - 1, "--split-seed", 2**63 - 1]
+    assert edgeseq("train", "--data", tiny_series, *QUICK, *seeds).exit_code == 0
+
+
+def test_epoch_lines_fit_80_columns_and_the_mark_is_explained() -> None:
+    written = io.StringIO()
+    display = TrainingDisplay(Console(file=written, width=200))
+    display.began(250, ())
+    for number in (249, 250):
+        display.epoch(EpochResult(number, 12.34567, 1.0, 123.4567, 1.0, 0.1, 59.0), best=True)
+    explained, first, last = written.getvalue().splitlines()
+    assert explained.startswith("* marks the best epoch")
+    assert "100.00 %*  ETA" in first
+    assert "ETA" not in last
+    assert max(map(len, (explained, first, last))) <= 79
 
 
 def test_a_single_class_writes_nothing(
@@ -150,4 +194,15 @@ def test_a_disk_that_fills_up_ends_in_one_line_and_no_half_run(tiny_series: Path
     ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].startswith("edgeseq: error: runs/ramps-gru/checkpoint.safetensors: ")
+    assert not list(workplace.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(
+    tiny_series: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operating system's answer is replaced: nothing is forbidden to root, who may run this test."""
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    ran = edgeseq("train", "--data", tiny_series, "--json", "out.json")
+    assert ran.exit_code == 2
+    assert ran.stderr == "edgeseq: error: --json out.json: the folder . cannot be written to; name another\n"
     assert not list(workplace.iterdir())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseq.data import DataOptions, load
+from edgeseq.data import DataOptions, load, split
 from edgeseq_device.errors import DataError, UsageError
 
 
@@ -67,8 +67,8 @@ def test_a_group_pattern_goes_with_labels_from_folders(word_folder: Path) -> Non
 @pytest.mark.parametrize(
     ("pattern", "error", "reason"),
     [
-        (r"(?P<label>anna)", DataError, r"no/bert_0\.wav: the label pattern"),
-        (r"(?P<label>", UsageError, "no regular expression"),
+        (r"(?P<label>anna)", DataError, r"no/bert_0\.wav: --label-pattern"),
+        (r"(?P<label>", UsageError, "--label-pattern .* is no regular expression"),
         (r"anna", UsageError, r"no named group \(\?P<label>"),
     ],
 )
@@ -81,8 +81,8 @@ def test_a_pattern_that_does_not_fit_is_refused(
 
 def test_train_and_test_folders_give_the_split(word_folder: Path, tmp_path: Path) -> None:
     root = tmp_path / "given"
-    for split in ("train", "test", "validation"):
-        target = root / split
+    for side in ("train", "test", "validation"):
+        target = root / side
         target.mkdir(parents=True)
         for word in ("yes", "no"):
             (target / word).mkdir()
@@ -107,7 +107,21 @@ def test_other_rates_are_resampled_to_the_most_frequent_one_and_said(word_folder
     carl = next(recording for recording in dataset.recordings if "carl" in recording.name)
     assert dataset.sample_rate_hz == 8000
     assert carl.samples.shape == (400, 1)
-    assert dataset.warnings == ("1 of 13 recordings were resampled from 16000 to 8000 Hz",)
+    assert dataset.warnings == ("1 of 13 recordings were resampled to 8000 Hz (1 from 16000 Hz)",)
+
+
+def test_many_rates_are_one_warning(word_folder: Path, write_wav) -> None:
+    for seed, rate_hz in enumerate((16000, 44100, 16000)):
+        write_wav(word_folder / f"yes/carl_{seed}.wav", seed, rate_hz=rate_hz, count=1600)
+    assert load(str(word_folder)).warnings == (
+        "3 of 15 recordings were resampled to 8000 Hz (2 from 16000 Hz, 1 from 44100 Hz)",
+    )
+
+
+def test_a_test_pattern_is_told_from_a_split_of_the_datas_own(word_folder: Path, data_dir: Path) -> None:
+    assert load(str(word_folder), DataOptions(test_pattern="_0")).test_pattern == "_0"
+    assert load(str(word_folder)).test_pattern is None
+    assert load("fsdd").test_pattern is None
 
 
 def test_the_sample_rate_can_be_chosen(word_folder: Path) -> None:
@@ -140,9 +154,9 @@ def test_an_empty_zip_is_refused(tmp_path: Path) -> None:
         load(str(zipped(tmp_path, tmp_path / "w.zip")))
 
 
-def test_one_class_is_refused(word_folder: Path, tmp_path: Path) -> None:
+def test_one_class_is_not_split(word_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r'yes\.zip: every recording has the label "yes"'):
-        load(str(zipped(word_folder / "yes", tmp_path / "yes.zip", "yes/")))
+        split(load(str(zipped(word_folder / "yes", tmp_path / "yes.zip", "yes/"))))
 
 
 def test_files_in_no_folder_need_a_label_pattern(word_folder: Path) -> None:
@@ -157,18 +171,18 @@ def test_a_truncated_file_is_refused_by_name(word_folder: Path) -> None:
         load(str(word_folder))
 
 
-def test_a_label_that_only_the_test_split_has_is_refused(word_folder: Path) -> None:
+def test_a_label_that_only_the_test_split_has_is_not_split(word_folder: Path) -> None:
     with pytest.raises(DataError, match=r'yes/anna_0\.wav: the label "yes" is unknown to the training data'):
-        load(str(word_folder), DataOptions(test_pattern="^yes/"))
+        split(load(str(word_folder), DataOptions(test_pattern="^yes/")))
 
 
-def test_a_pattern_that_makes_everything_test_is_refused(word_folder: Path) -> None:
+def test_a_pattern_that_makes_everything_test_is_not_split(word_folder: Path) -> None:
     with pytest.raises(DataError, match="none is left to train on"):
-        load(str(word_folder), DataOptions(test_pattern="wav"))
+        split(load(str(word_folder), DataOptions(test_pattern="wav")))
 
 
 def test_options_of_other_kinds_of_data_are_refused(word_folder: Path) -> None:
-    with pytest.raises(UsageError, match="the option label column does not concern"):
+    with pytest.raises(UsageError, match="words: --label-column does not concern"):
         load(str(word_folder), DataOptions(label_column="label"))
 
 
@@ -184,3 +198,15 @@ def test_fsdd_is_read_with_its_official_split(data_dir: Path) -> None:
         for r in dataset.recordings
         if r.split == "test"
     )
+
+
+def test_rates_without_a_usable_ratio_name_the_file(word_folder: Path, write_wav) -> None:
+    write_wav(word_folder / "yes/carl_0.wav", 1, rate_hz=767_999)
+    with pytest.raises(DataError, match=r"yes/carl_0\.wav: 767999 Hz cannot be brought to 768000 Hz"):
+        load(str(word_folder), DataOptions(sample_rate_hz=768_000))
+
+
+@pytest.mark.parametrize("rate_hz", [1, 2**31 - 1])
+def test_audio_is_not_asked_for_at_a_wild_rate(word_folder: Path, rate_hz: int) -> None:
+    with pytest.raises(UsageError, match=f"--sample-rate {rate_hz}: audio is read at 1000 to 768000 Hz"):
+        load(str(word_folder), DataOptions(sample_rate_hz=rate_hz))

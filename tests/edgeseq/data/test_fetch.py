@@ -16,7 +16,7 @@ from edgeseq.data import load
 from edgeseq.data.catalogue import CATALOGUE, Download, NamedSet
 from edgeseq.data.fetch import HttpsOnly, fetch, open_https
 from edgeseq.data.load import load_path
-from edgeseq_device.errors import DataError
+from edgeseq_device.errors import DataError, EdgeseqError
 
 Reports = list[tuple[int, int | None]]
 
@@ -108,12 +108,15 @@ def test_the_real_basicmotions_survives_its_wrapping(
     assert len(load("basicmotions").recordings) == 80
 
 
-def refused(known: NamedSet, folder: Path, server: Server, reason: str) -> None:
+def refused(
+    known: NamedSet, folder: Path, server: Server, reason: str, kind: type[EdgeseqError] = DataError
+) -> None:
     """The fetch fails so, leaves nothing new, and what was there as it was."""
     folder.mkdir()
     (folder / "fsdd.zip").write_bytes(b"an older one")
-    with pytest.raises(DataError, match=reason):
+    with pytest.raises(kind, match=reason) as caught:
         fetch(known, folder, ignored, server)
+    assert type(caught.value) is kind
     assert [(file.name, file.read_bytes()) for file in folder.iterdir()] == [("fsdd.zip", b"an older one")]
 
 
@@ -140,7 +143,8 @@ def test_a_download_that_breaks_off_is_refused(
 ) -> None:
     known, archive = digits
     server = Server(archive[:-200], len(archive) if declared else None)
-    refused(known, tmp_path / "cache", server, "broke off after" if declared else "no readable zip archive")
+    reason, kind = ("broke off after", EdgeseqError) if declared else ("no readable zip archive", DataError)
+    refused(known, tmp_path / "cache", server, reason, kind)
 
 
 def test_an_archive_with_path_traversal_is_refused(tmp_path: Path, digits: tuple[NamedSet, bytes]) -> None:
@@ -164,7 +168,7 @@ def test_no_network_says_what_to_do(tmp_path: Path, digits: tuple[NamedSet, byte
     reason = (
         r"downloaded \(Name or service not known\); .* put fsdd\.zip in a folder and set EDGESEQ_DATA_DIR"
     )
-    refused(digits[0], tmp_path / "cache", offline, reason)  # type: ignore[arg-type]
+    refused(digits[0], tmp_path / "cache", offline, reason, EdgeseqError)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a.zip", "file:///etc/passwd", "ftp://example.org/a.zip"])

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgeseq.data.lineage import common_folder, content_hash, open_tree, sha256_of
@@ -38,10 +38,17 @@ def test_order_and_wrapping_folders_do_not_count(names: list[str], prefix: str, 
 
 @given(names=NAMES)
 def test_names_and_contents_count(names: list[str]) -> None:
+    assume(len(names) > 1)
     files = [(name, sha256_of(name.encode())) for name in names]
     changed = [*files[1:], (files[0][0], sha256_of(b"other"))]
     renamed = [*files[1:], (files[0][0] + "x", files[0][1])]
     assert len({content_hash(files), content_hash(changed), content_hash(renamed)}) == 3
+
+
+def test_a_single_file_counts_the_same_under_another_name() -> None:
+    one, other = sha256_of(b"1"), sha256_of(b"2")
+    assert content_hash([("a.csv", one)]) == content_hash([("moved/b.csv", one)])
+    assert content_hash([("a.csv", one)]) != content_hash([("a.csv", other)])
 
 
 def test_the_hash_is_the_documented_one() -> None:
@@ -130,3 +137,29 @@ def test_a_damaged_member_is_refused_by_name(tmp_path: Path) -> None:
         open_tree(path, ".wav") as tree,
     ):
         tree.read("yes/a.wav")
+
+
+def claiming(path: Path, *sizes: int) -> Path:
+    """An archive whose directory says that its members unpack to so many bytes."""
+    archive_with(path, *(f"{i}.wav" for i in range(len(sizes))))
+    content = bytearray(path.read_bytes())
+    at = 0
+    for size in sizes:
+        at = content.index(b"PK\1\2", at) + 4
+        content[at + 20 : at + 24] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("sizes", [[2**31 + 1], [2**31] * 5])
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, sizes: list[int]) -> None:
+    with (
+        pytest.raises(DataError, match=rf"w\.zip: the member '{len(sizes) - 1}\.wav' unpacks to"),
+        open_tree(claiming(tmp_path / "w.zip", *sizes), ".wav"),
+    ):
+        pass
+
+
+def test_a_large_archive_is_read(tmp_path: Path) -> None:
+    with open_tree(claiming(tmp_path / "w.zip", *[2**31] * 4), ".wav") as tree:
+        assert len(tree.names) == 4

@@ -16,7 +16,8 @@ from edgeseq_device.errors import DataError, UsageError
 def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No mirror, an empty cache; returns the cache's data folder."""
     monkeypatch.delenv("EDGESEQ_DATA_DIR", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("EDGESEQ_CACHE_DIR", str(tmp_path / "cache"))
+    assert cache_folder() == tmp_path / "cache/data"
     return cache_folder()
 
 
@@ -92,13 +93,21 @@ def test_other_content_under_a_known_name_is_refused(
         for i, file in enumerate(sorted(word_folder.rglob("*.wav"))):
             archive.write(file, f"{i % 2}_anna_{i}.wav")
     with pytest.raises(
-        DataError, match=r"fsdd\.zip: its content .* is not the published fsdd \(1801eae019c0\)"
+        DataError,
+        match=r"fsdd\.zip: its content .* is not the published fsdd \(1801eae019c0\); EDGESEQ_DATA_DIR is"
+        r" looked in first: mend fsdd\.zip there",
     ):
+        load("fsdd")
+    monkeypatch.delenv("EDGESEQ_DATA_DIR")
+    monkeypatch.setenv("EDGESEQ_CACHE_DIR", str(tmp_path / "cache"))
+    cache_folder().mkdir(parents=True)
+    (tmp_path / "fsdd.zip").rename(cache_folder() / "fsdd.zip")
+    with pytest.raises(DataError, match="run `edgeseq data fetch fsdd --force`"):
         load("fsdd")
 
 
 def test_options_do_not_concern_the_built_in_set() -> None:
-    with pytest.raises(UsageError, match="gestures: the option test pattern does not concern"):
+    with pytest.raises(UsageError, match="gestures: --test-pattern does not concern"):
         load("gestures", DataOptions(test_pattern="x"))
 
 

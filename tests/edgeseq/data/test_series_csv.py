@@ -95,8 +95,20 @@ def test_a_faulty_file_is_refused(tmp_path: Path, lines: list[str], reason: str)
 
 
 def test_a_column_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match='unknown label column "labels"; did you mean "label"'):
+    with pytest.raises(UsageError, match='unknown --label-column "labels"; did you mean "label"'):
         load(str(written(tmp_path / "a.csv", LINES)), DataOptions(label_column="labels"))
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "`;`"), ("\t", "a tab")])
+def test_another_separator_is_named(tmp_path: Path, mark: str, name: str) -> None:
+    lines = [line.replace(",", mark) for line in LINES]
+    with pytest.raises(DataError, match=f"line 1: its separator looks like {name}; save it with commas"):
+        load(str(written(tmp_path / "a.csv", lines)))
+
+
+def test_a_renamed_file_is_the_same_data(tmp_path: Path) -> None:
+    one, other = (load(str(written(tmp_path / name, LINES))) for name in ("a.csv", "moved.csv"))
+    assert one.content_sha256 == other.content_sha256
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

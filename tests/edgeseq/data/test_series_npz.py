@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,8 @@ NAN[2, 4, 1] = np.nan
         ({"lengths": np.array([3, 6, 5, 5])}, "a length of 6 in samples padded to 5"),
         ({"lengths": np.array([3, -1, 5, 5])}, "from 0 up"),
         ({"lengths": np.array([3, 5])}, r"lengths has shape \(2,\), labels has \(4,\)"),
-        ({"labels": np.array(["walk"] * 4)}, 'every recording has the label "walk"'),
+        ({"samples": np.zeros((4, 5, 0))}, "its recordings have no channel"),
+        ({"samples": np.zeros((20, 0)), "lengths": np.array([5] * 4)}, "its recordings have no channel"),
         ({"labels": np.array([0.5, 1, 2, 3])}, "not .N. text or whole numbers"),
         ({"labels": np.array(["a", "", "b", "b"])}, "a_00001: the label is empty"),
         ({"channels": np.array(["x"])}, "1 channel names for samples of 2 channels"),
@@ -143,3 +146,23 @@ def test_a_flipped_byte_is_refused(tmp_path: Path, save: Any) -> None:
     file.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.npz: not a readable \.npz file"):
         load(str(file))
+
+
+def test_arrays_of_other_names_are_told_what_is_required(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=SAMPLES, y=LABELS)
+    with pytest.raises(
+        DataError, match=r'no array "samples" .*samples and labels are required \(found: X, y'
+    ):
+        load(str(tmp_path / "a.npz"))
+
+
+def test_arrays_that_memory_cannot_hold_are_refused(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (1 << 40, 1 << 12)}
+    )
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("samples.npy", header.getvalue())
+        archive.writestr("labels.npy", header.getvalue())
+    with pytest.raises(DataError, match=r"a\.npz: its arrays do not fit in this machine's memory"):
+        load(str(tmp_path / "a.npz"))

@@ -80,7 +80,10 @@ def test_a_half_of_a_pair_alone_has_no_split(tmp_path: Path) -> None:
         ({"timeStamps": "true"}, "time stamps are not read"),
         ({"missing": "true"}, "missing values are not read"),
         ({"equalLength": "maybe"}, '@equallength is "maybe", neither true nor false'),
-        ({"dimensions": "two"}, "not a whole number above 0"),
+        ({"dimensions": "two"}, "not a whole number from 1"),
+        ({"dimensions": "0"}, "not a whole number from 1"),
+        ({"dimensions": "2" * 5000}, "not a whole number from 1"),
+        ({"dimensions": "\u0662"}, "not a whole number from 1"),
     ],
 )
 def test_a_header_that_contradicts_its_data_is_refused(
@@ -146,8 +149,16 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes, reaso
         load(str(tmp_path / "a.ts"))
 
 
+def test_a_declared_class_without_a_recording_is_said(tmp_path: Path) -> None:
+    file = written(tmp_path / "S_TRAIN.ts", classLabel="true walk run sit")
+    written(tmp_path / "S_TEST.ts", ROWS[:2], classLabel="true walk run sit")
+    dataset = load(str(file))
+    assert dataset.labels == ("run", "walk")
+    assert dataset.warnings == (f"{file}: @classLabel declares sit, which no recording has; left out",)
+
+
 def test_a_pattern_does_not_concern_a_series(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="label pattern does not concern"):
+    with pytest.raises(UsageError, match="--label-pattern does not concern"):
         load(str(written(tmp_path / "a.ts")), DataOptions(label_pattern="(?P<label>.)"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -174,10 +175,10 @@ def test_groups_keep_every_class_in_training() -> None:
             [("a", None, None), ("b", None, None)],
             SplitOptions(test_fraction=1.0),
             UsageError,
-            "test_fraction",
+            "--test-fraction 1.0 is not",
         ),
-        ([("a", None, None), ("b", None, None)], SplitOptions(seed=-1), UsageError, "seed = -1"),
-        ([("a", None, None), ("b", None, None)], SplitOptions(0.0), UsageError, "validation_fraction = 0.0"),
+        ([("a", None, None), ("b", None, None)], SplitOptions(seed=-1), UsageError, "--split-seed -1"),
+        ([("a", None, None), ("b", None, None)], SplitOptions(0.0), UsageError, "--validation-fraction 0.0"),
     ],
 )
 def test_a_split_that_cannot_be_is_refused(
@@ -190,3 +191,56 @@ def test_a_split_that_cannot_be_is_refused(
 def test_fsdd_validates_on_270_training_recordings(data_dir: object) -> None:
     splits = split(load("fsdd"))
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (2430, 270, 300)
+
+
+@pytest.mark.parametrize(
+    ("sides", "labels", "reason"),
+    [
+        ((None, None), "aa", 'set: every recording has the label "a"; a classifier needs two classes'),
+        (("train", None), "ab", "set: r1: has no split where others have one"),
+        (("test", "test"), "ab", "every recording belongs to the test split; none is left to train on"),
+        (("train", "train"), "ab", "every recording belongs to the train split; none is left to test on"),
+        (
+            ("train",) * 4 + ("test",),
+            "aabbc",
+            r'r4: the label "c" is unknown to the training data \(known: a, b',
+        ),
+    ],
+)
+def test_recordings_that_cannot_be_trained_on_are_refused(
+    sides: tuple[str | None, ...], labels: str, reason: str
+) -> None:
+    dataset = dataset_of([(label, None, side) for label, side in zip(labels, sides, strict=True)])
+    with pytest.raises(DataError, match=reason):
+        split(dataset)
+
+
+@pytest.mark.parametrize(
+    ("side", "reason"),
+    [("train", "'zz' matches none of 4 recordings"), ("test", "'zz' matches all of 4 recordings")],
+)
+def test_a_test_pattern_that_tells_nothing_apart_is_refused(side: str, reason: str) -> None:
+    dataset = replace(dataset_of([(label, None, side) for label in "abab"]), test_pattern="zz")
+    with pytest.raises(DataError, match=f"set: --test-pattern {reason}"):
+        split(dataset)
+
+
+def test_a_split_by_test_pattern_is_said_to_be_one() -> None:
+    rows = [(label, None, side) for side in ("train", "test") for label in "ab" for _ in range(4)]
+    splits = split(replace(dataset_of(rows), test_pattern="x"))
+    assert splits.origin == "test by --test-pattern, validation drawn by class"
+
+
+@pytest.mark.parametrize(("each", "validation"), [(49, 10), (50, 5)])
+def test_a_small_set_validates_on_a_fifth_of_its_training(each: int, validation: int) -> None:
+    rows = [(label, None, "train") for label in "ab" for _ in range(each)] + [("a", None, "test")]
+    dataset = dataset_of(rows)
+    assert len(split(dataset).validation) == 2 * validation
+    assert len(split(dataset, SplitOptions(validation_fraction=0.1)).validation) == 10
+
+
+def test_the_hash_of_splits_changes_with_a_recordings_side() -> None:
+    dataset = dataset_of([(label, None, None) for label in "ab" for _ in range(20)])
+    one, other = (split(dataset, SplitOptions(seed=seed)) for seed in (0, 1))
+    assert one.sha256 == split(dataset, SplitOptions(seed=0)).sha256
+    assert one.sha256 != other.sha256

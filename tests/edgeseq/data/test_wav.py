@@ -106,3 +106,11 @@ def test_a_truncation_says_how_much_is_there() -> None:
 def test_a_file_that_holds_no_audio_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(DataError, match=f"^bad.wav: .*{reason}"):
         decode_wav(content, "bad.wav")
+
+
+@pytest.mark.parametrize("rate_hz", [1, 999, 768_001, 2**31 - 1])
+def test_a_rate_that_no_recorder_has_is_refused(rate_hz: int) -> None:
+    content = bytearray(by_hand(16, struct.pack("<2h", 0, 16384)))
+    content[24:28] = struct.pack("<I", rate_hz)
+    with pytest.raises(DataError, match=rf"^wild\.wav: its header says {rate_hz} Hz; 1000 to 768000 Hz"):
+        decode_wav(bytes(content), "wild.wav")

@@ -158,6 +158,19 @@ def test_resume_refuses_data_that_changed_since(tiny_series: Path, workplace: Pa
         resume(folder, *prepare_resume(folder))
 
 
+def test_resume_refuses_splits_that_come_out_otherwise(tiny_series: Path, workplace: Path) -> None:
+    """A recipe's other split seed stands for a numpy that draws otherwise."""
+    recipe, prepared = tiny(tiny_series)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, prepared, "broken", StopAfter(1))
+    folder = find_run_folder("broken")
+    written = json.loads(folder.recipe.read_text())
+    written["splitting"]["seed"] = 1
+    folder.recipe.write_text(json.dumps(written))
+    with pytest.raises(DataError, match="the splits come out otherwise"):
+        resume(folder, *prepare_resume(folder))
+
+
 def test_training_stops_when_validation_no_longer_gains(tiny_series: Path) -> None:
     recipe, prepared = tiny(tiny_series, epochs=60, patience=3, learning_rate=0.02)
     module, history = fit(recipe, prepared, None)

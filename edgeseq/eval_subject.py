@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,20 +11,24 @@ from edgeseq import data as datasets
 from edgeseq.artifacts import ARTIFACTS
 from edgeseq.data import Dataset
 from edgeseq.evaluate import Evaluation, evaluate_artifact, evaluate_module
-from edgeseq.features import SPLITS, LabelledFeatures, labelled, one_split
+from edgeseq.features import SPLITS, LabelledFeatures, labelled
 from edgeseq.names import unknown
-from edgeseq.runs import RUNS, Run, RunFolder, open_run
+from edgeseq.runs import RUNS, Run, RunFolder, load_recorded, open_run, recorded_splits
 from edgeseq.training.recipe import Recipe
-from edgeseq_device.artifact import MANIFEST_FILE, open_artifact
+from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import FrontEnd, LogMel, front_end_from_dict
+from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE
 
 Evaluate = Callable[[LabelledFeatures, Callable[[int, int], None]], Evaluation]
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One trained model in the forms that can be evaluated, each by name: torch, onnx, tflite."""
+    """One trained model in the forms that can be evaluated, each by name: torch, onnx, tflite.
+
+    `splits_sha256` None: its artifact was exported without it.
+    """
 
     kind: Literal["run", "artifact"]
     path: Path
@@ -32,6 +36,7 @@ class Subject:
     labels: tuple[str, ...]
     front_end: FrontEnd
     data_sha256: str
+    splits_sha256: str | None
     forms: dict[str, Evaluate]
 
 
@@ -54,7 +59,7 @@ def open_subject(reference: str | None) -> Subject:
     if reference is None:
         return _of_run(open_run(None))
     for path in (ARTIFACTS / reference, Path(reference)):
-        if (path / MANIFEST_FILE).is_file():
+        if (path / MANIFEST_FILE).is_file() or (path / SUMS_FILE).is_file():
             return _of_artifact(path)
     for path in (RUNS / reference, Path(reference)):
         if RunFolder(path).is_run:
@@ -71,10 +76,7 @@ def choose(
     Of other data every recording is taken, unless `split` names a part of it. Raises DataError where the
     data is not what the model takes, or a label is unknown to it.
     """
-    options = replace(
-        subject.recipe.reading, label_pattern=label_pattern or subject.recipe.reading.label_pattern
-    )
-    dataset = datasets.load(reference or subject.recipe.data, options)
+    dataset = _read(subject, reference, label_pattern)
     same = dataset.content_sha256 == subject.data_sha256
     if reference is None and not same:
         raise DataError(
@@ -92,10 +94,27 @@ def choose(
     )
 
 
+def _read(subject: Subject, reference: str | None, label_pattern: str | None) -> Dataset:
+    """As the recipe reads its own data; test and group pattern do not concern recordings from elsewhere."""
+    recipe = subject.recipe
+    reading = replace(recipe.reading, label_pattern=label_pattern or recipe.reading.label_pattern)
+    if reference is None:
+        return load_recorded(replace(recipe, reading=reading), subject.path)
+    plain = replace(reading, test_pattern=None, group_pattern=None)
+    dataset = datasets.load(reference, plain)
+    if dataset.content_sha256 == subject.data_sha256 and plain != reading:
+        return datasets.load(reference, reading)
+    return dataset
+
+
 def _recordings(subject: Subject, dataset: Dataset, name: str) -> LabelledFeatures:
-    if name not in SPLITS:
-        return labelled(dataset, subject.front_end, range(len(dataset.recordings)), subject.labels)
-    return one_split(dataset, subject.front_end, subject.recipe.splitting, subject.labels, name)
+    places: Sequence[int] = range(len(dataset.recordings))
+    splitting, expected = subject.recipe.splitting, subject.splits_sha256
+    if name in SPLITS and dataset.content_sha256 == subject.data_sha256 and expected is not None:
+        places = getattr(recorded_splits(dataset, splitting, expected, subject.path), name)
+    elif name in SPLITS:
+        places = getattr(datasets.split(dataset, splitting), name)
+    return labelled(dataset, subject.front_end, places, subject.labels)
 
 
 def _check_kind(subject: Subject, dataset: Dataset) -> None:
@@ -107,7 +126,9 @@ def _check_kind(subject: Subject, dataset: Dataset) -> None:
 def _of_run(run: Run) -> Subject:
     module = run.module()
     forms: dict[str, Evaluate] = {"torch": lambda recordings, _progress: evaluate_module(module, recordings)}
-    return Subject("run", run.path, run.recipe, run.labels, run.front_end, run.data_sha256, forms)
+    return Subject(
+        "run", run.path, run.recipe, run.labels, run.front_end, run.data_sha256, run.splits_sha256, forms
+    )
 
 
 def _of_artifact(path: Path) -> Subject:
@@ -117,11 +138,12 @@ def _of_artifact(path: Path) -> Subject:
         recipe = Recipe.from_dict(manifest["recipe"], f"{where}: recipe")
         front_end = front_end_from_dict(manifest["features"]["front_end"])
         data_sha256 = str(manifest["data"]["content_sha256"])
+        splits_sha256 = manifest["data"].get("splits_sha256")
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where}: incomplete ({error!r}); export it again") from error
-    forms = {model.format: _form(path, model.format) for model in artifact.models}
-    return Subject("artifact", path, recipe, artifact.labels, front_end, data_sha256, forms)
+    forms = {model.format: _form(artifact, model.format) for model in artifact.models}
+    return Subject("artifact", path, recipe, artifact.labels, front_end, data_sha256, splits_sha256, forms)
 
 
-def _form(path: Path, format_name: str) -> Evaluate:
-    return lambda recordings, progress: evaluate_artifact(path, format_name, recordings, progress)
+def _form(artifact: Artifact, format_name: str) -> Evaluate:
+    return lambda recordings, progress: evaluate_artifact(artifact, format_name, recordings, progress)
