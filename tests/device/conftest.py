@@ -39,9 +39,15 @@ def result(served: tuple[dict[str, Any], list[dict[str, Any]]]) -> dict[str, Any
 
 
 @pytest.fixture(scope="session")
-def old_python() -> str:
-    """A Python 3.9 that runs."""
+def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python 3.9 with numpy, in an environment of its own."""
     found = shutil.which("python3.9")
     if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
         pytest.skip("python3.9 is not on PATH")
-    return found
+    environment = tmp_path_factory.mktemp("python39")
+    subprocess.run([found, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin" / "python")
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "numpy==2.0.2"]
+    if subprocess.run(install, capture_output=True, check=False).returncode:
+        pytest.skip("pip cannot install numpy for python3.9")
+    return python
