@@ -51,3 +51,11 @@ def test_every_exit_code_of_an_error_is_in_the_readme() -> None:
     for error in vars(errors).values():
         if isinstance(error, type):
             assert f"| {error.exit_code} |" in text, error.__name__
+
+
+def test_the_readme_shows_results_and_no_placeholder() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    results = text.split("## What comes out")[1].split("## Install")[0]
+    assert "instructions" in results
+    assert "latency p50" in results
+    assert not re.search(r"^[A-Z]{4,}$", results, re.MULTILINE)

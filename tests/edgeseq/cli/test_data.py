@@ -105,7 +105,7 @@ def test_info_of_fsdd_shows_where_it_comes_from(data_dir: Path) -> None:
     assert result.exit_code == 0
     for word in ("3000", "8000 Hz", "1148 to 18262", "github.com/Jakobovski", "CC BY-SA 4.0", "1801eae0"):
         assert word in result.stdout
-    assert "edgeseq: warning: the data's own test split shares 6 groups" in result.stderr
+    assert "edgeseq: warning: the test split given by the data shares 6 groups" in result.stderr
 
 
 def test_an_unknown_name_exits_2_with_the_nearest() -> None:
