@@ -84,7 +84,7 @@ def _parity_advice(check: Parity) -> str:
 
 def widened_warning(check: Parity) -> str | None:
     """What to say of a parity that was judged by a wider tolerance than usual."""
-    if check.noise_error is None or check.noise_error > check.tolerance:
+    if check.noise_error is None or check.tolerance <= TOLERANCE["int8"]:
         return None
     return (
         f"{check.subject}: parity was judged at {check.tolerance:.1e} instead of {TOLERANCE['int8']:.0e}: the"

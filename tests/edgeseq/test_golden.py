@@ -81,5 +81,6 @@ def test_an_error_larger_than_any_rounding_makes_fails_there_too() -> None:
 def test_away_from_the_edge_the_tolerance_stays_and_the_exporter_is_at_fault() -> None:
     checks = checked(gru(0.3), lambda spec, x, rounding: run_reference(spec, x, rounding) + np.float32(0.005))
     assert checks[1].tolerance == 1e-3
+    assert [widened_warning(check) for check in checks] == [None, None]
     with pytest.raises(GateError, match="a fault of the exporter"):
         judge_parity(checks, lambda _name, _rows: None)
