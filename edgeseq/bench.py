@@ -108,9 +108,16 @@ def _host_logits(request: Request, device: Device) -> tuple[dict[str, Any], str]
     """This host's answers to the golden vectors, by format, and why one may be missing."""
     if isinstance(device, LocalDevice):
         return {}, "the device is this host"
-    here = replace(request, kinds=("parity",), worker_command=None, counting_worker_command=None)
+    here = replace(
+        request,
+        kinds=("parity",),
+        threads=1,
+        limits=Limits(),
+        worker_command=None,
+        counting_worker_command=None,
+    )
     launch: Launch = LocalDevice().prepare(lambda _fraction, _label: None)
-    found = run_agent(launch, replace(here, threads=1, limits=Limits()), lambda _event: None)
+    found = run_agent(launch, here, lambda _event: None)
     missing = "; ".join(found["invalid_because"]) or "this host gave no answer"
     return {each["format"]: each["logits"] for each in found["models"] if each["logits"]}, missing
 

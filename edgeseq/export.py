@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+
 from edgeseq.artifacts import ARTIFACTS
 from edgeseq.evaluate import Evaluation, evaluate_logits, evaluate_module, one_by_one
 from edgeseq.features import FeatureSplits
@@ -22,7 +24,7 @@ from edgeseq.gates import (
     judge_size,
     widened_warning,
 )
-from edgeseq.golden import check_parity, choose_golden
+from edgeseq.golden import Loaded, check_parity, choose_golden
 from edgeseq.runs import Run, load_features
 from edgeseq_device import __version__, runtimes
 from edgeseq_device.artifact import open_artifact
@@ -33,12 +35,10 @@ from edgeseq_export.budget import SizeCheck, weight_bytes
 from edgeseq_export.parity import Parity
 from edgeseq_export.spec import quantize_spec
 
-GOLDEN_COUNT = 16
 _LIBRARIES = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "flatbuffers")
 
 Step = Callable[[str, int, int], None]
 """Called while recordings are run: what runs, how many are done, how many there are."""
-Loaded = Mapping[Format, runtimes.LoadedModel]
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,14 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
     then nothing is written and an older artifact of that name stays as it was.
     """
     report.warnings += run.warnings
-    trained = run.spec()
+    module = run.module()
+    trained = module.to_spec()
     spec = _quantized(run, trained) if options.precision == "int8" else trained
     models = {each: write_model(spec, each, run.front_end.unit) for each in options.formats}
     _refuse_oversized(spec, models, options.max_bytes, watch)
 
     splits = load_features(run, options.data)
-    golden = choose_golden(run, spec, models, splits)
+    golden = choose_golden(module, spec, models, splits)
     with bundle.staged_folder(report.artifact) as folder:
         for model in models.values():
             (folder / bundle.model_file(model)).write_bytes(model.content)
@@ -113,7 +114,7 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         report.parity += check_parity(loaded, golden, trained, spec, models)
         report.warnings += [text for each in report.parity if (text := widened_warning(each))]
         judge_parity(report.parity, watch)
-        _measure_accuracy(run, loaded, splits, options.max_drop, report, step)
+        _measure_accuracy(module, loaded, splits, options.max_drop, report, step)
         judge_accuracy(report.drops, watch)
         entries = [bundle.model_entry(model, weight_bytes(spec)) for model in models.values()]
         bundle.seal(folder, _manifest(run, options, report, len(golden.features)), entries)
@@ -147,12 +148,17 @@ def _size_on_board(folder: Path, model: ExportedModel, max_bytes: int) -> SizeCh
 
 
 def _measure_accuracy(
-    run: Run, loaded: Loaded, splits: FeatureSplits, max_drop: float, report: ExportReport, step: Step
+    module: nn.Module,
+    loaded: Loaded,
+    splits: FeatureSplits,
+    max_drop: float,
+    report: ExportReport,
+    step: Step,
 ) -> None:
     """The trained module and the exported files themselves, on the validation and the test split."""
     for name in ("validation", "test"):
         split = splits.named(name)
-        fp32 = evaluate_module(run.module(), split)
+        fp32 = evaluate_module(module, split)
         found: dict[str, Evaluation] = {}
         for model_format, model in loaded.items():
             progress = _progress(step, f"{model_format} on {name}")

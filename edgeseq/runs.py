@@ -14,7 +14,7 @@ from typing import Any
 from edgeseq import data as datasets
 from edgeseq import models
 from edgeseq.data import Dataset, SplitOptions, Splits
-from edgeseq.features import FeatureSplits, LabelledFeatures, split_features
+from edgeseq.features import FeatureSplits, split_features
 from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.names import check_folder_name, unknown
 from edgeseq.training.checkpoint import load_weights
@@ -22,16 +22,6 @@ from edgeseq.training.recipe import Recipe
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import FrontEnd, front_end_from_dict
 from edgeseq_export.spec import SeqSpec
-
-__all__ = [
-    "FeatureSplits",
-    "LabelledFeatures",
-    "Run",
-    "RunFolder",
-    "load_features",
-    "new_run_folder",
-    "open_run",
-]
 
 RUNS = Path("runs")
 RUN_VERSION = 1

@@ -17,6 +17,8 @@ from edgeseq_device.errors import DataError, DeviceError
 FloatArray = npt.NDArray[np.float32]
 
 SIGNATURE = "serving_default"
+FEATURES, LENGTHS, LOGITS = "features", "lengths", "logits"
+"""The names of an edgeseq model's inputs and output; the writers take them from here."""
 _QUIET_FROM = 3  # ONNX Runtime's severity "error": warnings about a board's missing GPU are noise
 
 
@@ -93,17 +95,17 @@ class _OnnxModel:
         self._run = session.run
         shapes = {each.name: each.shape for each in session.get_inputs()}
         outputs = [each.name for each in session.get_outputs()]
-        if set(shapes) - {"lengths"} != {"features"} or len(shapes["features"]) != 3 or outputs != ["logits"]:
+        if set(shapes) - {LENGTHS} != {FEATURES} or len(shapes[FEATURES]) != 3 or outputs != [LOGITS]:
             raise DataError(f"{path}: inputs {sorted(shapes)}, outputs {outputs} are not an edgeseq model's")
-        self.features_count = int(shapes["features"][2])
-        self._takes_lengths = "lengths" in shapes
+        self.features_count = int(shapes[FEATURES][2])
+        self._takes_lengths = LENGTHS in shapes
 
     def run(self, features: FloatArray) -> FloatArray:
         """features: [T, F] float32 -> logits [C]."""
         _check_shape(self._path, features, self.features_count)
-        feed: dict[str, npt.NDArray[Any]] = {"features": features[None]}
+        feed: dict[str, npt.NDArray[Any]] = {FEATURES: features[None]}
         if self._takes_lengths:
-            feed["lengths"] = np.array([len(features)], np.int32)
+            feed[LENGTHS] = np.array([len(features)], np.int32)
         with _refusal(self._path, self.version):
             logits: FloatArray = self._run(None, feed)[0][0]
         return logits
@@ -119,7 +121,7 @@ class _OnnxModel:
         for row, each in zip(padded, batch):
             row[: len(each)] = each
         with _refusal(self._path, self.version):
-            logits: FloatArray = self._run(None, {"features": padded, "lengths": lengths})[0]
+            logits: FloatArray = self._run(None, {FEATURES: padded, LENGTHS: lengths})[0]
         return logits
 
 
@@ -146,12 +148,12 @@ class _LiteRTModel:
         self._path = path
         self._interpreter = interpreter
         signature = interpreter.get_signature_list().get(SIGNATURE)
-        if signature != {"inputs": ["features"], "outputs": ["logits"]}:
+        if signature != {"inputs": [FEATURES], "outputs": [LOGITS]}:
             raise DataError(f"{path}: signature {SIGNATURE!r} is {signature}; not an edgeseq model")
         # A runner shares the interpreter's inside, which then refuses a resize: read its details, let it go.
         runner = interpreter.get_signature_runner(SIGNATURE)
-        self._input = int(runner.get_input_details()["features"]["index"])
-        self._output = int(runner.get_output_details()["logits"]["index"])
+        self._input = int(runner.get_input_details()[FEATURES]["index"])
+        self._output = int(runner.get_output_details()[LOGITS]["index"])
         del runner
         details = interpreter.get_input_details()
         if [each["index"] for each in details] != [self._input]:

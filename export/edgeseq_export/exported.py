@@ -8,13 +8,7 @@ from typing import Literal
 from edgeseq_device.manifest import TensorInfo
 from edgeseq_export.quantize import ActivationQuantization
 
-__all__ = ["FEATURES", "LENGTHS", "LOGITS", "ExportedModel", "Format", "LayerForm", "TensorInfo"]
-
 Format = Literal["onnx", "tflite"]
-
-FEATURES = "features"
-LENGTHS = "lengths"
-LOGITS = "logits"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
-from edgeseq_export.exported import TensorInfo
+from edgeseq_device.manifest import TensorInfo
 from edgeseq_export.quantize import QuantizedTensor, Weight
 
 Value = str

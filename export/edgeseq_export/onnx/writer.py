@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from edgeseq_export.exported import FEATURES, LENGTHS, LOGITS, ExportedModel, LayerForm, TensorInfo
+from edgeseq_device.manifest import TensorInfo
+from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
+from edgeseq_export.exported import ExportedModel, LayerForm
 from edgeseq_export.onnx.graph import OnnxGraph, Value
 from edgeseq_export.onnx.recurrent import Frames, lower_recurrent, recurrent_form
 from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor

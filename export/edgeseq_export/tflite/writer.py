@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from edgeseq_export.exported import FEATURES, LOGITS, ExportedModel, LayerForm, TensorInfo
+from edgeseq_device.manifest import TensorInfo
+from edgeseq_device.runtimes import FEATURES, LOGITS, SIGNATURE
+from edgeseq_export.exported import ExportedModel, LayerForm
 from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor
 from edgeseq_export.spec import Layer, Linear, Pool, SeqSpec, reads_backwards
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, ModelBuilder, Tensor
 from edgeseq_export.tflite.recurrent import CHUNK_FRAMES, Frames, lower_recurrent
 
-SIGNATURE = "serving_default"
 # GRU and LSTM outputs lie in [-1, 1]: rows of -1 behind a sequence never raise its maximum
 _FILL = {"mean": 0.0, "max": -1.0}
 
