@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from edgeseq_device.manifest import TensorInfo
-from edgeseq_export.quantize import ActivationQuantization
-
-Format = Literal["onnx", "tflite"]
+from edgeseq_export.forms import Format, LayerForm, rounding
+from edgeseq_export.reference import Rounding
+from edgeseq_export.state import StateTensor
 
 
 @dataclass(frozen=True)
-class LayerForm:
-    """Which graph form a layer was given, and how it computes.
+class StepModel:
+    """The streaming form: one frame and the states in, logits and the next states out.
 
-    form: the lowering's name; compute: fp32 or int8 matrix products; activation_quantization: how the
-    activations of an int8 product are rounded at run time.
+    content: a file of its own, or None where it is the signature "step" of the sequence model's file.
+    states: each an input under its name and an output under its name with `state.NEXT` behind it.
     """
 
-    layer: str
-    kind: str
-    form: str
-    compute: Literal["fp32", "int8"]
-    activation_quantization: ActivationQuantization = ActivationQuantization.NONE
+    content: bytes | None
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    states: tuple[StateTensor, ...]
+    layers: tuple[LayerForm, ...]
+
+    @property
+    def rounding(self) -> Rounding:
+        """How each layer rounds activations."""
+        return rounding(self.layers)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class ExportedModel:
     """A finished model file.
 
     batch: several sequences of different lengths can be run at once without changing an answer.
-    causal: nothing at frame t depends on later frames, by a backward layer or by a rounding scale.
+    causal: nothing at frame t depends on later frames, by a layer that reads ahead or by a rounding scale.
     """
 
     format: Format
@@ -41,8 +45,9 @@ class ExportedModel:
     layers: tuple[LayerForm, ...]
     batch: bool
     causal: bool
+    step: StepModel | None = None
 
     @property
-    def rounding(self) -> dict[str, ActivationQuantization]:
-        """For each layer's name how it rounds activations: what the reference interpreter takes."""
-        return {layer.layer: layer.activation_quantization for layer in self.layers}
+    def rounding(self) -> Rounding:
+        """How each layer rounds activations: what the reference interpreter takes."""
+        return rounding(self.layers)

@@ -6,6 +6,7 @@ at run time, so that a difference to an exported model is a lowering bug and nev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
@@ -13,14 +14,29 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from edgeseq_export.quantize import ActivationQuantization, FloatArray, QuantizedTensor, Weight, as_float
-from edgeseq_export.spec import GRU, LSTM, Cell, Linear, Pool, Recurrent, SeqSpec
+from edgeseq_export.arithmetic import matmul
+from edgeseq_export.quantize import ActivationQuantization, FloatArray, Weight
+from edgeseq_export.spec import (
+    GRU,
+    LSTM,
+    Activation,
+    Attention,
+    CausalConv,
+    Cell,
+    ClassToken,
+    Layer,
+    Linear,
+    Norm,
+    Pool,
+    Positions,
+    Recurrent,
+    Residual,
+    SeqSpec,
+)
 
 Rounding = Mapping[str, ActivationQuantization]
 Product = Callable[[FloatArray, Weight], FloatArray]
 """rows [M, K], weight [N, K] -> rows @ weight.T [M, N], in a layer's arithmetic."""
-
-_NOISE = 1e-6
 
 
 def run_reference(
@@ -31,7 +47,7 @@ def run_reference(
 ) -> FloatArray:
     """Logits [C] float32 of one sequence.
 
-    features: [T, I] float32, T >= 1. rounding: for each layer's name how activations are rounded before a
+    features: [T, F] float32, T >= 1. rounding: for each layer's name how activations are rounded before a
     product with int8 weights; a layer that is not named computes in fp32. noise: where given, activations
     change by about one part in a million before every product, as much as runtimes differ in their
     arithmetic, so that a rounding on the edge may fall to the other side. Raises ValueError on a shape that
@@ -39,70 +55,119 @@ def run_reference(
     """
     if features.ndim != 2 or features.shape[1] != spec.input_features or not len(features):
         raise ValueError(f"features are {features.shape}, the model takes [T >= 1, {spec.input_features}]")
-    value = features.astype(np.float32)
-    final_state: FloatArray | None = None
-    for layer in spec.layers:
-        scheme = (rounding or {}).get(layer.name, ActivationQuantization.NONE)
-        product = partial(matmul, scheme=scheme, noise=noise)
-        if isinstance(layer, Pool):
-            value = _pool(layer, value, final_state)
-        elif isinstance(layer, Linear):
-            value = product(np.atleast_2d(value), layer.weight).reshape(*value.shape[:-1], -1) + layer.bias
-        else:
-            value, final_state = _recurrent(layer, value, product)
-    return value
+    run = _Run(rounding or {}, noise)
+    return run.layers(spec.layers, features.astype(np.float32))
 
 
-def matmul(
-    rows: FloatArray,
-    weight: Weight,
-    scheme: ActivationQuantization,
-    noise: np.random.Generator | None = None,
-) -> FloatArray:
-    """rows [M, K] @ weight [N, K].T -> [M, N] float32, with the int8 arithmetic of `scheme`."""
-    if noise is not None:
-        rows = rows * (1 + np.float32(_NOISE) * noise.standard_normal(rows.shape, np.float32))
-    if scheme is ActivationQuantization.NONE or not isinstance(weight, QuantizedTensor):
-        return rows @ as_float(weight).T
-    quantize = _per_row_int8 if scheme is ActivationQuantization.PER_ROW_INT8 else _per_tensor_uint8
-    values, scale, zero_point = quantize(rows)
-    # float64 holds every sum of int8 products exactly and is far quicker than an integer matrix product
-    total = (values - zero_point).astype(np.float64) @ weight.values.T.astype(np.float64)
-    return (total.astype(np.float32) * (scale * weight.scale)).astype(np.float32)
+class _Run:
+    """One sequence on its way through the layers."""
 
+    def __init__(self, rounding: Rounding, noise: np.random.Generator | None) -> None:
+        self._rounding = rounding
+        self._noise = noise
+        self._final: FloatArray | None = None  # states of the recurrent layer just before
 
-def _per_row_int8(rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Values, scale [M, 1] and zero point [M, 1] of XNNPACK's qd8 conversion.
+    def layers(self, layers: tuple[Layer, ...], value: FloatArray) -> FloatArray:
+        """[T, F] or, behind a Pool layer, [F] -> the same behind the layers."""
+        for layer in layers:
+            final, self._final = self._final, None
+            if isinstance(layer, (GRU, LSTM)):
+                value, self._final = _recurrent(layer, value, self._product(layer))
+            elif isinstance(layer, Pool):
+                value = _pool(layer, value, final)
+            elif isinstance(layer, Residual):
+                value = value + self.layers(layer.layers, value)
+                self._final = None
+            elif isinstance(layer, Attention):
+                value = _attention(layer, value, self._product(layer))
+            else:
+                value = self._simple(layer, value)
+        return value
 
-    Source: xnn_f32_qd8_asymmetric_quantization_params in XNNPACK's src/xnnpack/quantization.h; of the
-    two zero points that the range's ends give, it takes the one with the smaller error.
-    """
-    low = np.minimum(rows.min(axis=1, keepdims=True), 0).astype(np.float32)
-    high = np.maximum(rows.max(axis=1, keepdims=True), 0).astype(np.float32)
-    span = high - low
-    inverse = np.where(span > 0, np.float32(255) / np.where(span > 0, span, 1), 1).astype(np.float32)
-    from_low, from_high = low * inverse, high * inverse
-    exact = np.where((-128 + from_low) + (127 + from_high) > 0, -128 - from_low, 127 - from_high)
-    zero_point = np.rint(np.clip(exact, -128, 127)).astype(np.float32)
-    values = np.clip(np.rint(rows * inverse) + zero_point, -128, 127).astype(np.float32)
-    return values, (np.float32(1) / inverse).astype(np.float32), zero_point
+    def _simple(
+        self, layer: Linear | Norm | CausalConv | Positions | ClassToken, value: FloatArray
+    ) -> FloatArray:
+        if isinstance(layer, Norm):
+            return _norm(layer, value)
+        if isinstance(layer, ClassToken):
+            return np.concatenate([layer.token, value])
+        if isinstance(layer, Positions):
+            if len(value) > len(layer.table):
+                raise ValueError(f"{layer.name}: {len(value)} frames, it knows {len(layer.table)} positions")
+            return cast(FloatArray, value + layer.table[: len(value)])
+        rows = np.atleast_2d(value)
+        if isinstance(layer, CausalConv):
+            rows = _frames_before(rows, layer.kernel)
+        found = self._product(layer)(rows, layer.weight).reshape(*value.shape[:-1], -1) + layer.bias
+        return _ACTIVATIONS[layer.activation](found)
 
-
-def _per_tensor_uint8(rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Values, scale and zero point of ONNX Runtime's dynamic quantization.
-
-    Source: GetQuantizationParameter in onnxruntime's core/util/qmath.h (ONNX DynamicQuantizeLinear).
-    """
-    low = np.float32(min(rows.min(), 0))
-    high = np.float32(max(rows.max(), 0))
-    scale = np.float32((high - low) / np.float32(255)) if high > low else np.float32(1)
-    zero_point = np.float32(np.rint(np.clip(-low / scale, 0, 255)))
-    values = np.clip(np.rint(rows / scale) + zero_point, 0, 255).astype(np.float32)
-    return values, np.asarray(scale), np.asarray(zero_point)
+    def _product(self, layer: Layer) -> Product:
+        scheme = self._rounding.get(layer.name, ActivationQuantization.NONE)
+        return partial(matmul, scheme=scheme, noise=self._noise)
 
 
 def _sigmoid(value: FloatArray) -> FloatArray:
     return cast(FloatArray, np.float32(0.5) * (np.tanh(np.float32(0.5) * value) + np.float32(1)))
+
+
+def _gelu(value: FloatArray) -> FloatArray:
+    """x * Phi(x) with the exact error function (Hendrycks & Gimpel 2016, arXiv 1606.08415)."""
+    error_function = np.vectorize(math.erf, otypes=[np.float64])
+    found: FloatArray = (value * (0.5 + 0.5 * error_function(value / math.sqrt(2)))).astype(np.float32)
+    return found
+
+
+def _relu(value: FloatArray) -> FloatArray:
+    return np.maximum(value, np.float32(0))
+
+
+_ACTIVATIONS: dict[Activation, Callable[[FloatArray], FloatArray]] = {
+    "none": lambda value: value,
+    "relu": _relu,
+    "gelu": _gelu,
+}
+
+
+def _norm(layer: Norm, value: FloatArray) -> FloatArray:
+    centred = value - value.mean(axis=-1, keepdims=True)
+    variance = np.square(centred).mean(axis=-1, keepdims=True)
+    scaled: FloatArray = centred / np.sqrt(variance + np.float32(layer.epsilon)) * layer.gain + layer.bias
+    return scaled
+
+
+def _frames_before(rows: FloatArray, kernel: int) -> FloatArray:
+    """[T, F] -> [T, kernel * F]: each row behind the kernel - 1 before it, zeros before the first."""
+    padded = np.concatenate([np.zeros((kernel - 1, rows.shape[1]), np.float32), rows])
+    return np.concatenate([padded[k : k + len(rows)] for k in range(kernel)], axis=1)
+
+
+def _attention(layer: Attention, rows: FloatArray, product: Product) -> FloatArray:
+    T, heads = len(rows), layer.heads
+    qkv = product(rows, layer.weight_qkv) + layer.bias_qkv
+    q, k, v = (part.reshape(T, heads, -1).swapaxes(0, 1) for part in np.split(qkv, 3, axis=1))
+    if layer.rotary:
+        q, k = _turned(q), _turned(k)
+    scores = q @ k.swapaxes(1, 2) / np.float32(math.sqrt(q.shape[2]))
+    if layer.window is not None:
+        age = np.arange(T)[:, None] - np.arange(T)[None, :]
+        scores = np.where((age >= 0) & (age < layer.window), scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=2, keepdims=True))
+    weights /= weights.sum(axis=2, keepdims=True)
+    joined = (weights @ v).swapaxes(0, 1).reshape(T, -1).astype(np.float32)
+    return cast(FloatArray, product(joined, layer.weight_out) + layer.bias_out)
+
+
+def rotary_frequencies(head_width: int) -> FloatArray:
+    """[head_width / 2] float32: the angle per frame of each pair (Su et al., arXiv 2104.09864, eq. 15)."""
+    return (10_000.0 ** (-2.0 * np.arange(head_width // 2) / head_width)).astype(np.float32)
+
+
+def _turned(heads: FloatArray) -> FloatArray:
+    """[heads, T, d] with the pairs (i, i + d/2) of frame t turned by t times their frequency."""
+    angle = np.arange(heads.shape[1], dtype=np.float32)[:, None] * rotary_frequencies(heads.shape[2])
+    first, second = np.split(heads, 2, axis=2)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=2)
 
 
 def _gru_step(cell: Cell, projected: FloatArray, state: FloatArray, product: Product) -> FloatArray:
@@ -149,6 +214,10 @@ def _recurrent(layer: Recurrent, rows: FloatArray, product: Product) -> tuple[Fl
 
 def _pool(layer: Pool, rows: FloatArray, final_state: FloatArray | None) -> FloatArray:
     if layer.kind == "last":
-        return rows[-1] if final_state is None else final_state
+        last: FloatArray = rows[-1]
+        return last if final_state is None else final_state
+    if layer.kind == "first":
+        first: FloatArray = rows[0]
+        return first
     reduce: Any = np.mean if layer.kind == "mean" else np.max
     return cast(npt.NDArray[np.float32], reduce(rows, axis=0).astype(np.float32))

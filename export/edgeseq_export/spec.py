@@ -1,25 +1,27 @@
 """SeqSpec: one description of a trained sequence model, in numpy, that every writer lowers.
 
-Shapes: T frames, I input features, H hidden units, C classes. Gate order is torch's:
-GRU r, z, n; LSTM i, f, g, o. A weight is float32 or, after `quantize_spec`, a QuantizedTensor.
+Shapes: T frames, F features, H hidden units, C classes. A weight matrix is float32 or, after
+`quantize_spec`, a QuantizedTensor with one scale per row. `check_spec` says what fits together.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal, Union
+from typing import Any, Literal, TypeVar, Union
 
 from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight, quantize_per_channel
 
-PoolKind = Literal["last", "mean", "max"]
+PoolKind = Literal["last", "mean", "max", "first"]
+Activation = Literal["none", "relu", "gelu"]
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One direction of a recurrent layer; G = 3 gates (GRU) or 4 (LSTM).
+    """One direction of a recurrent layer; G = 3 gates (GRU) or 4 (LSTM), in torch's order.
 
-    weight_ih: [G*H, I]; weight_hh: [G*H, H]; bias_ih, bias_hh: [G*H] float32.
+    weight_ih: [G*H, F]; weight_hh: [G*H, H]; bias_ih, bias_hh: [G*H] float32.
     """
 
     weight_ih: Weight
@@ -35,11 +37,11 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class GRU:
-    """[T, I] -> [T, H], or [T, 2H] with a backward cell (forward features first).
+    """[T, F] -> [T, H], or [T, 2H] with a backward cell (forward features first).
 
     r = sigmoid(W_ir x + b_ir + W_hr h + b_hr); z likewise; n = tanh(W_in x + b_in + r * (W_hn h + b_hn));
-    h' = (1 - z) * n + z * h. (Cho et al. 2014, arXiv 1406.1078, with the reset gate after the matrix
-    product as in cuDNN and torch.nn.GRU.) h starts at zero.
+    h' = (1 - z) * n + z * h. Rows in the order r, z, n. (Cho et al. 2014, arXiv 1406.1078, with the reset
+    gate after the matrix product as in cuDNN and torch.nn.GRU.) h starts at zero.
     """
 
     name: str
@@ -49,10 +51,11 @@ class GRU:
 
 @dataclass(frozen=True, eq=False)
 class LSTM:
-    """[T, I] -> [T, H], or [T, 2H] with a backward cell (forward features first).
+    """[T, F] -> [T, H], or [T, 2H] with a backward cell (forward features first).
 
     i, f, o = sigmoid(...); g = tanh(...); c' = f * c + i * g; h' = o * tanh(c').
-    (Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as torch.nn.LSTM.)
+    Rows in the order i, f, g, o. (Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000,
+    as torch.nn.LSTM.)
     """
 
     name: str
@@ -61,28 +64,103 @@ class LSTM:
 
 
 @dataclass(frozen=True, eq=False)
+class Linear:
+    """[..., F] -> [..., O]: activation(x @ weight.T + bias). weight: [O, F]; bias: [O] float32."""
+
+    name: str
+    weight: Weight
+    bias: FloatArray
+    activation: Activation = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Norm:
+    """[..., F] -> the same: (x - mean) / sqrt(variance + epsilon) * gain + bias, over the features of a row.
+
+    gain, bias: [F] float32. (Ba et al. 2016, arXiv 1607.06450, eq. 4, biased variance as torch.nn.LayerNorm.)
+    """
+
+    name: str
+    gain: FloatArray
+    bias: FloatArray
+    epsilon: float = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class CausalConv:
+    """[T, F] -> [T, O]: activation(bias + sum_k weight_k @ x[t - (kernel - 1) + k]), zeros before frame 0.
+
+    weight: [O, kernel * F], the oldest frame's F columns first; bias: [O] float32.
+    """
+
+    name: str
+    weight: Weight
+    bias: FloatArray
+    kernel: int
+    activation: Activation = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """[T, F] -> [T, F]: multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762, section 3.2).
+
+    weight_qkv: [3D, F], rows of queries, keys, values, each `heads` blocks of D / heads; weight_out: [F, D];
+    biases float32. Scores are divided by sqrt(D / heads). rotary: queries and keys are turned by their
+    frame's position t, the pair (i, i + d/2) of a head of d by t * 10000^(-2i/d) (Su et al. 2021, arXiv
+    2104.09864, eq. 34, halves instead of neighbours). window: None lets every frame see all frames; W lets
+    frame t see the frames t - W + 1 .. t.
+    """
+
+    name: str
+    heads: int
+    weight_qkv: Weight
+    bias_qkv: FloatArray
+    weight_out: Weight
+    bias_out: FloatArray
+    rotary: bool = False
+    window: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """[T, F] -> the same: x[t] + table[t]. table: [P, F] float32; more than P frames are an error."""
+
+    name: str
+    table: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class ClassToken:
+    """[T, F] -> [T + 1, F]: a learned row, token [1, F] float32, in front of the frames."""
+
+    name: str
+    token: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """[T, F] -> the same: x + layers(x)."""
+
+    name: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Pool:
     """[T, F] -> [F] over the true length.
 
-    last: the final hidden state of each direction of the recurrent layer before it (forward at frame
-    T-1, backward at frame 0), concatenated; mean and max: over frames.
+    last: behind a recurrent layer the final hidden state of each of its directions (forward at frame T-1,
+    backward at frame 0), concatenated, elsewhere the last row; first: row 0; mean and max: over rows.
     """
 
     name: str
     kind: PoolKind
 
 
-@dataclass(frozen=True, eq=False)
-class Linear:
-    """[..., I] -> [..., O]: x @ weight.T + bias. weight: [O, I]; bias: [O] float32."""
-
-    name: str
-    weight: Weight
-    bias: FloatArray
-
-
 Recurrent = Union[GRU, LSTM]  # noqa: UP007
-Layer = Union[GRU, LSTM, Pool, Linear]  # noqa: UP007
+Layer = Union[  # noqa: UP007
+    GRU, LSTM, Linear, Norm, CausalConv, Attention, Positions, ClassToken, Residual, Pool
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +172,28 @@ class SeqSpec:
     layers: tuple[Layer, ...]
 
 
-def reads_backwards(spec: SeqSpec) -> bool:
-    """Whether some layer has a backward cell, so that its outputs depend on frames to come."""
-    return any(isinstance(layer, (GRU, LSTM)) and layer.backward is not None for layer in spec.layers)
+def walk(layers: tuple[Layer, ...]) -> Iterator[Layer]:
+    """Every layer in order; a Residual before the layers inside it."""
+    for layer in layers:
+        yield layer
+        if isinstance(layer, Residual):
+            yield from walk(layer.layers)
+
+
+def reads_ahead(layer: Layer) -> bool:
+    """Whether the layer's output at a frame depends on frames to come."""
+    if isinstance(layer, (GRU, LSTM)):
+        return layer.backward is not None
+    if isinstance(layer, Residual):
+        return any(reads_ahead(inner) for inner in layer.layers)
+    return isinstance(layer, Attention) and layer.window is None
+
+
+def width_behind(layer: Layer, width: int) -> int:
+    """The features of a row behind a layer whose input rows have `width`."""
+    if isinstance(layer, (GRU, LSTM)):
+        return sum(cell.hidden for cell in cells(layer).values())
+    return layer.weight.shape[0] if isinstance(layer, (Linear, CausalConv)) else width
 
 
 def cells(layer: Recurrent) -> dict[str, Cell]:
@@ -107,40 +204,63 @@ def cells(layer: Recurrent) -> dict[str, Cell]:
 def parameters(spec: SeqSpec) -> dict[str, Weight]:
     """Every weight and bias by a dotted name, such as `gru0.forward.weight_hh`."""
     found: dict[str, Weight] = {}
-    for layer in spec.layers:
-        if isinstance(layer, Linear):
-            found |= {f"{layer.name}.weight": layer.weight, f"{layer.name}.bias": layer.bias}
-        elif not isinstance(layer, Pool):
+    for layer in walk(spec.layers):
+        if isinstance(layer, (GRU, LSTM)):
             for direction, cell in cells(layer).items():
-                prefix = f"{layer.name}.{direction}"
-                found |= {
-                    f"{prefix}.{field.name}": getattr(cell, field.name) for field in dataclasses.fields(cell)
-                }
+                found |= _arrays(f"{layer.name}.{direction}", cell)
+        else:
+            found |= _arrays(layer.name, layer)
     return found
 
 
-def quantize_spec(spec: SeqSpec) -> SeqSpec:
-    """The same model with every weight matrix in symmetric per-channel int8; biases stay float32.
+def _arrays(prefix: str, owner: Cell | Layer) -> dict[str, Weight]:
+    fields = {field.name: getattr(owner, field.name) for field in dataclasses.fields(owner)}
+    return {f"{prefix}.{name}": value for name, value in fields.items() if hasattr(value, "shape")}
 
-    Raises ValueError naming a weight that holds NaN or infinity.
+
+def quantized_layers(spec: SeqSpec) -> tuple[str, ...]:
+    """The names of the layers that have a weight matrix, in order."""
+    kinds = (GRU, LSTM, Linear, CausalConv, Attention)
+    return tuple(layer.name for layer in walk(spec.layers) if isinstance(layer, kinds))
+
+
+def quantize_spec(spec: SeqSpec, keep_fp32: Collection[str] = ()) -> SeqSpec:
+    """The same model with weight matrices in symmetric per-channel int8; biases and norms stay float32.
+
+    keep_fp32: names of layers whose weights stay as they are. Raises ValueError naming a weight that holds
+    NaN or infinity.
     """
-    return dataclasses.replace(spec, layers=tuple(_quantize_layer(layer) for layer in spec.layers))
+    return dataclasses.replace(
+        spec, layers=tuple(_quantize_layer(layer, frozenset(keep_fp32)) for layer in spec.layers)
+    )
 
 
-def _quantize_layer(layer: Layer) -> Layer:
-    if isinstance(layer, Pool):
+def _quantize_layer(layer: Layer, keep: frozenset[str]) -> Layer:
+    if isinstance(layer, Residual):
+        return dataclasses.replace(layer, layers=tuple(_quantize_layer(each, keep) for each in layer.layers))
+    if layer.name in keep or isinstance(layer, (Norm, Positions, ClassToken, Pool)):
         return layer
+    if isinstance(layer, (GRU, LSTM)):
+        forward = _quantize_matrices(f"{layer.name}.forward", layer.forward)
+        backward = layer.backward and _quantize_matrices(f"{layer.name}.backward", layer.backward)
+        return dataclasses.replace(layer, forward=forward, backward=backward)
     if isinstance(layer, Linear):
-        return dataclasses.replace(layer, weight=_quantize(f"{layer.name}.weight", layer.weight))
-    forward = _quantize_cell(f"{layer.name}.forward", layer.forward)
-    backward = None if layer.backward is None else _quantize_cell(f"{layer.name}.backward", layer.backward)
-    return dataclasses.replace(layer, forward=forward, backward=backward)
+        return _quantize_matrices(layer.name, layer)
+    if isinstance(layer, CausalConv):
+        return _quantize_matrices(layer.name, layer)
+    return _quantize_matrices(layer.name, layer)
 
 
-def _quantize_cell(name: str, cell: Cell) -> Cell:
-    weight_ih = _quantize(f"{name}.weight_ih", cell.weight_ih)
-    weight_hh = _quantize(f"{name}.weight_hh", cell.weight_hh)
-    return dataclasses.replace(cell, weight_ih=weight_ih, weight_hh=weight_hh)
+_Owner = TypeVar("_Owner", Cell, Linear, CausalConv, Attention)
+
+
+def _quantize_matrices(prefix: str, owner: _Owner) -> _Owner:
+    matrices: dict[str, Any] = {
+        field.name: _quantize(f"{prefix}.{field.name}", getattr(owner, field.name))
+        for field in dataclasses.fields(owner)
+        if field.name.startswith("weight")
+    }
+    return dataclasses.replace(owner, **matrices)
 
 
 def _quantize(name: str, weight: Weight) -> QuantizedTensor:

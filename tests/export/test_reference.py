@@ -4,10 +4,22 @@ import numpy as np
 import pytest
 import torch
 
+from edgeseq_export.arithmetic import matmul
 from edgeseq_export.quantize import ActivationQuantization as Rounding
 from edgeseq_export.quantize import quantize_per_channel
-from edgeseq_export.reference import matmul, run_reference
-from edgeseq_export.spec import cells
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import (
+    Attention,
+    CausalConv,
+    ClassToken,
+    Linear,
+    Norm,
+    Pool,
+    Positions,
+    Residual,
+    SeqSpec,
+    cells,
+)
 
 
 def torch_outputs(layer, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,3 +80,94 @@ def test_an_all_zero_input_stays_zero_in_every_scheme() -> None:
 def test_features_of_another_width_are_refused(make_spec) -> None:
     with pytest.raises(ValueError, match="features are"):
         run_reference(make_spec(features=12), np.zeros((5, 11), np.float32))
+
+
+def rows_behind(layers, rows: np.ndarray) -> np.ndarray:
+    """What some layers make of rows [T, F], summed over time so that a spec of them is a classifier."""
+    labels = tuple(f"feature {n}" for n in range(rows.shape[1]))
+    return run_reference(SeqSpec(rows.shape[1], labels, (*layers, Pool("pool", "mean"))), rows) * len(rows)
+
+
+def drawn(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.uniform(-0.5, 0.5, shape).astype(np.float32)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(11)
+
+
+@pytest.mark.parametrize("activation", ["none", "relu", "gelu"])
+def test_a_linear_layer_and_its_activation_are_torchs(activation, rng) -> None:
+    rows, weight, bias = drawn(rng, 7, 6), drawn(rng, 6, 6), drawn(rng, 6)
+    plain = torch.nn.functional.linear(*map(torch.from_numpy, (rows, weight, bias)))
+    after = {"none": plain, "relu": torch.relu(plain), "gelu": torch.nn.functional.gelu(plain)}[activation]
+    found = rows_behind([Linear("linear", weight, bias, activation)], rows)
+    assert np.allclose(found, after.sum(0).numpy(), atol=1e-5)
+
+
+def test_a_norm_is_torchs_layer_norm(rng) -> None:
+    rows, gain, bias = drawn(rng, 7, 6), drawn(rng, 6), drawn(rng, 6)
+    expected = torch.nn.functional.layer_norm(
+        *map(torch.from_numpy, (rows,)), (6,), *map(torch.from_numpy, (gain, bias))
+    )
+    assert np.allclose(rows_behind([Norm("norm", gain, bias)], rows), expected.sum(0).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 5])
+@pytest.mark.parametrize("frames", [1, 3, 9])
+def test_a_causal_convolution_is_torchs_behind_zeros(kernel, frames, rng) -> None:
+    rows, weight, bias = drawn(rng, frames, 6), drawn(rng, 6, kernel * 6), drawn(rng, 6)
+    by_frame = torch.from_numpy(weight).reshape(6, kernel, 6).transpose(1, 2)
+    padded = torch.nn.functional.pad(torch.from_numpy(rows).T, (kernel - 1, 0))
+    expected = torch.nn.functional.conv1d(padded, by_frame, torch.from_numpy(bias))
+    found = rows_behind([CausalConv("conv", weight, bias, kernel)], rows)
+    assert np.allclose(found, expected.sum(1).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [None, 1, 3, 50])
+def test_attention_is_torchs_under_the_same_mask(window, rng) -> None:
+    T, D, heads = 8, 12, 3
+    rows = drawn(rng, T, D)
+    arrays = (drawn(rng, 3 * D, D), drawn(rng, 3 * D), drawn(rng, D, D), drawn(rng, D))
+    module = torch.nn.MultiheadAttention(D, heads, batch_first=True)
+    with torch.no_grad():
+        places = (module.in_proj_weight, module.in_proj_bias, module.out_proj.weight, module.out_proj.bias)
+        for place, array in zip(places, arrays, strict=True):
+            place.copy_(torch.from_numpy(array))
+        age = torch.arange(T)[:, None] - torch.arange(T)[None, :]
+        hidden = None if window is None else (age < 0) | (age >= window)
+        x = torch.from_numpy(rows)[None]
+        expected = module(x, x, x, attn_mask=hidden, need_weights=False)[0][0]
+    found = rows_behind([Attention("attention", heads, *arrays, window=window)], rows)
+    assert np.allclose(found, expected.sum(0).numpy(), atol=1e-5)
+
+
+def test_rotary_attention_sees_how_far_apart_frames_are_and_not_where_they_stand(rng) -> None:
+    """With a window of W frames the last answer is the same however long the sequence was before it."""
+    D, window = 8, 4
+    arrays = (drawn(rng, 3 * D, D), drawn(rng, 3 * D), drawn(rng, D, D), drawn(rng, D))
+    layer = Attention("attention", 2, *arrays, rotary=True, window=window)
+    spec = SeqSpec(D, tuple("abcdefgh"), (layer, Pool("pool", "last")))
+    rows = drawn(rng, 30, D)
+    whole, end = run_reference(spec, rows), run_reference(spec, rows[-window:])
+    assert np.allclose(whole, end, atol=1e-5)
+    turned = run_reference(spec, rows[-window:][[1, 0, 2, 3]])
+    assert not np.allclose(whole, turned, atol=1e-5)
+
+
+def test_residual_positions_and_a_class_token_are_sums_and_rows(rng) -> None:
+    rows, table, token = drawn(rng, 5, 6), drawn(rng, 9, 6), drawn(rng, 1, 6)
+    gain, bias = np.ones(6, np.float32), np.zeros(6, np.float32)
+    doubled = rows_behind([Residual("twice", (Linear("same", np.eye(6, dtype=np.float32), bias),))], rows)
+    assert np.allclose(doubled, 2 * rows.sum(0), atol=1e-6)
+    assert np.allclose(rows_behind([Positions("where", table)], rows), (rows + table[:5]).sum(0), atol=1e-5)
+    labels = tuple("abcdef")
+    first = SeqSpec(6, labels, (ClassToken("token", token), Norm("norm", gain, bias), Pool("pool", "first")))
+    alone = SeqSpec(6, labels, (Norm("norm", gain, bias), Pool("pool", "last")))
+    assert np.allclose(run_reference(first, rows), run_reference(alone, token), atol=1e-6)
+
+
+def test_more_frames_than_positions_are_refused(rng) -> None:
+    with pytest.raises(ValueError, match="where: 5 frames, it knows 4"):
+        rows_behind([Positions("where", drawn(rng, 4, 6))], drawn(rng, 5, 6))

@@ -1,0 +1,118 @@
+"""What fits together in a SeqSpec: every writer and the reference interpreter ask here first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeseq_export.quantize import QuantizedTensor
+from edgeseq_export.spec import (
+    GRU,
+    LSTM,
+    Attention,
+    CausalConv,
+    Cell,
+    ClassToken,
+    Layer,
+    Linear,
+    Norm,
+    Pool,
+    Positions,
+    Residual,
+    SeqSpec,
+    cells,
+    parameters,
+    walk,
+    width_behind,
+)
+
+ACTIVATIONS = ("none", "relu", "gelu")
+POOLINGS = ("last", "mean", "max", "first")
+
+
+def check_spec(spec: SeqSpec) -> None:
+    """Raises ValueError naming the layer or weight that is no number, has a wrong shape or place."""
+    names = [layer.name for layer in walk(spec.layers)]
+    for name in names:
+        if names.count(name) > 1 or not name:
+            raise ValueError(f"two layers are called {name!r}; a name stands for one layer")
+    for name, weight in parameters(spec).items():
+        finite = np.isfinite(weight.scale if isinstance(weight, QuantizedTensor) else weight)
+        if not finite.all():
+            raise ValueError(f"{name}: weight holds NaN or infinity")
+    width, pooled = _chain(spec.layers, spec.input_features, pooled=False)
+    if not pooled:
+        raise ValueError("no Pool layer: a classifier needs one, behind the layers over frames")
+    if width != len(spec.labels):
+        raise ValueError(f"{width} outputs do not fit {len(spec.labels)} labels")
+
+
+def _chain(layers: tuple[Layer, ...], width: int, *, pooled: bool) -> tuple[int, bool]:
+    """The width behind some layers, and whether frames have become one vector there."""
+    for layer in layers:
+        if pooled and not isinstance(layer, (Linear, Norm)):
+            raise ValueError(f"{layer.name}: {type(layer).__name__} behind a Pool layer, where no frames are")
+        if isinstance(layer, Pool):
+            _need(layer.kind in POOLINGS, layer.name, f"pooling {layer.kind!r} is not known")
+            pooled = True
+        elif isinstance(layer, Residual):
+            inner, inner_pooled = _chain(layer.layers, width, pooled=False)
+            fits = inner == width and not inner_pooled and layer.layers
+            token = any(isinstance(each, ClassToken) for each in walk(layer.layers))
+            _need(bool(fits) and not token, layer.name, f"changes [T, {width}], to which it is added")
+        else:
+            _check_shapes(layer, width)
+            width = width_behind(layer, width)
+    return width, pooled
+
+
+def _check_shapes(layer: Layer, width: int) -> None:
+    if isinstance(layer, (GRU, LSTM)):
+        gates = 3 if isinstance(layer, GRU) else 4
+        for name, cell in cells(layer).items():
+            _check_cell(f"{layer.name}.{name}", cell, gates, width)
+    elif isinstance(layer, (Linear, CausalConv)):
+        columns = width * (layer.kernel if isinstance(layer, CausalConv) else 1)
+        rows = layer.weight.shape[0]
+        _need(columns >= 1, layer.name, "the kernel must have at least one frame")
+        _shape(f"{layer.name}.weight", layer.weight.shape, (rows, columns))
+        _shape(f"{layer.name}.bias", layer.bias.shape, (rows,))
+        _need(layer.activation in ACTIVATIONS, layer.name, f"activation {layer.activation!r} is not known")
+    elif isinstance(layer, Norm):
+        _shape(f"{layer.name}.gain", layer.gain.shape, (width,))
+        _shape(f"{layer.name}.bias", layer.bias.shape, (width,))
+    elif isinstance(layer, Attention):
+        _check_attention(layer, width)
+    elif isinstance(layer, Positions):
+        _shape(f"{layer.name}.table", layer.table.shape, (len(layer.table), width))
+    elif isinstance(layer, ClassToken):
+        _shape(f"{layer.name}.token", layer.token.shape, (1, width))
+
+
+def _check_cell(name: str, cell: Cell, gates: int, width: int) -> None:
+    rows = gates * cell.hidden
+    _shape(f"{name}.weight_ih", cell.weight_ih.shape, (rows, width))
+    _shape(f"{name}.weight_hh", cell.weight_hh.shape, (rows, cell.hidden))
+    _shape(f"{name}.bias_ih", cell.bias_ih.shape, (rows,))
+    _shape(f"{name}.bias_hh", cell.bias_hh.shape, (rows,))
+
+
+def _check_attention(layer: Attention, width: int) -> None:
+    depth = layer.weight_out.shape[1]
+    _shape(f"{layer.name}.weight_qkv", layer.weight_qkv.shape, (3 * depth, width))
+    _shape(f"{layer.name}.bias_qkv", layer.bias_qkv.shape, (3 * depth,))
+    _shape(f"{layer.name}.weight_out", layer.weight_out.shape, (width, depth))
+    _shape(f"{layer.name}.bias_out", layer.bias_out.shape, (width,))
+    _need(layer.heads >= 1 and depth % layer.heads == 0, layer.name, f"{layer.heads} heads, width {depth}")
+    even = not layer.rotary or depth // layer.heads % 2 == 0
+    _need(even, layer.name, f"rotary positions need an even width of a head, not {depth // layer.heads}")
+    _need(layer.window is None or layer.window >= 1, layer.name, f"window is {layer.window}; give at least 1")
+
+
+def _shape(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if found != wanted:
+        raise ValueError(f"{name}: is {list(found)}, its place takes {list(wanted)}")
+
+
+def _need(holds: bool, name: str, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(f"{name}: {otherwise}")
