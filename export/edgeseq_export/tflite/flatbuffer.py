@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from edgeseq_export.quantize import QuantizedTensor, Weight
+from edgeseq_export.quantize import QuantizedTensor
 
 Tensor = int
 Shape = tuple[int, ...]
@@ -29,6 +29,20 @@ _SCHEMA_VERSION = 3
 _FILE_IDENTIFIER = b"TFL3"
 
 
+class _Shared:
+    """A table that is packed once; all that hold it point to the same bytes of the file."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._packed: tuple[Any, int] | None = None
+
+    def Pack(self, builder: Any) -> int:  # noqa: N802 - the name that generated code calls
+        """The table's place in the file."""
+        if self._packed is None or self._packed[0] is not builder:
+            self._packed = builder, self._table.Pack(builder)
+        return self._packed[1]
+
+
 class ModelBuilder:
     """Collects subgraphs that share buffers and operator codes; `finish` gives the file's bytes."""
 
@@ -39,6 +53,7 @@ class ModelBuilder:
         self._codes: list[Any] = []
         self._code_of: dict[tuple[int, int], int] = {}
         self._signatures: list[Any] = []
+        self._shared: dict[str, _Shared] = {}
 
     def subgraph(self, name: str) -> GraphBuilder:
         """A new subgraph; the first one is the model's main graph."""
@@ -65,6 +80,11 @@ class ModelBuilder:
             self._code_of[key] = len(self._codes)
             self._codes.append(code)
         return self._code_of[key]
+
+    def shared(self, table: Any) -> Any:
+        """A stand-in for the table: tables with equal fields are in the file once."""
+        fields = {name: _plain(value) for name, value in vars(table).items()}
+        return self._shared.setdefault(f"{type(table).__name__} {fields}", _Shared(table))
 
     def signature(
         self, key: str, graph: GraphBuilder, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]
@@ -100,6 +120,8 @@ class GraphBuilder:
         self._shapes: list[Shape] = []
         self._dtypes: list[npt.DTypeLike] = []
         self._constants: dict[tuple[str, Shape, bytes], Tensor] = {}
+        self._weights: dict[tuple[bytes, Shape, bytes], Tensor] = {}
+        self.widened: dict[Tensor, Tensor] = {}
         self.packed = schema.SubGraphT()
         self.packed.name = name
         self.packed.tensors, self.packed.operators = [], []
@@ -126,7 +148,7 @@ class GraphBuilder:
         packed.shape = list(shape)
         packed.type = _TENSOR_TYPES[np.dtype(dtype)]
         packed.buffer = buffer
-        packed.name = name or f"t{len(self._shapes)}"
+        packed.name = name or None
         packed.hasRank = True
         if signature is not None:
             packed.shapeSignature = list(signature)
@@ -151,17 +173,22 @@ class GraphBuilder:
             self._constants[key] = self.tensor(array.shape, dtype, name, self.model.buffer(key[2]))
         return self._constants[key]
 
-    def weight(self, weight: Weight, name: str) -> Tensor:
-        """A weight matrix [N, K]: float32, or int8 with one scale per row of N."""
-        if not isinstance(weight, QuantizedTensor):
-            return self.constant(weight, np.float32, name)
-        tensor = self.tensor(weight.values.shape, np.int8, name, self.model.buffer(weight.values.tobytes()))
-        quantization = schema.QuantizationParametersT()
-        quantization.scale = weight.scale
-        quantization.zeroPoint = np.zeros(len(weight.scale), np.int64)
-        quantization.quantizedDimension = 0
-        self.packed.tensors[tensor].quantization = quantization
-        return tensor
+    def weight(self, weight: QuantizedTensor, name: str, *, per_channel: bool = True) -> Tensor:
+        """An int8 weight [N, K], one tensor of a subgraph however often it is asked for.
+
+        per_channel: with one scale per row of N, else with the first scale for all.
+        """
+        scales = weight.scale if per_channel else weight.scale[:1]
+        key = (scales.tobytes(), weight.shape, weight.values.tobytes())
+        if key not in self._weights:
+            tensor = self.tensor(weight.shape, np.int8, name, self.model.buffer(key[2]))
+            quantization = schema.QuantizationParametersT()
+            quantization.scale = scales
+            quantization.zeroPoint = np.zeros(len(scales), np.int64)
+            quantization.quantizedDimension = 0
+            self.packed.tensors[tensor].quantization = self.model.shared(quantization)
+            self._weights[key] = tensor
+        return self._weights[key]
 
     def operator(
         self,
@@ -175,8 +202,13 @@ class GraphBuilder:
         packed = schema.OperatorT()
         packed.opcodeIndex = self.model.operator_code(builtin, version)
         packed.inputs, packed.outputs = list(inputs), list(outputs)
-        packed.builtinOptionsType, packed.builtinOptions = options
+        packed.builtinOptionsType = options[0]
+        packed.builtinOptions = None if options[1] is None else self.model.shared(options[1])
         self.packed.operators.append(packed)
+
+
+def _plain(value: Any) -> Any:
+    return value.tobytes() if isinstance(value, np.ndarray) else value
 
 
 def _tensor_map(name: str, tensor: Tensor) -> Any:

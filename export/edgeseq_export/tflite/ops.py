@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight
+from edgeseq_export.quantize import FloatArray
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Shape, Tensor
 
 _Op = schema.BuiltinOperator
 _Options = schema.BuiltinOptions
 
-# FULLY_CONNECTED: 5 allows keep_num_dims in float, 12 is the first version with per-channel hybrid int8.
-# Older runtimes load a per-channel model that is marked as an older version and answer garbage.
+# FULLY_CONNECTED: 5 allows keep_num_dims in float, 9 asymmetric inputs of a hybrid product with one scale,
+# 12 is the first version with per-channel hybrid int8. Older runtimes load a per-channel model that is
+# marked as an older version and answer garbage.
 _FC_VERSION_FLOAT = 5
+_FC_VERSION_PER_TENSOR = 9
 _FC_VERSION_PER_CHANNEL = 12
+_DEQUANTIZE_VERSION = 5  # per-channel
 
 
-def fully_connected(
-    graph: GraphBuilder, rows: Tensor, weight: Weight, bias: FloatArray | None, name: str
+def fully_connected(graph: GraphBuilder, rows: Tensor, weight: Tensor, bias: FloatArray | None) -> Tensor:
+    """rows [M, K] @ weight [N, K].T + bias [N] -> [M, N] in float32."""
+    return _fully_connected(graph, rows, weight, bias, _FC_VERSION_FLOAT)
+
+
+def hybrid_fully_connected(
+    graph: GraphBuilder, rows: Tensor, weight: Tensor, bias: FloatArray | None, *, per_channel: bool
 ) -> Tensor:
-    """rows [M, K] @ weight [N, K].T + bias [N] -> [M, N]; hybrid int8 where the weight is quantized."""
-    int8 = isinstance(weight, QuantizedTensor)
+    """The same with an int8 weight; each row of activations is rounded to int8 on its own at run time."""
+    version = _FC_VERSION_PER_CHANNEL if per_channel else _FC_VERSION_PER_TENSOR
+    return _fully_connected(graph, rows, weight, bias, version)
+
+
+def _fully_connected(
+    graph: GraphBuilder, rows: Tensor, weight: Tensor, bias: FloatArray | None, version: int
+) -> Tensor:
     options = schema.FullyConnectedOptionsT()
     options.keepNumDims = True
-    options.asymmetricQuantizeInputs = int8
-    output = graph.tensor((*graph.shape(rows)[:-1], weight.shape[0]), name=f"{name}.out")
-    graph.operator(
-        _Op.FULLY_CONNECTED,
-        [rows, graph.weight(weight, name), -1 if bias is None else graph.constant(bias, np.float32)],
-        [output],
-        (_Options.FullyConnectedOptions, options),
-        _FC_VERSION_PER_CHANNEL if int8 else _FC_VERSION_FLOAT,
-    )
+    options.asymmetricQuantizeInputs = version != _FC_VERSION_FLOAT
+    shape = (*graph.shape(rows)[:-1], graph.shape(weight)[0])
+    output = graph.tensor(shape)
+    inputs = [rows, weight, -1 if bias is None else graph.constant(bias, np.float32)]
+    options_of_type = (_Options.FullyConnectedOptions, options)
+    graph.operator(_Op.FULLY_CONNECTED, inputs, [output], options_of_type, version)
     return output
 
 
@@ -66,6 +77,21 @@ def minimum(graph: GraphBuilder, left: Tensor, right: Tensor) -> Tensor:
     return _binary(graph, _Op.MINIMUM, left, right, options)
 
 
+def maximum(graph: GraphBuilder, left: Tensor, right: Tensor) -> Tensor:
+    """The larger of both."""
+    options = (_Options.MaximumMinimumOptions, schema.MaximumMinimumOptionsT())
+    return _binary(graph, _Op.MAXIMUM, left, right, options)
+
+
+def dequantize(graph: GraphBuilder, weight: Tensor) -> Tensor:
+    """An int8 weight as float32; one operator for all that read it in this subgraph."""
+    if weight not in graph.widened:
+        graph.widened[weight] = graph.tensor(graph.shape(weight))
+        options = (_Options.DequantizeOptions, schema.DequantizeOptionsT())
+        graph.operator(_Op.DEQUANTIZE, [weight], [graph.widened[weight]], options, _DEQUANTIZE_VERSION)
+    return graph.widened[weight]
+
+
 def sigmoid(graph: GraphBuilder, value: Tensor) -> Tensor:
     """1 / (1 + exp(-value))."""
     return _unary(graph, _Op.LOGISTIC, value)
@@ -74,6 +100,21 @@ def sigmoid(graph: GraphBuilder, value: Tensor) -> Tensor:
 def tanh(graph: GraphBuilder, value: Tensor) -> Tensor:
     """The hyperbolic tangent."""
     return _unary(graph, _Op.TANH, value)
+
+
+def relu(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """The larger of value and 0."""
+    return _unary(graph, _Op.RELU, value)
+
+
+def gelu(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """value * Phi(value) with the exact error function."""
+    return _unary(graph, _Op.GELU, value, (_Options.GeluOptions, schema.GeluOptionsT()))
+
+
+def inverse_root(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """1 / sqrt(value)."""
+    return _unary(graph, _Op.RSQRT, value)
 
 
 def split(graph: GraphBuilder, value: Tensor, parts: int) -> list[Tensor]:
@@ -114,6 +155,30 @@ def crop(graph: GraphBuilder, value: Tensor, begin: Shape, size: Shape) -> Tenso
     # the kernel keeps a fully known output shape as it is, even when the input was resized
     output = graph.tensor(shape, graph.dtype(value), signature=size)
     return _slice(graph, value, graph.constant(begin, np.int32), size, output)
+
+
+def rows_between(graph: GraphBuilder, value: Tensor, before: int, behind: int) -> Tensor:
+    """value [M, F] without the first `before` and the last `behind` rows, M known at run time only."""
+    if not before and not behind:
+        return value
+    options = schema.StridedSliceOptionsT()
+    options.endMask = 0b10 if behind else 0b11
+    rows, width = graph.shape(value)
+    output = graph.tensor((max(1, rows - before - behind), width), graph.dtype(value))
+    ends = [[before, 0], [-behind, 0], [1, 1]]
+    inputs = [value, *(graph.constant(each, np.int32) for each in ends)]
+    graph.operator(_Op.STRIDED_SLICE, inputs, [output], (_Options.StridedSliceOptions, options))
+    return output
+
+
+def last_row(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """[M, F] -> [1, F], M known at run time only."""
+    options = schema.StridedSliceOptionsT()
+    options.endMask = 0b11
+    output = graph.tensor((1, graph.shape(value)[1]), graph.dtype(value))
+    inputs = [value, *(graph.constant(each, np.int32) for each in ([-1, 0], [0, 0], [1, 1]))]
+    graph.operator(_Op.STRIDED_SLICE, inputs, [output], (_Options.StridedSliceOptions, options))
+    return output
 
 
 def pad(graph: GraphBuilder, value: Tensor, after: Shape, fill: float = 0.0) -> Tensor:
@@ -175,65 +240,24 @@ def row_count(graph: GraphBuilder, value: Tensor) -> Tensor:
     return _slice(graph, shape, graph.constant([0], np.int32), (1,), output)
 
 
-def to_float(graph: GraphBuilder, value: Tensor) -> Tensor:
-    """An int32 tensor as float32."""
-    options = schema.CastOptionsT()
-    options.inDataType, options.outDataType = schema.TensorType.INT32, schema.TensorType.FLOAT32
-    output = graph.tensor(graph.shape(value))
-    graph.operator(_Op.CAST, [value], [output], (_Options.CastOptions, options))
-    return output
-
-
 def sum_rows(graph: GraphBuilder, value: Tensor) -> Tensor:
     """[M, N] -> [1, N]."""
-    return _reduce_rows(graph, _Op.SUM, value)
+    return _reduce(graph, _Op.SUM, value, 0)
 
 
 def max_rows(graph: GraphBuilder, value: Tensor) -> Tensor:
     """[M, N] -> [1, N]."""
-    return _reduce_rows(graph, _Op.REDUCE_MAX, value)
+    return _reduce(graph, _Op.REDUCE_MAX, value, 0)
 
 
-def while_below(
-    graph: GraphBuilder,
-    name: str,
-    limit: Tensor,
-    step: int,
-    constant: Sequence[Tensor],
-    carried: Sequence[Tensor],
-    body: Callable[[GraphBuilder, Tensor, list[Tensor], list[Tensor]], Sequence[Tensor]],
-) -> list[Tensor]:
-    """`for i in range(0, limit, step): carried = body(i, constant, carried)`; returns the last carried.
-
-    limit: int32 [1]. body(graph, i, constant, carried) builds one turn in a subgraph of its own. The
-    constant tensors go in unchanged and are not consumed behind the loop, so the runtime shares them
-    with the body instead of copying them at each turn.
-    """
-    start = graph.constant([0], np.int32)
-    inputs = [start, limit, *constant, *carried]
-    condition = graph.model.subgraph(f"{name}.while")
-    mirrored = _mirror(graph, condition, inputs)
-    below = condition.tensor((1,), np.bool_)
-    less = (_Options.LessOptions, schema.LessOptionsT())
-    condition.operator(_Op.LESS, [mirrored[0], mirrored[1]], [below], less)
-    condition.packed.outputs = [below]
-
-    inner = graph.model.subgraph(f"{name}.body")
-    i, inner_limit, *rest = _mirror(graph, inner, inputs)
-    fixed, state = rest[: len(constant)], rest[len(constant) :]
-    state = list(body(inner, i, fixed, state))
-    following = add(inner, i, inner.constant([step], np.int32))
-    inner.packed.outputs = [following, inner_limit, *fixed, *state]
-
-    options = schema.WhileOptionsT()
-    options.condSubgraphIndex, options.bodySubgraphIndex = condition.index, inner.index
-    outputs = [graph.tensor(graph.shape(tensor), graph.dtype(tensor)) for tensor in inputs]
-    graph.operator(_Op.WHILE, inputs, outputs, (_Options.WhileOptions, options))
-    return outputs[2 + len(constant) :]
+def mean_rows(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """[M, N] -> [1, N]."""
+    return _reduce(graph, _Op.MEAN, value, 0)
 
 
-def _mirror(outer: GraphBuilder, inner: GraphBuilder, tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [inner.input(outer.shape(tensor), outer.dtype(tensor)) for tensor in tensors]
+def mean_columns(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """[M, N] -> [M, 1]."""
+    return _reduce(graph, _Op.MEAN, value, 1)
 
 
 def _binary(
@@ -245,9 +269,9 @@ def _binary(
     return output
 
 
-def _unary(graph: GraphBuilder, builtin: int, value: Tensor) -> Tensor:
+def _unary(graph: GraphBuilder, builtin: int, value: Tensor, options: tuple[int, Any] = (0, None)) -> Tensor:
     output = graph.tensor(graph.shape(value))
-    graph.operator(builtin, [value], [output])
+    graph.operator(builtin, [value], [output], options)
     return output
 
 
@@ -257,10 +281,12 @@ def _slice(graph: GraphBuilder, value: Tensor, begin: Tensor, size: npt.ArrayLik
     return output
 
 
-def _reduce_rows(graph: GraphBuilder, builtin: int, value: Tensor) -> Tensor:
+def _reduce(graph: GraphBuilder, builtin: int, value: Tensor, axis: int) -> Tensor:
     options = schema.ReducerOptionsT()
     options.keepDims = True
-    output = graph.tensor((1, *graph.shape(value)[1:]))
-    axis = graph.constant([0], np.int32)
-    graph.operator(builtin, [value, axis], [output], (_Options.ReducerOptions, options))
+    shape = list(graph.shape(value))
+    shape[axis] = 1
+    output = graph.tensor(tuple(shape))
+    axes = graph.constant([axis], np.int32)
+    graph.operator(builtin, [value, axes], [output], (_Options.ReducerOptions, options))
     return output

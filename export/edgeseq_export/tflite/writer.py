@@ -1,87 +1,79 @@
-"""A SeqSpec as a TFLite file: sequence form, batch 1, run-time length."""
+"""A SeqSpec as a TFLite file: the sequence form with a run-time length and the step form, batch 1."""
 
 from __future__ import annotations
 
 from edgeseq_device.manifest import TensorInfo
-from edgeseq_device.runtimes import FEATURES, LOGITS, SIGNATURE
-from edgeseq_export.exported import ExportedModel, LayerForm
-from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor
-from edgeseq_export.spec import Layer, Linear, Pool, SeqSpec, reads_backwards
+from edgeseq_device.runtimes import FEATURES, LOGITS, SIGNATURE, STEP_SIGNATURE
+from edgeseq_export.exported import ExportedModel, StepModel
+from edgeseq_export.forms import LayerForm, Plan, is_causal
+from edgeseq_export.spec import SeqSpec, reads_ahead
+from edgeseq_export.state import NEXT, states_of
 from edgeseq_export.tflite import ops
-from edgeseq_export.tflite.flatbuffer import GraphBuilder, ModelBuilder, Tensor
-from edgeseq_export.tflite.recurrent import CHUNK_FRAMES, Frames, lower_recurrent
+from edgeseq_export.tflite.chunk import Forms, advance
+from edgeseq_export.tflite.flatbuffer import ModelBuilder
+from edgeseq_export.tflite.forms import check_forms
+from edgeseq_export.tflite.sequence import lower_sequence
 
-# GRU and LSTM outputs lie in [-1, 1]: rows of -1 behind a sequence never raise its maximum
-_FILL = {"mean": 0.0, "max": -1.0}
 
+def write_tflite(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
+    """Signature `serving_default`: features [1, T, F] float32 in, logits [1, C] float32 out; T >= 1.
 
-def write_tflite(spec: SeqSpec, feature_unit: str) -> ExportedModel:
-    """Lower every layer. features [1, T, I] float32 in, logits [1, C] float32 out.
-
-    Raises ValueError on an order of layers that has no lowering here.
+    Where the plan has a step form, the signature `step` of the same file: features [1, F] and the states in,
+    logits and the next states out. Raises ValueError naming a layer that has no form as the plan wants it.
     """
+    check_forms(spec, plan)
     model = ModelBuilder()
-    graph = model.subgraph("main")
-    I = spec.input_features  # noqa: E741
-    features = graph.input((1, 1, I), name=FEATURES, signature=(1, -1, I))
-    rows = ops.flatten_batch(graph, features)
-    length = ops.row_count(graph, rows)
-    frames: Frames | None = Frames(ops.pad(graph, rows, (CHUNK_FRAMES, 0)), length)
-    vector: Tensor | None = None  # [1, F]
-    for layer, following in zip(spec.layers, (*spec.layers[1:], None), strict=True):
-        if isinstance(layer, Linear):
-            pooled = _pooled(vector, layer)
-            vector = ops.fully_connected(graph, pooled, layer.weight, layer.bias, f"{layer.name}.weight")
-        elif isinstance(layer, Pool):
-            vector = _lower_pool(graph, layer, frames, vector)
-        elif frames is None:
-            raise ValueError(f"{layer.name}: a recurrent layer behind one that keeps its last output only")
-        else:
-            vector, frames = lower_recurrent(graph, layer, frames, _fill_for(following))
-    logits = _pooled(vector, spec.layers[-1])
-    graph.packed.tensors[logits].name = LOGITS
-    graph.packed.outputs = [logits]
-    model.signature(SIGNATURE, graph, {FEATURES: features}, {LOGITS: logits})
+    _write_sequence(model, spec, _by_name(plan.sequence))
+    step = None if plan.step is None else _write_step(model, spec, plan.step, feature_unit)
     return ExportedModel(
         format="tflite",
         content=model.finish("edgeseq"),
-        inputs=(TensorInfo(FEATURES, "float32", (1, "T", I), feature_unit),),
-        outputs=(TensorInfo(LOGITS, "float32", (1, len(spec.labels)), "logit"),),
-        layers=tuple(_form(layer) for layer in spec.layers),
+        inputs=(TensorInfo(FEATURES, "float32", (1, "T", spec.input_features), feature_unit),),
+        outputs=(_logits(spec),),
+        layers=plan.sequence,
         batch=False,
-        causal=not reads_backwards(spec),
+        causal=is_causal(plan.sequence) and not any(reads_ahead(layer) for layer in spec.layers),
+        step=step,
     )
 
 
-def _pooled(vector: Tensor | None, layer: Layer) -> Tensor:
-    if vector is None:
-        raise ValueError(f"{layer.name}: needs a pooled [1, F] input; put a Pool layer before it")
-    return vector
+def _by_name(forms: tuple[LayerForm, ...]) -> Forms:
+    return {form.layer: form for form in forms}
 
 
-def _fill_for(following: Layer | None) -> float | None:
-    """What to put behind a layer's outputs, or None where only its final state is read."""
-    if isinstance(following, Pool):
-        return _FILL.get(following.kind)
-    return None if following is None or isinstance(following, Linear) else 0.0
+def _logits(spec: SeqSpec) -> TensorInfo:
+    return TensorInfo(LOGITS, "float32", (1, len(spec.labels)), "logit")
 
 
-def _lower_pool(graph: GraphBuilder, layer: Pool, frames: Frames | None, final: Tensor | None) -> Tensor:
-    if layer.kind == "last" and final is not None:
-        return final
-    if frames is None or final is None:
-        raise ValueError(f"{layer.name}: a Pool layer needs a recurrent layer before it")
-    if layer.kind == "max":
-        return ops.max_rows(graph, frames.rows)
-    return ops.divide(graph, ops.sum_rows(graph, frames.rows), ops.to_float(graph, frames.length))
+def _write_sequence(model: ModelBuilder, spec: SeqSpec, forms: Forms) -> None:
+    graph = model.subgraph("main")
+    features = graph.input((1, 1, spec.input_features), name=FEATURES, signature=(1, -1, spec.input_features))
+    logits = lower_sequence(graph, spec.layers, forms, ops.flatten_batch(graph, features))
+    graph.packed.outputs = [logits]
+    model.signature(SIGNATURE, graph, {FEATURES: features}, {LOGITS: logits})
 
 
-def _form(layer: Layer) -> LayerForm:
-    kind = type(layer).__name__
-    if isinstance(layer, Pool):
-        return LayerForm(layer.name, kind, layer.kind, "fp32")
-    weight = layer.weight if isinstance(layer, Linear) else layer.forward.weight_hh
-    form = "fully_connected" if isinstance(layer, Linear) else "nested_while"
-    if isinstance(weight, QuantizedTensor):
-        return LayerForm(layer.name, kind, form, "int8", ActivationQuantization.PER_ROW_INT8)
-    return LayerForm(layer.name, kind, form, "fp32")
+def _write_step(
+    model: ModelBuilder, spec: SeqSpec, forms: tuple[LayerForm, ...], feature_unit: str
+) -> StepModel:
+    states = states_of(spec)
+    graph = model.subgraph("step")
+    inputs = {FEATURES: graph.input((1, spec.input_features), name=FEATURES)}
+    inputs |= {state.name: graph.input(state.shape, name=state.name) for state in states}
+    before = {state.name: inputs[state.name] for state in states}
+    logits, following = advance(graph, spec.layers, _by_name(forms), inputs[FEATURES], before)
+    outputs = {LOGITS: logits} | {f"{state.name}{NEXT}": following[state.name] for state in states}
+    graph.packed.outputs = list(outputs.values())
+    model.signature(STEP_SIGNATURE, graph, inputs, outputs)
+    described = {f"{state.name}{end}": state.shape for end in ("", NEXT) for state in states}
+    infos = {name: TensorInfo(name, "float32", shape, "state") for name, shape in described.items()}
+    return StepModel(
+        content=None,
+        inputs=(
+            TensorInfo(FEATURES, "float32", (1, spec.input_features), feature_unit),
+            *(infos[state.name] for state in states),
+        ),
+        outputs=(_logits(spec), *(infos[f"{state.name}{NEXT}"] for state in states)),
+        states=states,
+        layers=forms,
+    )

@@ -1,0 +1,99 @@
+"""The TFLite operators that attention needs besides those of `ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgeseq_export.tflite.flatbuffer import GraphBuilder, Shape, Tensor
+
+_Op = schema.BuiltinOperator
+_Options = schema.BuiltinOptions
+
+
+def reshape(graph: GraphBuilder, value: Tensor, shape: Shape) -> Tensor:
+    """The same numbers in another shape; -1 is as long as it needs to be at run time."""
+    known = -int(np.prod(shape))
+    full = int(np.prod(graph.shape(value)))
+    options = schema.ReshapeOptionsT()
+    options.newShape = list(shape)
+    output = graph.tensor(tuple(full // known if size == -1 else size for size in shape), graph.dtype(value))
+    target = graph.constant(shape, np.int32)
+    graph.operator(_Op.RESHAPE, [value, target], [output], (_Options.ReshapeOptions, options))
+    return output
+
+
+def transpose(graph: GraphBuilder, value: Tensor, order: Shape) -> Tensor:
+    """Axis order[i] of value becomes axis i."""
+    output = graph.tensor(tuple(graph.shape(value)[axis] for axis in order), graph.dtype(value))
+    options = (_Options.TransposeOptions, schema.TransposeOptionsT())
+    graph.operator(_Op.TRANSPOSE, [value, graph.constant(order, np.int32)], [output], options)
+    return output
+
+
+def batch_matmul(graph: GraphBuilder, left: Tensor, right: Tensor, *, transposed: bool = False) -> Tensor:
+    """left [..., M, K] @ right [..., K, N], or right [..., N, K] where it is transposed -> [..., M, N]."""
+    options = schema.BatchMatMulOptionsT()
+    options.adjY = transposed
+    columns = graph.shape(right)[-2 if transposed else -1]
+    output = graph.tensor((*graph.shape(left)[:-1], columns))
+    graph.operator(_Op.BATCH_MATMUL, [left, right], [output], (_Options.BatchMatMulOptions, options))
+    return output
+
+
+def softmax(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """exp(value) over its sum along the last axis."""
+    options = schema.SoftmaxOptionsT()
+    options.beta = 1.0
+    output = graph.tensor(graph.shape(value))
+    graph.operator(_Op.SOFTMAX, [value], [output], (_Options.SoftmaxOptions, options))
+    return output
+
+
+def cosine(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """The cosine of angles in radians."""
+    return _unary(graph, _Op.COS, value, (_Options.CosOptions, schema.CosOptionsT()))
+
+
+def sine(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """The sine of angles in radians."""
+    return _unary(graph, _Op.SIN, value)
+
+
+def magnitude(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """|value|."""
+    return _unary(graph, _Op.ABS, value, (_Options.AbsOptions, schema.AbsOptionsT()))
+
+
+def sum_before(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """[M, N] -> [M, N]: the sum of all rows above each row."""
+    options = schema.CumsumOptionsT()
+    options.exclusive = True
+    output = graph.tensor(graph.shape(value), graph.dtype(value))
+    axis = graph.constant(0, np.int32)
+    graph.operator(_Op.CUMSUM, [value, axis], [output], (_Options.CumsumOptions, options))
+    return output
+
+
+def to_int(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """A float32 tensor as int32."""
+    options = schema.CastOptionsT()
+    options.inDataType, options.outDataType = schema.TensorType.FLOAT32, schema.TensorType.INT32
+    output = graph.tensor(graph.shape(value), np.int32)
+    graph.operator(_Op.CAST, [value], [output], (_Options.CastOptions, options))
+    return output
+
+
+def look_up(graph: GraphBuilder, table: Tensor, rows: Tensor) -> Tensor:
+    """table [P, N], rows [M] int32 -> [M, N]. A row outside the table stops the run with an error."""
+    output = graph.tensor((*graph.shape(rows), *graph.shape(table)[1:]))
+    graph.operator(_Op.EMBEDDING_LOOKUP, [rows, table], [output])
+    return output
+
+
+def _unary(graph: GraphBuilder, builtin: int, value: Tensor, options: tuple[int, Any] = (0, None)) -> Tensor:
+    output = graph.tensor(graph.shape(value))
+    graph.operator(builtin, [value], [output], options)
+    return output
