@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from edgeseq_device import runtimes
 from edgeseq_export import write_model
 from edgeseq_export.parity import TOLERANCE, compare
-from edgeseq_export.quantize import ActivationQuantization
 from edgeseq_export.reference import run_reference
 from edgeseq_export.spec import Linear, SeqSpec, quantize_spec
 
@@ -48,33 +46,6 @@ def test_the_runtime_answers_as_the_reference(
     assert parity.passed, parity
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
-@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
-def test_an_onnx_batch_answers_as_each_sequence_alone(
-    precision, pooling, make_spec, sequences, tmp_path
-) -> None:
-    spec = make_spec("gru", bidirectional=True, layers=2, pooling=pooling)
-    spec = quantize_spec(spec) if precision == "int8" else spec
-    model = write_model(spec, "onnx", "unit")
-    assert model.batch
-    (tmp_path / "model.onnx").write_bytes(model.content)
-    together = runtimes.load(tmp_path / "model.onnx", "onnx").run_batch(sequences)
-    assert np.abs(together - references(spec, model, sequences)).max() < 1e-5
-
-
-def test_an_int8_lstm_in_onnx_says_that_it_is_neither_causal_nor_for_batches(make_spec) -> None:
-    model = write_model(quantize_spec(make_spec("lstm")), "onnx", "unit")
-    assert (model.batch, model.causal) == (False, False)
-    assert [tensor.name for tensor in model.inputs] == ["features"]
-    assert model.layers[0].activation_quantization is ActivationQuantization.PER_TENSOR_UINT8
-
-
-def test_an_int8_gru_in_onnx_computes_in_fp32(make_spec) -> None:
-    model = write_model(quantize_spec(make_spec("gru")), "onnx", "unit")
-    assert (model.layers[0].form, model.layers[0].compute) == ("cast_mul", "fp32")
-    assert (model.batch, model.causal) == (True, True)
-
-
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("model_format", ["onnx", "tflite"])
@@ -105,21 +76,11 @@ def test_equal_specs_give_equal_bytes(make_spec) -> None:
         assert first.content == second.content
 
 
-def test_onnx_weights_are_int8_in_the_file(make_spec) -> None:
-    model = onnx.load_from_string(
-        write_model(quantize_spec(make_spec("lstm", hidden=64)), "onnx", "unit").content
-    )
-    matrices = [
-        each for each in model.graph.initializer if max(each.dims, default=0) >= 256 and len(each.dims) == 3
-    ]
-    assert {each.data_type for each in matrices} == {onnx.TensorProto.INT8}
-
-
 @pytest.mark.parametrize("model_format", ["onnx", "tflite"])
 def test_a_linear_layer_without_pooling_is_refused(model_format, make_spec) -> None:
     spec = make_spec()
     bare = SeqSpec(12, spec.labels, (Linear("head", np.zeros((5, 12), np.float32), np.zeros(5, np.float32)),))
-    with pytest.raises(ValueError, match="head"):
+    with pytest.raises(ValueError, match="Pool"):
         write_model(bare, model_format, "unit")
 
 

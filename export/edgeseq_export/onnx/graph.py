@@ -1,16 +1,15 @@
-"""A small builder over onnx.helper: nodes in order, weights as initializers."""
+"""A small builder over onnx.helper: nodes in order, weights as initializers, subgraphs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
 from edgeseq_device.manifest import TensorInfo
-from edgeseq_export.quantize import QuantizedTensor, Weight
 
 Value = str
 
@@ -20,29 +19,42 @@ _ELEMENT_TYPES = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32}
 
 
 class OnnxGraph:
-    """Collects nodes and initializers; `finish` gives the file's bytes."""
+    """Collects nodes and initializers; `finish` gives the file's bytes.
 
-    def __init__(self) -> None:
+    is_step: the graph takes one frame and explicit states instead of a whole sequence.
+    """
+
+    def __init__(self, *, is_step: bool = False) -> None:
+        self.is_step = is_step
         self._nodes: list[NodeProto] = []
         self._initializers: dict[str, TensorProto] = {}
+        self._values: set[Value] = set()
 
     def node(
+        self, operator: str, inputs: Sequence[Value], name: str = "", *, domain: str = "", **attributes: Any
+    ) -> Value:
+        """Append a node with one output, called `name` where it has one. An input "" is left out."""
+        value = name or f"{operator.lower()}_{len(self._nodes)}"
+        self.node_with(operator, inputs, [value], domain=domain, **attributes)
+        return value
+
+    def node_with(
         self,
         operator: str,
         inputs: Sequence[Value],
+        outputs: Sequence[Value],
         *,
-        attributes: Mapping[str, Any] | None = None,
-        outputs: int = 1,
-        name: str = "",
         domain: str = "",
-    ) -> Any:
-        """Append a node: its output value, or a list of them where outputs > 1. An input "" is left out."""
-        prefix = name or f"{operator.lower()}_{len(self._nodes)}"
-        values = [prefix if outputs == 1 else f"{prefix}.{n}" for n in range(outputs)]
-        self._nodes.append(
-            helper.make_node(operator, inputs, values, name=prefix, domain=domain, **(attributes or {}))
-        )
-        return values[0] if outputs == 1 else values
+        **attributes: Any,
+    ) -> None:
+        """Append a node with the outputs of these names; an output "" is not computed."""
+        name = next(output for output in outputs if output)
+        self._nodes.append(helper.make_node(operator, inputs, outputs, name, domain=domain, **attributes))
+        self._values.update(outputs)
+
+    def has(self, value: Value) -> bool:
+        """Whether a node gives this value already: what several layers share is computed once."""
+        return value in self._values
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> Value:
         """An initializer; a name that is there already keeps its value."""
@@ -50,21 +62,31 @@ class OnnxGraph:
             self._initializers[name] = numpy_helper.from_array(np.array(value, order="C"), name)
         return name
 
-    def widened(self, name: str, weights: list[Weight]) -> Value:
-        """Weights [N, K] stacked to float32 [D, N, K], stored as int8 where they are quantized.
+    def integers(self, *values: int) -> Value:
+        """[len(values)] int64: axes, shapes and borders, shared by all that need the same ones."""
+        return self.constant("integers_" + "_".join(map(str, values)), np.array(values, np.int64))
 
-        Cast -> Mul(per-row scale) is folded into one float32 tensor when the session is made, so that the
-        file is small and the operator behind it runs at float speed. DequantizeLinear is not folded.
+    def number(self, value: int, dtype: type = np.int64) -> Value:
+        """A whole number as a scalar, shared like `integers`."""
+        return self.constant(f"{np.dtype(dtype).name}_{value}", np.array(value, dtype))
+
+    def subgraph(
+        self, body: OnnxGraph, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
+    ) -> GraphProto:
+        """`body` as the attribute of a node. Its initializers move to this graph, where they are prepacked.
+
+        Every value of the body needs a name that this graph has not.
         """
-        if not all(isinstance(weight, QuantizedTensor) for weight in weights):
-            return self.constant(name, np.stack([np.asarray(weight) for weight in weights]))
-        quantized = [weight for weight in weights if isinstance(weight, QuantizedTensor)]
-        values = self.constant(f"{name}.int8", np.stack([weight.values for weight in quantized]))
-        scale = self.constant(f"{name}.scale", np.stack([weight.scale[:, None] for weight in quantized]))
-        wide = self.node("Cast", [values], name=f"{name}.cast", attributes={"to": TensorProto.FLOAT})
-        return str(self.node("Mul", [wide, scale], name=name))
+        for name, initializer in body._initializers.items():
+            self._initializers.setdefault(name, initializer)
+        ambiguous = body._values & (self._values | set(self._initializers))
+        if ambiguous:
+            raise ValueError(f"{min(ambiguous)}: a value of a subgraph has the name of one outside it")
+        self._values |= body._values
+        tensors = ([_value_info(tensor) for tensor in group] for group in (inputs, outputs))
+        return helper.make_graph(body._nodes, outputs[0].name, *tensors)
 
-    def finish(self, inputs: tuple[TensorInfo, ...], outputs: tuple[TensorInfo, ...]) -> bytes:
+    def finish(self, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> bytes:
         """The .onnx file, checked against the ONNX specification."""
         graph = helper.make_graph(
             self._nodes,

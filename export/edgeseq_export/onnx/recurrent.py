@@ -1,91 +1,111 @@
-"""GRU and LSTM on ONNX Runtime's fused operators.
+"""GRU and LSTM on ONNX Runtime's fused operators, over whole sequences and for one frame.
 
-ONNX Runtime has no int8 GRU operator: the GRU keeps int8 in the file and computes in fp32 (cast_mul).
-The int8 LSTM is com.microsoft.DynamicQuantizeLSTM, whose one activation scale spans a whole sequence.
+ONNX Runtime has no int8 GRU operator: `scan` holds the int8 GRU. The int8 LSTM is
+com.microsoft.DynamicQuantizeLSTM, whose one activation scale spans a whole sequence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgeseq_export.exported import LayerForm
+from edgeseq_export.forms import DYNAMIC, LayerForm
 from edgeseq_export.onnx.graph import MICROSOFT, OnnxGraph, Value
-from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor, take_rows
-from edgeseq_export.spec import GRU, LSTM, Cell, Recurrent, cells
+from edgeseq_export.onnx.products import widened
+from edgeseq_export.onnx.rows import Rows
+from edgeseq_export.onnx.scan import lower_scan_gru
+from edgeseq_export.quantize import QuantizedTensor, Weight, as_float, take_rows
+from edgeseq_export.spec import GRU, Cell, Recurrent, cells
+from edgeseq_export.state import NEXT
 
 # blocks of torch's gate order in ONNX's: GRU r, z, n -> z, r, h; LSTM i, f, g, o -> i, o, f, c
-_GATE_ORDER = {GRU: (1, 0, 2), LSTM: (0, 3, 1, 2)}
+_GATE_ORDER = {"GRU": (1, 0, 2), "LSTM": (0, 3, 1, 2)}
 
 
 @dataclass(frozen=True)
-class Frames:
-    """rows: [T, N, F] float32; lengths: [N] int32, or "" where the batch is one whole sequence."""
+class _Weights:
+    """Inputs of an operator: weights of X and R, their bias, and behind the states scales and zero points."""
 
-    rows: Value
-    lengths: Value
-
-
-def recurrent_form(layer: Recurrent) -> LayerForm:
-    """The form a recurrent layer is lowered to."""
-    kind = type(layer).__name__
-    if not isinstance(layer.forward.weight_hh, QuantizedTensor):
-        return LayerForm(layer.name, kind, "fused", "fp32")
-    if isinstance(layer, GRU):
-        return LayerForm(layer.name, kind, "cast_mul", "fp32")
-    return LayerForm(
-        layer.name, kind, "dynamic_quantize_lstm", "int8", ActivationQuantization.PER_TENSOR_UINT8
-    )
+    matrices: list[Value]
+    bias: Value
+    scales: list[Value]
 
 
-def lower_recurrent(graph: OnnxGraph, layer: Recurrent, frames: Frames) -> tuple[Value, Frames]:
-    """The final states [N, F] and all outputs; outputs behind a sequence's end are zero."""
+def lower_recurrent(
+    graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows, *, only_final: bool
+) -> Rows:
+    """The outputs of every frame, or with `only_final` the final states [N, D * H] alone.
+
+    Outputs behind a sequence's end are zero.
+    """
+    if isinstance(layer, GRU) and form.product == DYNAMIC:
+        return lower_scan_gru(graph, layer, rows, only_final=only_final)
+    rows = rows.to(graph, "TNF")
+    if graph.is_step:
+        return _step(graph, layer, form, rows)
+    outputs, final = ("", f"{layer.name}.last") if only_final else (f"{layer.name}.all", "")
+    _operator(graph, layer, form, rows, [], [outputs, final])
+    return _join_final(graph, layer, final, rows) if only_final else _join_frames(graph, layer, outputs, rows)
+
+
+def _step(graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows) -> Rows:
+    """One frame [1, 1, F] with the states [1, H] of the frames before."""
+    states = [f"{layer.name}.{state}" for state in ("h" if isinstance(layer, GRU) else "hc")]
+    before = [graph.node("Unsqueeze", [state, graph.integers(0)]) for state in states]
+    after = [f"{state}.after" for state in states]
+    _operator(graph, layer, form, rows, before, ["", *after])
+    for state, value in zip(states, after, strict=True):
+        graph.node("Squeeze", [value, graph.integers(0)], state + NEXT)
+    return replace(rows.with_features(states[0] + NEXT, layer.forward.hidden), layout="TF")
+
+
+def _operator(
+    graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows, before: list[Value], outputs: list[Value]
+) -> None:
+    """The fused operator: outputs [T, D, N, H] and final states [D, N, H]; before: initial states alike."""
     directions = [_reorder(layer, cell) for cell in cells(layer).values()]
-    lower = _dynamic_quantize_lstm if recurrent_form(layer).compute == "int8" else _fused
-    outputs, final = lower(graph, layer, directions, frames)
-    return _join_directions(graph, layer, final), Frames(_join_frames(graph, layer, outputs), frames.lengths)
-
-
-def _fused(graph: OnnxGraph, layer: Recurrent, directions: list[Cell], frames: Frames) -> tuple[Value, Value]:
-    """Outputs [T, D, N, H] and final states [D, N, H] of the fp32 operator; weights [D, G*H, K]."""
-    weights = [
-        graph.widened(f"{layer.name}.{field}", [getattr(cell, field) for cell in directions])
-        for field in ("weight_ih", "weight_hh")
-    ]
-    inputs = [frames.rows, *weights, _bias(graph, layer, directions), frames.lengths]
-    attributes = _attributes(layer)
+    dynamic = form.product == DYNAMIC
+    weights = (_dynamic_weights if dynamic else _fused_weights)(graph, layer, directions)
+    inputs = [rows.value, *weights.matrices, weights.bias, rows.lengths, *before]
+    if weights.scales:
+        inputs += [""] * (8 - len(inputs)) + weights.scales  # no initial states, no peepholes
+    attributes: dict[str, int | str] = {"hidden_size": layer.forward.hidden}
+    attributes["direction"] = "forward" if layer.backward is None else "bidirectional"
     if isinstance(layer, GRU):
         attributes["linear_before_reset"] = 1
-    outputs, final = graph.node(
-        type(layer).__name__, inputs, name=layer.name, outputs=2, attributes=attributes
-    )
-    return outputs, final
+    operator = "DynamicQuantizeLSTM" if dynamic else type(layer).__name__
+    graph.node_with(operator, inputs, outputs, domain=MICROSOFT if dynamic else "", **attributes)
 
 
-def _dynamic_quantize_lstm(
-    graph: OnnxGraph, layer: Recurrent, directions: list[Cell], frames: Frames
-) -> tuple[Value, Value]:
-    """The int8 operator: weights [D, K, 4H] int8, scales and zero points [D, 4H], all of them 0."""
-    values, scales = [], []
+def _fused_weights(graph: OnnxGraph, layer: Recurrent, directions: list[Cell]) -> _Weights:
+    """Of the fp32 operator: weights [D, G*H, K], bias [D, 2*G*H]."""
+    matrices = [
+        _stacked(graph, f"{layer.name}.{field}", [getattr(cell, field) for cell in directions])
+        for field in ("weight_ih", "weight_hh")
+    ]
+    return _Weights(matrices, _bias(graph, layer, directions), [])
+
+
+def _stacked(graph: OnnxGraph, name: str, weights: list[Weight]) -> Value:
+    quantized = [weight for weight in weights if isinstance(weight, QuantizedTensor)]
+    if len(quantized) < len(weights):
+        return graph.constant(name, np.stack([as_float(weight) for weight in weights]))
+    values = np.stack([weight.values for weight in quantized])
+    return widened(graph, name, values, np.stack([weight.scale[:, None] for weight in quantized]))
+
+
+def _dynamic_weights(graph: OnnxGraph, layer: Recurrent, directions: list[Cell]) -> _Weights:
+    """Of the int8 operator: weights [D, K, 4H] int8, scales and zero points [D, 4H], all of them 0."""
+    matrices, scales = [], []
     for field in ("weight_ih", "weight_hh"):
         weights = [getattr(cell, field) for cell in directions]
-        stacked = np.stack([weight.values.T for weight in weights])
-        values.append(graph.constant(f"{layer.name}.{field}.int8", stacked))
+        values = np.stack([weight.values.T for weight in weights])
+        matrices.append(graph.constant(f"{layer.name}.{field}.int8", values))
         scale = np.stack([weight.scale for weight in weights])
         scales.append(graph.constant(f"{layer.name}.{field}.scale", scale))
         scales.append(graph.constant(f"{layer.name}.zero_point", np.zeros(scale.shape, np.int8)))
-    no_states = ["", "", ""]  # initial hidden state, initial cell state, peepholes
-    inputs = [frames.rows, *values, _bias(graph, layer, directions), frames.lengths, *no_states, *scales]
-    outputs, final = graph.node(
-        "DynamicQuantizeLSTM",
-        inputs,
-        name=layer.name,
-        outputs=2,
-        domain=MICROSOFT,
-        attributes=_attributes(layer),
-    )
-    return outputs, final
+    return _Weights(matrices, _bias(graph, layer, directions), scales)
 
 
 def _bias(graph: OnnxGraph, layer: Recurrent, directions: list[Cell]) -> Value:
@@ -94,28 +114,34 @@ def _bias(graph: OnnxGraph, layer: Recurrent, directions: list[Cell]) -> Value:
     return graph.constant(f"{layer.name}.bias", stacked)
 
 
-def _attributes(layer: Recurrent) -> dict[str, int | str]:
-    direction = "forward" if layer.backward is None else "bidirectional"
-    return {"hidden_size": layer.forward.hidden, "direction": direction}
-
-
-def _join_directions(graph: OnnxGraph, layer: Recurrent, final: Value) -> Value:
+def _join_final(graph: OnnxGraph, layer: Recurrent, final: Value, rows: Rows) -> Rows:
     """[D, N, H] -> [N, D * H]."""
-    swapped = graph.node("Transpose", [final], attributes={"perm": [1, 0, 2]})
-    shape = graph.constant("keep_batch_join_rest", np.array([0, -1], np.int64))
-    return str(graph.node("Reshape", [swapped, shape], name=f"{layer.name}.final"))
+    name, width = f"{layer.name}.final", layer.forward.hidden * len(cells(layer))
+    if layer.backward is None:
+        joined = graph.node("Squeeze", [final, graph.integers(0)], name)
+    else:
+        first = graph.node("Transpose", [final], perm=[1, 0, 2]) if rows.lengths else final
+        joined = graph.node("Reshape", [first, graph.integers(-1, width)], name)
+    return rows.pooled(joined, width)
 
 
-def _join_frames(graph: OnnxGraph, layer: Recurrent, outputs: Value) -> Value:
-    """[T, D, N, H] -> [T, N, D * H]."""
-    swapped = graph.node("Transpose", [outputs], attributes={"perm": [0, 2, 1, 3]})
-    shape = graph.constant("keep_frames_and_batch", np.array([0, 0, -1], np.int64))
-    return str(graph.node("Reshape", [swapped, shape], name=f"{layer.name}.outputs"))
+def _join_frames(graph: OnnxGraph, layer: Recurrent, outputs: Value, rows: Rows) -> Rows:
+    """[T, D, N, H] -> [T, N, D * H], or [T, D * H] of the only sequence."""
+    name, width = f"{layer.name}.outputs", layer.forward.hidden * len(cells(layer))
+    if not rows.lengths:
+        joined = graph.node("Reshape", [outputs, graph.integers(-1, width)], name)
+        return replace(rows.with_features(joined, width), layout="TF")
+    if layer.backward is None:
+        joined = graph.node("Squeeze", [outputs, graph.integers(1)], name)
+    else:
+        swapped = graph.node("Transpose", [outputs], perm=[0, 2, 1, 3])
+        joined = graph.node("Reshape", [swapped, graph.integers(0, 0, width)], name)
+    return replace(rows.with_features(joined, width), zeros_behind=True)
 
 
 def _reorder(layer: Recurrent, cell: Cell) -> Cell:
     """The cell with its gates in ONNX's order."""
-    order = _GATE_ORDER[type(layer)]
+    order = _GATE_ORDER[type(layer).__name__]
     rows = np.concatenate([np.arange(cell.hidden) + gate * cell.hidden for gate in order])
     return Cell(
         take_rows(cell.weight_ih, rows),

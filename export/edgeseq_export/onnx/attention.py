@@ -1,0 +1,111 @@
+"""Self-attention by com.microsoft.MultiHeadAttention, over whole sequences and for one frame with a cache."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import TensorProto
+
+from edgeseq_export.forms import Product
+from edgeseq_export.onnx.graph import MICROSOFT, OnnxGraph, Value
+from edgeseq_export.onnx.products import multiply
+from edgeseq_export.onnx.rows import Rows, frame_numbers
+from edgeseq_export.reference import rotary_frequencies
+from edgeseq_export.spec import Attention
+from edgeseq_export.state import NEXT
+
+_UNSEEN = -1e30
+"""Added to the score of a frame that is not to be seen. Twice of it, by window and length both, is still
+finite: a row behind a sequence's end, which sees nothing, must not become NaN."""
+
+
+def lower_attention(graph: OnnxGraph, layer: Attention, product: Product, rows: Rows) -> Rows:
+    """[N, T, F] -> the same; frames behind a sequence's end are not seen."""
+    rows = rows.to(graph, "NTF")
+    D = layer.weight_out.shape[1]
+    qkv = multiply(graph, f"{layer.name}.qkv", rows.value, layer.weight_qkv, layer.bias_qkv, product)
+    q, k, v = (f"{layer.name}.{part}" for part in ("queries", "keys_now", "values_now"))
+    graph.node_with("Split", [qkv, graph.integers(D, D, D)], [q, k, v], axis=2)
+    bias = ""
+    if layer.rotary:
+        q, k = (_turned(graph, layer, rows, heads) for heads in (q, k))
+    if graph.is_step:
+        k, v = (_cached(graph, layer, *pair) for pair in (("keys", k), ("values", v)))
+        bias = _cache_bias(graph, layer)
+    elif layer.window is not None:
+        bias = _band_bias(graph, layer, layer.window, rows)
+    joined = graph.node(
+        "MultiHeadAttention",
+        [q, k, v, "", rows.lengths, bias][: 6 if bias else 5 if rows.lengths else 3],
+        f"{layer.name}.heads",
+        domain=MICROSOFT,
+        num_heads=layer.heads,
+        mask_filter_value=_UNSEEN,
+    )
+    return rows.with_features(multiply(graph, layer.name, joined, layer.weight_out, layer.bias_out, product))
+
+
+def _turned(graph: OnnxGraph, layer: Attention, rows: Rows, heads: Value) -> Value:
+    """[N, T, D] with every head turned by its frame's position."""
+    width = layer.weight_out.shape[1] // layer.heads
+    cos, sin = (_rotation(graph, layer, rows, width, operator) for operator in ("Cos", "Sin"))
+    first = graph.integers(0)
+    return graph.node("RotaryEmbedding", [heads, first, cos, sin], f"{heads}.turned", domain=MICROSOFT)
+
+
+def _rotation(graph: OnnxGraph, layer: Attention, rows: Rows, width: int, operator: str) -> Value:
+    """The cosine or sine of every position's angles, [T, width / 2]; in a step of the one position."""
+    owner = layer.name if graph.is_step else rows.clock
+    name, angles = f"{owner}.{operator.lower()}_{width}", f"{owner}.angles_{width}"
+    if graph.has(name):
+        return name
+    if not graph.has(angles):
+        frequencies = graph.constant(f"frequencies_{width}", rotary_frequencies(width)[None])
+        graph.node("Mul", [_positions(graph, layer, rows), frequencies], angles)
+    return graph.node(operator, [angles], name)
+
+
+def _positions(graph: OnnxGraph, layer: Attention, rows: Rows) -> Value:
+    """[T, 1] float32, in a step [1, 1]."""
+    if graph.is_step:
+        return f"{layer.name}.position"
+    numbers = graph.node("Cast", [frame_numbers(graph, rows)], to=TensorProto.FLOAT)
+    return graph.node("Unsqueeze", [numbers, graph.integers(1)])
+
+
+def _band_bias(graph: OnnxGraph, layer: Attention, window: int, rows: Rows) -> Value:
+    """[1, heads, T, T]: frame t sees the frames t - window + 1 .. t; shared by all layers alike."""
+    name = f"{rows.clock}.band_{window}_{layer.heads}"
+    if graph.has(name):
+        return name
+    numbers = frame_numbers(graph, rows)
+    age = graph.node("Sub", [graph.node("Unsqueeze", [numbers, graph.integers(0, 1, 3)]), numbers])
+    is_past = graph.node("GreaterOrEqual", [age, graph.number(0)])
+    is_recent = graph.node("Less", [age, graph.number(window)])
+    return _bias_where(graph, layer, graph.node("And", [is_past, is_recent]), name)
+
+
+def _cached(graph: OnnxGraph, layer: Attention, state: str, now: Value) -> Value:
+    """The state [W, D] without its oldest row and with `now` [1, 1, D] behind it, as [1, W, D]."""
+    W, D = layer.window, layer.weight_out.shape[1]
+    name = f"{layer.name}.{state}"
+    younger = graph.node("Slice", [name, *(graph.integers(border) for border in (1, W or 1, 0))])
+    row = graph.node("Reshape", [now, graph.integers(1, D)])
+    after = graph.node("Concat", [younger, row], name + NEXT, axis=0)
+    return graph.node("Unsqueeze", [after, graph.integers(0)])
+
+
+def _cache_bias(graph: OnnxGraph, layer: Attention) -> Value:
+    """[1, heads, 1, W]: rows that no frame has filled yet are not seen. Counts this frame too."""
+    W, position = layer.window or 1, f"{layer.name}.position"
+    one = graph.constant("one", np.ones((1, 1), np.float32))
+    graph.node("Add", [position, one], position + NEXT)
+    # row s holds a frame where W - 1 - s, its age, is at most the number of frames before this one
+    ages = graph.constant(f"ages_{W}", np.arange(W - 1, -1, -1, dtype=np.float32).reshape(1, 1, 1, W))
+    return _bias_where(graph, layer, graph.node("LessOrEqual", [ages, position]), f"{layer.name}.seen")
+
+
+def _bias_where(graph: OnnxGraph, layer: Attention, seen: Value, name: str) -> Value:
+    """Of every head, as ONNX Runtime up to 1.19 needs it."""
+    zero = graph.constant("zero", np.array(0, np.float32))
+    every_head = np.full((1, layer.heads, 1, 1), _UNSEEN, np.float32)
+    return graph.node("Where", [seen, zero, graph.constant(f"unseen_{layer.heads}", every_head)], name)
