@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
 from edgeseq.artifacts import ARTIFACTS
 from edgeseq.evaluate import Evaluation, evaluate_logits, evaluate_module, one_by_one
+from edgeseq.export_forms import (
+    fastest,
+    measure_sensitivity,
+    spec_to_export,
+    table_plans,
+    tuned_plans,
+    write_models,
+)
+from edgeseq.export_options import ExportOptions
+from edgeseq.export_report import ExportReport
 from edgeseq.features import FeatureSplits
 from edgeseq.gates import (
     AccuracyDrop,
@@ -24,66 +34,21 @@ from edgeseq.gates import (
     judge_size,
     widened_warning,
 )
-from edgeseq.golden import Loaded, check_parity, choose_golden
+from edgeseq.golden import Loaded, Models, check_parity, choose_golden, load_steps
 from edgeseq.runs import Run, load_features
+from edgeseq.tune import Subject, tuning_device
 from edgeseq_device import __version__, runtimes
 from edgeseq_device.artifact import open_artifact
-from edgeseq_device.errors import GateError
+from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE
-from edgeseq_export import FORMATS, ExportedModel, Format, SeqSpec, bundle, write_model
+from edgeseq_export import ExportedModel, SeqSpec, bundle
 from edgeseq_export.budget import SizeCheck, weight_bytes
-from edgeseq_export.parity import Parity
-from edgeseq_export.spec import quantize_spec
+from edgeseq_export.state import why_no_step
 
 _LIBRARIES = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "flatbuffers")
 
 Step = Callable[[str, int, int], None]
 """Called while recordings are run: what runs, how many are done, how many there are."""
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What to export and what it must keep to. max_drop is in points of accuracy."""
-
-    precision: Literal["int8", "fp32"] = "int8"
-    formats: tuple[Format, ...] = FORMATS
-    max_bytes: int = 100_000_000
-    max_drop: float = 1.0
-    target: str = "generic"
-    name: str | None = None
-    data: str | None = None
-
-
-@dataclass
-class ExportReport:
-    """What was measured, filled on the way; until `finished` there is no artifact, and `error` says why."""
-
-    precision: str
-    artifact: Path
-    sizes: list[SizeCheck] = field(default_factory=list)
-    parity: list[Parity] = field(default_factory=list)
-    drops: list[AccuracyDrop] = field(default_factory=list)
-    accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    finished: bool = False
-    error: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold."""
-        return {
-            "schema": "edgeseq-export",
-            "schema_version": 1,
-            "artifact": str(self.artifact) if self.finished else None,
-            "precision": self.precision,
-            "size": [{**asdict(each), "bytes": each.bytes, "passed": each.passed} for each in self.sizes],
-            "parity": [asdict(each) for each in self.parity],
-            "accuracy_drop": [
-                {**asdict(each), "drop": each.drop, "passed": each.passed} for each in self.drops
-            ],
-            "accuracy": self.accuracy,
-            "warnings": self.warnings,
-            "error": self.error,
-        }
 
 
 def artifact_folder(run: Run, options: ExportOptions) -> Path:
@@ -94,29 +59,42 @@ def artifact_folder(run: Run, options: ExportOptions) -> Path:
 def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Watch, step: Step) -> Path:
     """Write the artifact and return its folder; what is measured goes into `report` and to `watch`.
 
-    Raises BudgetError or GateError where a gate is not passed, DataError where the run's data changed;
-    then nothing is written and an older artifact of that name stays as it was.
+    Raises BudgetError or GateError where a gate is not passed, DataError where the run's data changed,
+    UsageError for a layer or a target that the options name wrongly, DeviceError for one that cannot be tuned
+    here; then nothing is written and an older artifact of that name stays as it was.
     """
     report.warnings += run.warnings
+    device = tuning_device(options.target) if options.tune else None
     module = run.module()
     trained = module.to_spec()
-    spec = _quantized(run, trained) if options.precision == "int8" else trained
-    models = {each: write_model(spec, each, run.front_end.unit) for each in options.formats}
+    spec = spec_to_export(run, trained, options)
+    splits = load_features(run, options.data)
+    if options.sensitivity:
+        report.sensitivity += measure_sensitivity(module, trained, options, splits)
+        watch("sensitivity", report.sensitivity)
+    if device:
+        subject = Subject(module, trained, spec, splits, run.front_end.unit)
+        plans = tuned_plans(subject, options, device, report, step)
+        watch("tuning", report.tuning)
+    else:
+        plans = table_plans(spec, options, report)
+    models = write_models(run, spec, plans)
+    report.models += models.values()
+    report.fastest |= fastest(spec, options, report.tuning)
+    watch("forms", report.models)
     _refuse_oversized(spec, models, options.max_bytes, watch)
 
-    splits = load_features(run, options.data)
     golden = choose_golden(module, spec, models, splits)
     with bundle.staged_folder(report.artifact) as folder:
-        for model in models.values():
-            (folder / bundle.model_file(model)).write_bytes(model.content)
-        bundle.write_golden(folder, golden)
+        _write_files(folder, models, golden)
         loaded = {each: runtimes.load(folder / bundle.model_file(models[each]), each) for each in models}
-        report.parity += check_parity(loaded, golden, trained, spec, models)
+        report.parity += check_parity(loaded, golden, trained, spec, models, load_steps(folder, models))
         report.warnings += [text for each in report.parity if (text := widened_warning(each))]
         judge_parity(report.parity, watch)
         _measure_accuracy(module, loaded, splits, options.max_drop, report, step)
         judge_accuracy(report.drops, watch)
-        entries = [bundle.model_entry(model, weight_bytes(spec)) for model in models.values()]
+        reason = why_no_step(spec)
+        entries = [bundle.model_entry(model, weight_bytes(spec), reason) for model in models.values()]
         bundle.seal(folder, _manifest(run, options, report, len(golden.features)), entries)
         report.sizes += [_size_on_board(folder, model, options.max_bytes) for model in models.values()]
         judge_size(spec, report.sizes, watch)
@@ -125,25 +103,27 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
     return report.artifact
 
 
-def _quantized(run: Run, spec: SeqSpec) -> SeqSpec:
-    try:
-        return quantize_spec(spec)
-    except ValueError as error:
-        raise GateError(f"{run.path}: {error}; train the run again with a lower --learning-rate") from error
+def _write_files(folder: Path, models: Models, golden: GoldenVectors) -> None:
+    for model in models.values():
+        for name, content in bundle.model_files(model).items():
+            (folder / name).write_bytes(content)
+    bundle.write_golden(folder, golden)
 
 
-def _refuse_oversized(
-    spec: SeqSpec, models: Mapping[Format, ExportedModel], max_bytes: int, watch: Watch
-) -> None:
-    """Before anything is measured: a model file that alone is over the budget."""
-    sizes = [SizeCheck(m.format, {bundle.model_file(m): len(m.content)}, max_bytes) for m in models.values()]
+def _refuse_oversized(spec: SeqSpec, models: Models, max_bytes: int, watch: Watch) -> None:
+    """Before anything is measured: model files that alone are over the budget."""
+    files = {each: bundle.model_files(model) for each, model in models.items()}
+    sizes = [
+        SizeCheck(each, {name: len(content) for name, content in found.items()}, max_bytes)
+        for each, found in files.items()
+    ]
     if not all(size.passed for size in sizes):
         judge_size(spec, sizes, watch)
 
 
 def _size_on_board(folder: Path, model: ExportedModel, max_bytes: int) -> SizeCheck:
     """Everything that a board needs for this format; the golden vectors only test it."""
-    names = (bundle.model_file(model), MANIFEST_FILE, SUMS_FILE)
+    names = (*bundle.model_files(model), MANIFEST_FILE, SUMS_FILE)
     return SizeCheck(model.format, {name: (folder / name).stat().st_size for name in names}, max_bytes)
 
 
@@ -193,6 +173,10 @@ def _manifest(run: Run, options: ExportOptions, report: ExportReport, golden_cou
         "task": "classify",
         "precision": options.precision,
         "target": options.target,
+        "fastest": report.fastest,
+        "keep_fp32": list(options.keep_fp32),
+        "tuning": [each.to_dict() for each in report.tuning],
+        "sensitivity": [asdict(each) for each in report.sensitivity],
         "labels": list(run.labels),
         "features": {
             "count": front_end.features_count,
@@ -201,7 +185,7 @@ def _manifest(run: Run, options: ExportOptions, report: ExportReport, golden_cou
         },
         "golden": {"file": bundle.GOLDEN_FILE, "count": golden_count},
         "parity": {
-            "tolerance": max(each.tolerance for each in report.parity if each.subject in options.formats),
+            "tolerance": max(each.tolerance for each in report.parity if each.against == "reference"),
             "measured": {each.subject: asdict(each) for each in report.parity},
         },
         "accuracy": report.accuracy,

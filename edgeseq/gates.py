@@ -16,7 +16,7 @@ MIN_NET_FLIPS = 2
 """A single recording that changes sides is within chance, however few there are."""
 
 Watch = Callable[[str, Sequence[Any]], None]
-"""Called with what a gate measured: a table's name ("size", "tensors", "parity", "accuracy") and its rows."""
+"""Called with what a gate measured: a table's name ("size", "parity", "forms" ...) and its rows."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,14 @@ def judge_accuracy(drops: Sequence[AccuracyDrop], watch: Watch) -> None:
                 f" ({each.flips} net flips), over --max-drop {each.max_drop:g};"
                 " train a larger model or raise the limit"
             )
+
+
+def slower_warning(model_format: str, layers: Sequence[str], target: str) -> str:
+    """What to say of int8 compute that was asked for where fp32 compute is faster."""
+    return (
+        f"{model_format}: {', '.join(layers)} compute in int8, which measured slower than fp32 compute on"
+        f" {target}; leave --compute int8 out, unless RAM decides"
+    )
 
 
 def few_recordings_warning(n: int) -> str | None:

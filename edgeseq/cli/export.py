@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -16,7 +16,8 @@ from edgeseq_device.manifest import FORMATS
 MOST_POINTS = 100
 
 if TYPE_CHECKING:
-    from edgeseq.export import ExportOptions, ExportReport
+    from edgeseq.export_options import ExportOptions
+    from edgeseq.export_report import ExportReport
     from edgeseq.runs import Run
 
 
@@ -30,8 +31,25 @@ if TYPE_CHECKING:
     "--max-size", default="100MB", show_default=True, help="Budget for what a board needs of one format."
 )
 @click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that int8 may cost, in points.")
+@click.option(
+    "--target",
+    default="generic",
+    show_default=True,
+    help="The board to choose the forms for: x86, pi3, pi4, pi5, zero2, armv7 (32-bit), or any of them.",
+)
+@click.option("--tune", is_flag=True, help="Measure every form on the target and keep the fastest.")
+@click.option(
+    "--compute",
+    type=click.Choice(("int8", "fp32")),
+    help="Of int8 layers; by default the faster one on the target. int8 takes less RAM.",
+)
+@click.option("--batch", is_flag=True, help="Files that take several sequences at once (ONNX).")
+@click.option(
+    "--keep-fp32", multiple=True, metavar="LAYER", help="Leave this layer's weights in fp32. Repeatable."
+)
+@click.option("--sensitivity", is_flag=True, help="Show what int8 costs layer by layer.")
 @click.option("--data", help="Where the run's data is now, if it has moved.")
-@click.option("--name", help="Folder under ./artifacts; RUN-int8-generic or RUN-fp32-generic by default.")
+@click.option("--name", help="Folder under ./artifacts; RUN-int8-TARGET or RUN-fp32-TARGET by default.")
 @json_option
 def command(
     run: str | None,
@@ -39,11 +57,18 @@ def command(
     formats: tuple[str, ...],
     max_size: str,
     max_drop: float,
+    target: str,
+    tune: bool,
+    compute: Literal["int8", "fp32"] | None,
+    batch: bool,
+    keep_fp32: tuple[str, ...],
+    sensitivity: bool,
     data: str | None,
     name: str | None,
     json_file: Path | None,
 ) -> None:
-    """Write RUN (the newest by default) as ONNX and TFLite under ./artifacts.
+    """Write RUN (the newest by default) as ONNX and TFLite under ./artifacts, in the forms that run fastest
+    on the target; a model that can stream has a step form beside.
 
     An artifact is written only when it is within the size budget, in parity with a reference interpreter
     on real inputs, and not less accurate than --max-drop allows. Exit codes: 3 over the size budget,
@@ -51,23 +76,33 @@ def command(
     """
     if not 0 <= max_drop <= MOST_POINTS:
         raise UsageError(f"--max-drop {max_drop:g}: give 0 to {MOST_POINTS} points of accuracy, such as 1.0")
-    from edgeseq.export import ExportOptions, ExportReport, artifact_folder
+    from edgeseq.export import artifact_folder
+    from edgeseq.export_options import ExportOptions, check_options, formats_for
+    from edgeseq.export_report import ExportReport
     from edgeseq.names import check_folder_name
+    from edgeseq.report.export_tables import fastest_lines
     from edgeseq.runs import open_run
     from edgeseq_export.budget import parse_size
 
     options = ExportOptions(
         precision="int8" if int8 else "fp32",
-        formats=tuple(f for f in FORMATS if not formats or f in formats),  # type: ignore[misc]
+        formats=formats_for(target, formats, batch=batch),
         max_bytes=parse_size(max_size),
         max_drop=max_drop,
+        target=target,
+        batch=batch,
+        keep_fp32=keep_fp32,
+        compute=compute,
+        sensitivity=sensitivity,
+        tune=tune,
         name=name,
         data=data,
     )
+    check_options(options)
     if name is not None:
         check_folder_name(name)
     opened = open_run(run)
-    report = ExportReport(options.precision, artifact_folder(opened, options))
+    report = ExportReport(options.precision, artifact_folder(opened, options), options.target)
     try:
         _export(opened, options, report)
     except BaseException as error:
@@ -78,6 +113,8 @@ def command(
         with contextlib.suppress(OSError) if report.error else contextlib.nullcontext():
             write_json(json_file, report.to_dict())
     output().print(f"\n{report.artifact} is ready; measure it with: edgeseq bench {report.artifact.name}")
+    for line in fastest_lines(report):
+        output().print(line)
 
 
 def _export(run: Run, options: ExportOptions, report: ExportReport) -> None:
@@ -86,7 +123,8 @@ def _export(run: Run, options: ExportOptions, report: ExportReport) -> None:
     from edgeseq.export import export_run
     from edgeseq.report.export_tables import gate_table
 
-    output().print(f"Exporting {run.path} as {options.precision}: {', '.join(options.formats)}")
+    what = f"{options.precision} for {options.target}: {', '.join(options.formats)}"
+    output().print(f"Exporting {run.path} as {what}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = progress_output()
     progress = Progress(*columns, console=console, transient=True)

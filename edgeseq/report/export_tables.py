@@ -1,4 +1,4 @@
-"""The tables of an export: one for each gate."""
+"""The tables of an export: the forms that were chosen, and one for each gate."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from typing import Any
 
 from rich.table import Table
 
+from edgeseq.export_report import ExportReport
 from edgeseq.gates import AccuracyDrop, error_text
 from edgeseq.report.table import percent, table
+from edgeseq.sensitivity import LayerSensitivity
+from edgeseq.tune import Tuning
+from edgeseq_export import ExportedModel, Plan
 from edgeseq_export.budget import SizeCheck, TensorSize
+from edgeseq_export.forms import NO_PRODUCT
 from edgeseq_export.parity import Parity
 
 _TENSORS_SHOWN = 12
+_METRICS = {"instructions": "instructions", "latency_p50_ms": "p50 (ms)"}
+_DIGITS = {"instructions": 0, "latency_p50_ms": 4}
 
 
 def gate_table(name: str, rows: Sequence[Any]) -> Table:
-    """The table of a gate: "size", "tensors", "parity" or "accuracy"."""
+    """The table of what a Watch was told: "forms", "tuning", "sensitivity", or a gate's."""
     return _TABLES[name](rows)
 
 
@@ -79,12 +86,87 @@ def _accuracy(rows: Sequence[AccuracyDrop]) -> Table:
     )
 
 
+def _forms(rows: Sequence[ExportedModel]) -> Table:
+    """A row for each layer that has weights: its sequence form, then what its step form computes with."""
+    shown = []
+    for model in rows:
+        steps = {form.layer: form.product for form in model.step.layers} if model.step else {}
+        for form in model.layers:
+            if form.product != NO_PRODUCT:
+                frames = f", {form.chunk_frames} frames" if form.chunk_frames else ""
+                product = form.product
+                step = steps.get(form.layer)
+                cells = (f"{form.form}{frames}", product.name, product.compute, step and step.compute)
+                shown.append((form.layer, form.kind, model.format, *cells))
+    columns = ("layer", "kind", "format", "form", "product", "compute", "compute of a step")
+    return table("Forms", columns, shown)
+
+
+def _tuning(rows: Sequence[Tuning]) -> Table:
+    shown = []
+    for tuning in rows:
+        for each in tuning.candidates:
+            figure = "not measured" if each.figure is None else f"{each.figure:,.{_DIGITS[tuning.metric]}f}"
+            verdict = "kept" if each is tuning.winner else each.refused
+            shown.append((tuning.format, plan_text(each.plan), figure, verdict))
+    first = rows[0]
+    where = f"{first.device}{' emulated' if first.emulated else ''}"
+    return table(f"Plans measured on {where}", ("format", "plan", _METRICS[first.metric], "verdict"), shown)
+
+
+def plan_text(plan: Plan) -> str:
+    """The differing forms of a plan's layers, such as `unrolled 10 hybrid + rows hybrid`."""
+    forms = [form for form in plan.sequence if form.product != NO_PRODUCT]
+    texts = [
+        " ".join(str(each) for each in (form.form, form.chunk_frames, form.product.name) if each)
+        for form in forms
+    ]
+    return " + ".join(dict.fromkeys(texts))
+
+
+def _sensitivity(rows: Sequence[LayerSensitivity]) -> Table:
+    return table(
+        f"What int8 costs alone in each layer, on {rows[0].n} validation recordings",
+        (
+            "layer",
+            "kind",
+            "bytes fp32",
+            "bytes int8",
+            "accuracy",
+            "drop (points)",
+            "net flips",
+            "logit error",
+        ),
+        [
+            (
+                *(r.layer, r.kind, f"{r.fp32_bytes:,}", f"{r.int8_bytes:,}"),
+                *(percent(r.accuracy), f"{r.drop:.2f}", r.flips, f"{r.logit_error:.1e}"),
+            )
+            for r in rows
+        ],
+    )
+
+
+def fastest_lines(report: ExportReport) -> list[str]:
+    """Which file to take, where there is more than one."""
+    if len(report.models) < 2:
+        return []
+    how = "as measured" if report.tuning else "by the table of measured forms"
+    lines = [f"fastest on {report.target} {how}: whole sequences {report.fastest['sequence']}"]
+    if report.fastest["step"]:
+        lines[0] += f", frame by frame {report.fastest['step']}"
+    return lines
+
+
 def verdict(passed: bool) -> str:
     """How a gate ended."""
     return "passed" if passed else "FAILED"
 
 
 _TABLES: dict[str, Callable[[Sequence[Any]], Table]] = {
+    "forms": _forms,
+    "tuning": _tuning,
+    "sensitivity": _sensitivity,
     "size": _size,
     "tensors": _tensors,
     "parity": _parity,

@@ -85,9 +85,13 @@ def test_an_artifact_holds_what_a_board_needs(place: Path, precision: str) -> No
     assert artifact.labels == ("falling", "rising")
     assert len(artifact.golden().features) == 16
     report = json.loads((place / "report.json").read_text())
-    assert [gate["passed"] for gate in report["size"] + report["parity"] + report["accuracy_drop"]] == [
-        True
-    ] * 7
+    assert all(gate["passed"] for gate in report["size"] + report["parity"] + report["accuracy_drop"])
+    assert [gate["subject"] for gate in report["parity"][1:]] == [
+        "onnx",
+        "tflite",
+        "onnx step",
+        "tflite step",
+    ]
     assert report["accuracy"]["test"]["n"] > 0
 
 
@@ -107,6 +111,90 @@ def test_raw_samples_get_the_same_answer_through_the_manifests_front_end(place: 
                 assert np.abs(logits - reference).max() < 1e-3
                 answered += 1
     assert answered == 16
+
+
+def test_a_target_names_the_artifact_and_decides_the_forms(place: Path) -> None:
+    """12 units: fp32 compute is faster in both formats, and the manifest says so layer by layer."""
+    result = edgeseq("export", "--int8", "--target", "pi5", "--json", "report.json")
+    assert result.exit_code == 0, result.output
+    artifact = open_artifact(place / "artifacts/chirps-gru-int8-pi5")
+    report = json.loads((place / "report.json").read_text())
+    assert artifact.manifest["target"] == report["target"] == "pi5"
+    assert artifact.manifest["fastest"] == {"sequence": "onnx", "step": "tflite"}
+    assert "fastest on pi5" in result.output
+    for model in artifact.models:
+        (gru,) = (layer for layer in model.layers if layer["kind"] == "GRU")
+        assert (gru["product"], gru["compute"]) == ("widened", "fp32")
+        assert report["forms"][model.format]["sequence"] == list(model.layers)
+    assert "unrolled, 10 frames" in result.output
+
+
+def test_the_step_form_counts_towards_the_budget(place: Path) -> None:
+    assert edgeseq("export", "--int8", "--json", "report.json").exit_code == 0
+    onnx, tflite = json.loads((place / "report.json").read_text())["size"]
+    folder = place / "artifacts/chirps-gru-int8-generic"
+    assert set(onnx["files"]) == {"model.onnx", "model.step.onnx", "manifest.json", "SHA256SUMS"}
+    assert set(tflite["files"]) == {"model.tflite", "manifest.json", "SHA256SUMS"}
+    assert onnx["bytes"] == sum((folder / name).stat().st_size for name in onnx["files"])
+    shutil.rmtree(place / "artifacts")
+    size = str(onnx["bytes"] - 1)
+    assert edgeseq("export", "--int8", "--format", "onnx", "--max-size", size).exit_code == 3
+
+
+def test_int8_compute_that_is_slower_than_fp32_is_shipped_only_when_asked_for_and_warned_about(
+    place: Path,
+) -> None:
+    result = edgeseq("export", "--int8", "--target", "armv7", "--compute", "int8")
+    assert result.exit_code == 0, result.output
+    assert "gru0, head compute in int8, which measured slower than fp32 compute on armv7" in result.output
+    (model,) = open_artifact(place / "artifacts/chirps-gru-int8-armv7").models
+    assert {layer["product"] for layer in model.layers} == {"row_scale", "none"}
+    result = edgeseq("export", "--int8", "--target", "armv7")
+    assert "measured slower" not in result.output
+    (model,) = open_artifact(place / "artifacts/chirps-gru-int8-armv7").models
+    assert {layer["product"] for layer in model.layers} == {"widened", "none"}
+
+
+def test_a_layer_that_is_kept_in_fp32_is_float_in_every_file(place: Path) -> None:
+    result = edgeseq("export", "--int8", "--keep-fp32", "head")
+    assert result.exit_code == 0, result.output
+    artifact = open_artifact(place / "artifacts/chirps-gru-int8-generic")
+    assert artifact.manifest["keep_fp32"] == ["head"]
+    for model in artifact.models:
+        assert {layer["layer"]: layer["product"] for layer in model.layers}["head"] == "float"
+        assert {layer["layer"]: layer["product"] for layer in model.layers}["gru0"] == "widened"
+
+
+def test_a_batch_is_an_onnx_file_that_takes_several_sequences(place: Path) -> None:
+    result = edgeseq("export", "--int8", "--batch", "--compute", "int8")
+    assert result.exit_code == 0, result.output
+    (model,) = open_artifact(place / "artifacts/chirps-gru-int8-generic").models
+    assert (model.format, model.batch) == ("onnx", True)
+
+
+def test_sensitivity_is_shown_and_recorded_layer_by_layer(place: Path) -> None:
+    result = edgeseq("export", "--int8", "--sensitivity", "--json", "report.json")
+    assert result.exit_code == 0, result.output
+    assert "What int8 costs alone in each layer" in result.output
+    rows = json.loads((place / "report.json").read_text())["sensitivity"]
+    assert {row["layer"] for row in rows} == {"gru0", "head", "all"}
+    artifact = open_artifact(place / "artifacts/chirps-gru-int8-generic")
+    assert artifact.manifest["sensitivity"] == rows
+
+
+def test_tuning_is_shown_and_recorded_and_its_winner_shipped(place: Path) -> None:
+    result = edgeseq(
+        *("export", "--int8", "--target", "x86", "--tune", "--format", "onnx", "--json", "report.json")
+    )
+    assert result.exit_code == 0, result.output
+    assert "Plans measured on local" in result.output
+    artifact = open_artifact(place / "artifacts/chirps-gru-int8-x86")
+    (record,) = artifact.manifest["tuning"]
+    assert record == json.loads((place / "report.json").read_text())["tuning"][0]
+    assert (record["device"], record["metric"], record["emulated"]) == ("local", "latency_p50_ms", False)
+    assert min(each["figure"] for each in record["candidates"]) > 0
+    (kept,) = (each for each in record["candidates"] if each["kept"])
+    assert list(artifact.model("onnx").layers) == kept["sequence"]
 
 
 def test_over_the_size_budget_is_exit_3_with_the_largest_tensors_and_nothing_written(place: Path) -> None:
@@ -173,7 +261,8 @@ def test_a_fault_of_the_system_is_in_the_report_too(place: Path) -> None:
     assert "no artifact folder" in report["error"]
 
 
-def test_weights_that_are_not_numbers_are_refused(place: Path) -> None:
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_weights_that_are_not_numbers_are_refused(place: Path, precision: str) -> None:
     from safetensors.numpy import load_file, save_file
 
     path = place / "runs/chirps-gru/model.safetensors"
@@ -181,7 +270,7 @@ def test_weights_that_are_not_numbers_are_refused(place: Path) -> None:
     name = next(name for name in weights if "weight_hh" in name)
     weights[name][0, 0] = np.nan
     save_file(weights, path)
-    result = edgeseq("export", "--int8")
+    result = edgeseq("export", f"--{precision}")
     assert result.exit_code == 4
     assert "gru0.forward.weight_hh" in result.output
     assert left_behind(place) == []
@@ -203,13 +292,47 @@ WRONG_CALLS = [
     "--max-drop -1",
     "--max-drop nan",
     "--name ../x",
+    "--fp32 --keep-fp32 head",
+    "--target x86 --tune --compute int8",
 ]
+WRONG_NAMES = {
+    "--target pi6": 'unknown target "pi6"; did you mean "pi',
+    "--target armv7 --format onnx": "no onnx runtime for armv7; leave it out, or take tflite",
+    "--keep-fp32 hed": 'unknown layer "hed"; did you mean "head"',
+    "--target zero2 --tune": "no device here stands for the target zero2; these can be tuned: x86, pi4, pi5",
+    "--batch --format tflite": "a TFLite file takes one sequence at a time",
+    "--batch --target armv7": "a TFLite file takes one sequence at a time",
+}
 
 
 @pytest.mark.parametrize("arguments", WRONG_CALLS)
 def test_a_call_that_is_wrong_is_exit_2(place: Path, arguments: str) -> None:
     result = edgeseq("export", *arguments.split())
     assert result.exit_code == 2, result.output
+    assert left_behind(place) == []
+
+
+@pytest.mark.parametrize("arguments", WRONG_NAMES)
+def test_a_call_that_does_not_fit_says_what_would(place: Path, arguments: str) -> None:
+    result = edgeseq("export", *arguments.split())
+    assert result.exit_code == 2, result.output
+    assert WRONG_NAMES[arguments] in result.output
+    assert left_behind(place) == []
+
+
+def test_a_layer_that_a_format_has_no_form_for_is_named_and_nothing_written(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import edgeseq_export.onnx
+
+    def refuse(spec, plan, unit):
+        raise ValueError("gru0: GRU has no ONNX form 'loop'")
+
+    monkeypatch.setattr(edgeseq_export.onnx, "write_onnx", refuse)
+    result = edgeseq("export", "--int8")
+    assert result.exit_code == 1
+    assert "cannot be written as onnx: gru0: GRU has no ONNX form 'loop'" in result.output
+    assert "--format tflite alone" in result.output
     assert left_behind(place) == []
 
 

@@ -1,0 +1,112 @@
+"""From a trained spec to written files: what stays fp32, and which plan each file gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from edgeseq.devices.agent_link import Device
+from edgeseq.export_options import ExportOptions, check_kept_layers
+from edgeseq.export_report import ExportReport
+from edgeseq.features import FeatureSplits
+from edgeseq.gates import slower_warning
+from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.runs import Run
+from edgeseq.sensitivity import LayerSensitivity, sensitivity
+from edgeseq.tune import Subject, Tuning, tune
+from edgeseq_device.errors import EdgeseqError, GateError
+from edgeseq_export import ExportedModel, Format, Plan, SeqSpec, write_model
+from edgeseq_export.check import check_spec
+from edgeseq_export.choice import choose, fastest_format, slower_than_fp32
+from edgeseq_export.forms import rounding
+from edgeseq_export.spec import quantize_spec
+from edgeseq_export.state import why_no_step
+
+Step = Callable[[str, int, int], None]
+"""Called while something long goes on: what it is, how much is done, how much there is."""
+
+
+def spec_to_export(run: Run, trained: SeqSpec, options: ExportOptions) -> SeqSpec:
+    """`trained` itself, or quantized but for the layers that are kept.
+
+    Raises GateError naming a weight that is no number, UsageError for a layer to keep that there is not.
+    """
+    check_kept_layers(trained, options.keep_fp32)
+    try:
+        check_spec(trained)
+        return quantize_spec(trained, options.keep_fp32) if options.precision == "int8" else trained
+    except ValueError as error:
+        raise GateError(
+            f"{run.path}: {error}; train the run again, after NaN with a lower --learning-rate"
+        ) from error
+
+
+def measure_sensitivity(
+    module: SequenceClassifier, trained: SeqSpec, options: ExportOptions, splits: FeatureSplits
+) -> list[LayerSensitivity]:
+    """On the validation split, with the rounding of the form that is shipped; of two formats TFLite's."""
+    model_format = options.formats[-1]
+    plan = choose(
+        *(quantize_spec(trained), model_format, options.target), batch=options.batch, compute=options.compute
+    )
+    return sensitivity(module, trained, rounding(plan.sequence), splits.validation)
+
+
+def table_plans(spec: SeqSpec, options: ExportOptions, report: ExportReport) -> dict[Format, Plan]:
+    """By the table of crossovers; `report` says where int8 compute was asked for although fp32 is faster."""
+    plans = {
+        each: choose(spec, each, options.target, batch=options.batch, compute=options.compute)
+        for each in options.formats
+    }
+    slower = {each: slower_than_fp32(spec, plan, each, options.target) for each, plan in plans.items()}
+    report.warnings += [
+        slower_warning(each, layers, options.target) for each, layers in slower.items() if layers
+    ]
+    return plans
+
+
+def tuned_plans(
+    subject: Subject,
+    options: ExportOptions,
+    device: Device,
+    report: ExportReport,
+    step: Step,
+) -> dict[Format, Plan]:
+    """By what was measured on `device`."""
+    found = {}
+    for each in options.formats:
+        tuning = tune(
+            *(subject, each, options.target, device),
+            batch=options.batch,
+            prepare=lambda fraction, label: step(label, int(100 * fraction), 100),
+            watch=step,
+        )
+        report.tuning.append(tuning)
+        found[each] = tuning.winner.plan
+    return found
+
+
+def write_models(run: Run, spec: SeqSpec, plans: Mapping[Format, Plan]) -> dict[Format, ExportedModel]:
+    """The files. Raises EdgeseqError naming the layer that has no form in a format."""
+    return {each: _write(run, spec, each, plan, tuple(plans)) for each, plan in plans.items()}
+
+
+def _write(
+    run: Run, spec: SeqSpec, model_format: Format, plan: Plan, formats: Sequence[Format]
+) -> ExportedModel:
+    try:
+        return write_model(spec, model_format, run.front_end.unit, plan)
+    except ValueError as error:
+        others = [each for each in formats if each != model_format]
+        advice = f"export --format {others[0]} alone" if others else "export the other format"
+        raise EdgeseqError(f"{run.path}: cannot be written as {model_format}: {error}; {advice}") from error
+
+
+def fastest(spec: SeqSpec, options: ExportOptions, tuning: Sequence[Tuning]) -> dict[str, str | None]:
+    """Which format answers fastest, sequences and single frames: as it was tuned, else by the table."""
+    if len(options.formats) == 1:
+        sequence = options.formats[0]
+    elif tuning:
+        sequence = min(tuning, key=lambda each: each.winner.figure or 0.0).format
+    else:
+        sequence = fastest_format(spec, options.target)
+    return {"sequence": sequence, "step": None if why_no_step(spec) else options.formats[-1]}

@@ -1,0 +1,84 @@
+"""What an export is asked for, checked before anything is read or computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeseq.names import unknown
+from edgeseq_device.errors import UsageError
+from edgeseq_export import FORMATS, Format, SeqSpec
+from edgeseq_export.choice import TARGETS
+from edgeseq_export.forms import Compute
+from edgeseq_export.spec import quantized_layers
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export and what it must keep to.
+
+    max_drop: in points of accuracy. batch: the files must take several sequences at once. keep_fp32: layers
+    whose weights stay float32. compute: of every int8 layer, None for what is faster. sensitivity: also
+    measure what int8 costs layer by layer. tune: measure every plan on the target's device.
+    """
+
+    precision: Literal["int8", "fp32"] = "int8"
+    formats: tuple[Format, ...] = FORMATS
+    max_bytes: int = 100_000_000
+    max_drop: float = 1.0
+    target: str = "generic"
+    batch: bool = False
+    keep_fp32: tuple[str, ...] = ()
+    compute: Compute | None = None
+    sensitivity: bool = False
+    tune: bool = False
+    name: str | None = None
+    data: str | None = None
+
+
+def check_target(name: str) -> str:
+    """`name`; raises UsageError, naming the nearest target, where there is none of that name."""
+    if name not in TARGETS:
+        raise UsageError(unknown("target", name, TARGETS))
+    return name
+
+
+def formats_for(target: str, asked: Sequence[str], *, batch: bool) -> tuple[Format, ...]:
+    """The formats of an artifact: those asked for, else every one that the target and a batch allow.
+
+    Raises UsageError where a format that was asked for is not among these.
+    """
+    allowed = TARGETS[check_target(target)].formats
+    for each in asked:
+        if each not in allowed:
+            raise UsageError(
+                f"--format {each}: there is no {each} runtime for {target}; leave it out, or take"
+                f" {', '.join(allowed)}"
+            )
+    if batch and "onnx" not in (asked or allowed):
+        raise UsageError("--batch: a TFLite file takes one sequence at a time; only --format onnx takes more")
+    if batch and "tflite" in asked:
+        raise UsageError("--batch: a TFLite file takes one sequence at a time; leave out --format tflite")
+    usable = [each for each in allowed if each == "onnx" or not batch]
+    return tuple(each for each in FORMATS if each in usable and (not asked or each in asked))
+
+
+def check_options(options: ExportOptions) -> None:
+    """Raises UsageError where options contradict each other."""
+    if options.precision == "fp32" and (
+        options.keep_fp32 or options.sensitivity or options.compute == "int8"
+    ):
+        raise UsageError(
+            "--fp32: no layer is int8 then; leave out --keep-fp32, --sensitivity, --compute int8"
+        )
+    if options.tune and options.compute:
+        raise UsageError("--tune measures both kinds of compute; leave out --compute")
+
+
+def check_kept_layers(spec: SeqSpec, keep_fp32: Sequence[str]) -> None:
+    """Raises UsageError, naming the nearest layer, where one to keep in fp32 has no weights to quantize."""
+    known = quantized_layers(spec)
+    for name in keep_fp32:
+        if name not in known:
+            raise UsageError(f"--keep-fp32: {unknown('layer', name, known)}")

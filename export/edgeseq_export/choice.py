@@ -1,0 +1,255 @@
+"""Which form each layer takes on which target: the candidates, and the choice by measured crossovers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from edgeseq_export.crossovers import INT8_FROM, TFLITE_FROM, Core, Crossovers, reaches
+from edgeseq_export.forms import (
+    DYNAMIC,
+    FLOAT,
+    HYBRID,
+    NO_PRODUCT,
+    ROW_SCALE,
+    WIDENED,
+    Compute,
+    Format,
+    LayerForm,
+    Plan,
+    Product,
+)
+from edgeseq_export.quantize import QuantizedTensor, Weight
+from edgeseq_export.spec import GRU, LSTM, Attention, CausalConv, Layer, Linear, Pool, SeqSpec, cells, walk
+from edgeseq_export.state import why_no_step
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of board: the column of the crossovers that counts there, and the formats its runtimes read."""
+
+    name: str
+    core: Core
+    formats: tuple[Format, ...] = ("onnx", "tflite")
+
+    @property
+    def has_dot_product(self) -> bool:
+        """Whether int8 products are summed in one instruction: the runtimes have every int8 kernel then."""
+        return self.core in ("x86", "dotprod")
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether its runtime is tflite-runtime 2.14, where per-channel int8 products are garbage."""
+        return self.core == "legacy"
+
+
+TARGETS = {
+    each.name: each
+    for each in (
+        Target("generic", "plain"),
+        Target("x86", "x86"),
+        Target("pi3", "plain"),
+        Target("pi4", "plain"),
+        Target("pi5", "dotprod"),
+        Target("zero2", "plain"),
+        Target("armv7", "legacy", ("tflite",)),
+    )
+}
+"""generic is right on every 64-bit board and chosen as for the weakest of their cores."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The loop over time of a recurrent layer in TFLite: how many frames one turn takes."""
+
+    form: str
+    frames: int
+
+
+UNROLLED, SHORT, NESTED = Loop("unrolled", 10), Loop("unrolled", 5), Loop("nested", 25)
+LOOPS = (UNROLLED, SHORT, NESTED)
+UNROLL_HIDDEN_MAX = 256
+"""Above it the turns of the loop cost too little for copies of the weights to be worth their RAM."""
+UNROLLED_BYTES_MAX = 1_400_000
+"""XNNPACK keeps a copy of the weights for each unrolled frame, and every frame reads another one: what is
+larger than the cache is read from RAM at every frame. An int8 LSTM with 256 units took 733 us with five
+frames unrolled (1.3 MB), 2942 us with ten and 699 us nested, on x86; instruction counts do not show it."""
+COMPUTES: tuple[Compute, ...] = ("fp32", "int8")
+
+Decide = Callable[[Layer], Compute]
+
+
+def choose(
+    spec: SeqSpec,
+    model_format: Format,
+    target: str = "generic",
+    *,
+    batch: bool = False,
+    compute: Compute | None = None,
+) -> Plan:
+    """The plan that measured fastest on `target`.
+
+    batch: no rounding may span sequences. compute: this one wherever there is a form for it, though it be
+    slower. Raises ValueError for a target that is not known or has no runtime for the format.
+    """
+    board = _target(target, model_format)
+    decide = partial(_always, compute) if compute else partial(_faster, INT8_FROM[model_format], board)
+    return _plan(spec, model_format, board, _loop(spec, decide), decide, batch=batch)
+
+
+def plans(
+    spec: SeqSpec, model_format: Format, target: str = "generic", *, batch: bool = False
+) -> tuple[Plan, ...]:
+    """The plans of a whole file that are worth measuring, the one of `choose` first.
+
+    All layers of a file take the same loop and the same compute: their combinations would be many and differ
+    little. Raises ValueError like `choose`.
+    """
+    board = _target(target, model_format)
+    found = [choose(spec, model_format, target, batch=batch)]
+    for loop in LOOPS:
+        for compute in COMPUTES:
+            found.append(_plan(spec, model_format, board, loop, partial(_always, compute), batch=batch))
+    return tuple(dict.fromkeys(found))
+
+
+def candidates(layer: Layer, model_format: Format, target: str = "generic") -> tuple[LayerForm, ...]:
+    """Every form that a layer over frames can take in a whole-sequence graph on `target`.
+
+    Raises ValueError like `choose`.
+    """
+    board = _target(target, model_format)
+    forms = [_form(layer, model_format, board, loop, compute) for loop in LOOPS for compute in COMPUTES]
+    return tuple(dict.fromkeys(forms))
+
+
+def slower_than_fp32(spec: SeqSpec, plan: Plan, model_format: Format, target: str) -> tuple[str, ...]:
+    """The layers of a plan that compute in int8 although fp32 compute measured faster on `target`."""
+    board = _target(target, model_format)
+    layers = {layer.name: layer for layer in walk(spec.layers)}
+    table = INT8_FROM[model_format]
+    return tuple(
+        form.layer
+        for form in plan.sequence
+        if form.product.compute == "int8" and _faster(table, board, layers[form.layer]) == "fp32"
+    )
+
+
+def fastest_format(spec: SeqSpec, target: str) -> Format:
+    """The format whose chosen form answers whole sequences fastest on `target`; a step is always TFLite's.
+
+    The layer with the most weights decides.
+    """
+    board = TARGETS[target]
+    weighted = [layer for layer in walk(spec.layers) if type(layer).__name__ in TFLITE_FROM]
+    if "onnx" not in board.formats or not weighted:
+        return "tflite"
+    heaviest = max(weighted, key=_width)
+    return "tflite" if _reaches(TFLITE_FROM, board, heaviest) else "onnx"
+
+
+def _target(name: str, model_format: Format) -> Target:
+    if name not in TARGETS:
+        raise ValueError(f"unknown target {name!r}; known: {', '.join(TARGETS)}")
+    if model_format not in TARGETS[name].formats:
+        raise ValueError(f"{name}: no runtime for {model_format}; it has one for {TARGETS[name].formats[0]}")
+    return TARGETS[name]
+
+
+def _plan(
+    spec: SeqSpec, model_format: Format, board: Target, loop: Loop, decide: Decide, *, batch: bool
+) -> Plan:
+    one_row = _behind_pool(spec)
+    sequence = []
+    for layer in walk(spec.layers):
+        fp32_only = model_format == "onnx" and (batch or layer.name in one_row)
+        sequence.append(_form(layer, model_format, board, loop, "fp32" if fp32_only else decide(layer)))
+    return Plan(tuple(sequence), None if why_no_step(spec) else tuple(_step_form(each) for each in sequence))
+
+
+def _step_form(form: LayerForm) -> LayerForm:
+    """The same product, so that steps answer as the sequence does, but none whose rounding spans frames."""
+    product = WIDENED if form.product == DYNAMIC else form.product
+    return LayerForm(form.layer, form.kind, "step", product)
+
+
+def _form(layer: Layer, model_format: Format, board: Target, loop: Loop, compute: Compute) -> LayerForm:
+    kind = type(layer).__name__
+    product = _product(layer, model_format, board, compute)
+    if not isinstance(layer, (GRU, LSTM)):
+        return LayerForm(layer.name, kind, "rows", product)
+    if model_format == "onnx":
+        scan = isinstance(layer, GRU) and product.compute == "int8"
+        return LayerForm(layer.name, kind, "scan" if scan else "operator", product)
+    return LayerForm(layer.name, kind, loop.form, product, loop.frames)
+
+
+def _product(layer: Layer, model_format: Format, board: Target, compute: Compute) -> Product:
+    weight = _matrix(layer)
+    if weight is None:
+        return NO_PRODUCT
+    if not isinstance(weight, QuantizedTensor):
+        return FLOAT
+    int8 = {"onnx": DYNAMIC, "tflite": ROW_SCALE if board.is_legacy else HYBRID}[model_format]
+    return int8 if compute == "int8" and _runs(int8, board) else WIDENED
+
+
+def _runs(product: Product, board: Target) -> bool:
+    return board.has_dot_product or not product.needs_dotprod
+
+
+def _always(compute: Compute, _layer: Layer) -> Compute:
+    return compute
+
+
+def _faster(table: Crossovers, board: Target, layer: Layer) -> Compute:
+    return "int8" if _reaches(table, board, layer) else "fp32"
+
+
+def _reaches(table: Crossovers, board: Target, layer: Layer) -> bool:
+    column = table.get(type(layer).__name__)
+    return column is not None and reaches(_width(layer), column[board.core])
+
+
+def _width(layer: Layer) -> int:
+    """What the crossovers go by: a recurrent layer's hidden units, else the columns of the weight matrix."""
+    weight = _matrix(layer)
+    return 0 if weight is None else weight.shape[1]
+
+
+def _matrix(layer: Layer) -> Weight | None:
+    """The weight matrix that says whether a layer is quantized and how wide it is."""
+    if isinstance(layer, (GRU, LSTM)):
+        return layer.forward.weight_hh
+    if isinstance(layer, Attention):
+        return layer.weight_out
+    return layer.weight if isinstance(layer, (Linear, CausalConv)) else None
+
+
+def _loop(spec: SeqSpec, decide: Decide) -> Loop:
+    """The longest unrolling whose copies of the recurrent weights stay in a cache; one for all layers."""
+    recurrent = [layer for layer in walk(spec.layers) if isinstance(layer, (GRU, LSTM))]
+    if any(layer.forward.hidden > UNROLL_HIDDEN_MAX for layer in recurrent):
+        return NESTED
+    bytes_a_frame = sum(
+        cell.weight_hh.shape[0] * cell.weight_hh.shape[1] * _bytes_of_weight(cell.weight_hh, decide(layer))
+        for layer in recurrent
+        for cell in cells(layer).values()
+    )
+    for loop in (UNROLLED, SHORT):
+        if loop.frames * bytes_a_frame <= UNROLLED_BYTES_MAX:
+            return loop
+    return NESTED
+
+
+def _bytes_of_weight(weight: Weight, compute: Compute) -> int:
+    """In the memory of the runtime."""
+    return 1 if compute == "int8" and isinstance(weight, QuantizedTensor) else 4
+
+
+def _behind_pool(spec: SeqSpec) -> frozenset[str]:
+    """The layers that see one row: int8 products there gain nothing that could be measured."""
+    names = [layer.name for layer in spec.layers]
+    pool = next((index for index, layer in enumerate(spec.layers) if isinstance(layer, Pool)), len(names))
+    return frozenset(names[pool:])

@@ -1,0 +1,79 @@
+"""From which width on one form is faster than another, as it was measured for each kind of core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from edgeseq_export.forms import Format
+
+Core = Literal["x86", "plain", "dotprod", "legacy"]
+"""x86: with VNNI; plain: Armv8.0 without the int8 dot product (Cortex-A53, A72); dotprod: Armv8.2 with it
+(Cortex-A76); legacy: tflite-runtime 2.14 on 32-bit Arm, whatever the core."""
+
+Width = int | None
+"""The smallest width from which the first of two forms wins; None: at no width that was measured."""
+
+Crossovers = Mapping[str, Mapping[Core, Width]]
+"""By a layer's kind. The width is a recurrent layer's hidden units, else the columns of the weight matrix."""
+
+# Measured: T = 100 frames of 40 features, pooling last, one thread, ai-edge-litert 2.3.0 and onnxruntime
+# 1.31.1. "fp32/int8" are thousands of instructions on the virtual Pi 4 (plain) and Pi 5 (dotprod) and
+# microseconds on x86 with VNNI. legacy: microseconds of tflite-runtime 2.14.0 on x86, where the row-scale
+# form took 771, 10617, 42333 and fp32 compute 171, 4395, 20982 for a GRU of 64, 256, 512; LSTM and rows
+# fare alike. On Arm it executes 1.7 to 2.15 times as many instructions.
+INT8_FROM: Mapping[Format, Crossovers] = {
+    "tflite": {
+        # H = 32 64 128 256. plain 1013/1060 1738/1669 4025/3505 11925/9649, dotprod 1007/1075 1726/1562
+        # 4001/2849 11880/6692, x86 133/140 181/137 422/184 2552/414. One step from Python, H = 32 64 128
+        # 512: plain 16.1/16.3 24.2/22.8 48.8/42.1 431/331, dotprod 16.1/16.7 24.2/22.2 48.8/36.6 431/212,
+        # x86 1.64/1.62 2.18/1.78 3.93/2.37 122/13.6
+        "GRU": {"x86": 64, "plain": 64, "dotprod": 64, "legacy": None},
+        # H = 16 32 64 128. plain 861/899 1213/1204 2198/2023 5281/4487, dotprod 858/979 1206/1199 2183/1838
+        # 5252/3538, x86 108/102 140/130 183/123 456/230. One step, H = 16 32 64 512: plain 14.5/14.8
+        # 18.4/18.0 29.2/26.7 570/438, dotprod 14.5/16.0 18.4/18.3 29.2/25.5 570/275, x86 1.53/1.60
+        # 1.83/1.71 2.53/1.98 176/16.8
+        "LSTM": {"x86": 32, "plain": 32, "dotprod": 32, "legacy": None},
+        # two pre-norm encoder blocks of D = 16 32 64 128 256, all layers alike. plain 2221/2460 3160/3403
+        # 6577/6650 18425/17425 61978/56082, dotprod 2230/2574 3156/3006 6483/4881 17951/9917 60104/25125,
+        # x86 196/211 240/239 498/368 2515/617 9154/3532; a convolution is the same product over joined
+        # frames
+        "Attention": {"x86": 32, "plain": 128, "dotprod": 32, "legacy": None},
+        "Linear": {"x86": 32, "plain": 128, "dotprod": 32, "legacy": None},
+        "CausalConv": {"x86": 32, "plain": 128, "dotprod": 32, "legacy": None},
+    },
+    "onnx": {
+        # the fused fp32 operator against Scan, H = 128 256 384 512. plain 3735/10161 11321/17545
+        # 23282/28205 39234/42786, dotprod 3734/8895 11320/14078 23281/21142 39232/30415, x86 382/1654
+        # 2484/2823 6472/3224 15114/9088
+        "GRU": {"x86": 384, "plain": None, "dotprod": 384},
+        # the fused fp32 operator against DynamicQuantizeLSTM, H = 64 96 128 256. plain 1683/2223 2917/3551
+        # 4496/5108 14270/13936, dotprod 1683/1681 2916/2586 4495/3601 14270/9292, x86 at 96 128: 274/202
+        # 456/279
+        "LSTM": {"x86": 96, "plain": 256, "dotprod": 96},
+        # the encoder blocks again. plain 3413/3295 4573/4409 8253/7912 20220/18649 62202/54058, dotprod
+        # 3407/3096 4572/3857 8252/6107 20215/12117 62198/29493, x86 307/267 369/339 699/429 3041/2173
+        # 11200/4471
+        "Attention": {"x86": 16, "plain": 16, "dotprod": 16},
+        "Linear": {"x86": 16, "plain": 16, "dotprod": 16},
+        "CausalConv": {"x86": 16, "plain": 16, "dotprod": 16},
+    },
+}
+"""From which width on int8 compute is faster than fp32 compute of the same format, in whole sequences.
+TFLite's step forms have the same crossovers, and must: they answer as the sequence form does."""
+
+# The chosen forms of both formats, TFLite/ONNX. GRU at H = 64 96: plain 1669/1498 2483/2490, dotprod
+# 1562/1498 2151/2491, x86 at 32 64: 133/116 137/177. LSTM at H = 96 128: plain 3118/2917 4487/4496, dotprod
+# 2619/2586 3538/3601, x86 at 64 128: 123/109 230/279. Encoder blocks: TFLite at every width but 256 on
+# plain (56082/54058).
+TFLITE_FROM: Crossovers = {
+    "GRU": {"x86": 64, "plain": 96, "dotprod": 96},
+    "LSTM": {"x86": 128, "plain": 128, "dotprod": 128},
+    "Attention": {"x86": 1, "plain": 1, "dotprod": 1},
+}
+"""Whole sequences: from which width on TFLite's fastest form is faster than ONNX Runtime's."""
+
+
+def reaches(width: int, crossover: Width) -> bool:
+    """Whether a layer this wide is where the form with that crossover wins."""
+    return crossover is not None and width >= crossover
