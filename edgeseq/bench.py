@@ -62,8 +62,11 @@ def bench(
     if result["emulated"] != device.emulated:
         raise DeviceError(f"{device.name}: the agent found emulated={result['emulated']}; prepare it again")
     for model in result["models"]:
-        if model["sha256"] != artifact.model(model["format"]).sha256:
+        known = artifact.model(model["format"])
+        if model["sha256"] != known.sha256:
             raise DataError(f"{artifact.path / model['file']}: changed while it was measured; run it again")
+        if known.step is not None and model["step_sha256"] != known.step.sha256:
+            raise DataError(f"{known.step.path}: changed while it was measured; run it again")
     logits, reason = _host_logits(request, device)
     _complete(result, artifact, device)
     for model in result["models"]:
@@ -76,12 +79,13 @@ def verdict(result: Mapping[str, Any]) -> EdgeseqError | None:
     """What a result is failed for: out of parity, then an unfit device; None if all is well."""
     where = f"{result['board']} emulated" if result["emulated"] else result["board"]
     for model in result["models"]:
-        if model["parity_ok"] is False:
-            return GateError(
-                f"{where}: {model['file']} is out of parity: error {_short(model['parity_error'])} of "
-                f"{_short(model['parity_tolerance'])}, decisions changed: "
-                f"{model['parity_decisions_changed']}; do not use it on this device"
-            )
+        for kind, form in (("parity", model["file"]), ("step_parity", f"{model['step_file']}, step form,")):
+            if model[f"{kind}_ok"] is False:
+                return GateError(
+                    f"{where}: {form} is out of parity: error {_short(model[f'{kind}_error'])} of "
+                    f"{_short(model[f'{kind}_tolerance'])}, decisions changed: "
+                    f"{model[f'{kind}_decisions_changed']}; do not use it on this device"
+                )
     if result["invalid_because"]:
         return DeviceError(f"{where}: not a valid result: {'; '.join(result['invalid_because'])}")
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,8 @@ from edgeseq.evaluate import one_by_one
 from edgeseq.features import FeatureSplits, FloatArray
 from edgeseq_device import runtimes
 from edgeseq_device.golden import GoldenVectors
-from edgeseq_export import ExportedModel, Format, SeqSpec
+from edgeseq_device.stepping import LoadedStep
+from edgeseq_export import ExportedModel, Format, SeqSpec, bundle
 from edgeseq_export.parity import TOLERANCE, WIDEST_TOLERANCE, Parity, compare
 from edgeseq_export.reference import Rounding, run_reference
 
@@ -25,6 +28,7 @@ NOISE_MARGIN = 3.0
 
 Models = Mapping[Format, ExportedModel]
 Loaded = Mapping[Format, runtimes.LoadedModel]
+Steps = Mapping[Format, LoadedStep]
 
 
 def choose_golden(module: nn.Module, spec: SeqSpec, models: Models, splits: FeatureSplits) -> GoldenVectors:
@@ -36,15 +40,40 @@ def choose_golden(module: nn.Module, spec: SeqSpec, models: Models, splits: Feat
         features=features,
         logits=np.asarray(logits_of(module, features), np.float32),
         references={name: _reference(spec, features, model.rounding) for name, model in models.items()},
+        own_step_references=step_references(spec, features, models),
         labels=np.array([split.labels[i] for split, i in chosen], np.int64),
         names=tuple(split.names[i] for split, i in chosen),
     )
 
 
+def step_references(spec: SeqSpec, features: Sequence[FloatArray], models: Models) -> dict[str, FloatArray]:
+    """[n, C] for each step form that rounds in another way than its sequence form."""
+    return {
+        name: _reference(spec, features, model.step.rounding)
+        for name, model in models.items()
+        if model.step is not None and model.step.rounding != model.rounding
+    }
+
+
+def load_steps(folder: Path, models: Models) -> Steps:
+    """The step form of each model that has one and whose files are in `folder`."""
+    return {
+        name: runtimes.load_step(folder / bundle.step_file(model), name, model.step.states)
+        for name, model in models.items()
+        if model.step is not None
+    }
+
+
 def check_parity(
-    loaded: Loaded, golden: GoldenVectors, trained: SeqSpec, spec: SeqSpec, models: Models
+    loaded: Loaded,
+    golden: GoldenVectors,
+    trained: SeqSpec,
+    spec: SeqSpec,
+    models: Models,
+    steps: Steps = MappingProxyType({}),
 ) -> list[Parity]:
-    """The reference against torch in fp32, then each exported file against the reference.
+    """The reference against torch in fp32, then each exported file against the reference, then each step form
+    ("onnx step"), run frame by frame over the same inputs.
 
     An int8 answer that is beyond the tolerance is judged again by what the reference itself does when its
     activations change in the seventh digit: if that moves it as far, a rounding on the edge fell to the
@@ -54,15 +83,23 @@ def check_parity(
     found = compare("reference fp32", fp32, "torch", golden.logits, golden.names, TOLERANCE["fp32"])
     checks = [_with_noise(found, trained, {}, golden, fp32)]
     precision = "fp32" if spec is trained else "int8"
-    for name, model in loaded.items():
-        answers, expected = one_by_one(model.run, golden.features), golden.references[name]
-        found = compare(name, answers, "reference", expected, golden.names, TOLERANCE[precision])
-        found = _with_noise(found, spec, models[name].rounding, golden, expected)
+
+    def check(subject: str, answers: FloatArray, expected: FloatArray, rounding: Rounding) -> Parity:
+        found = compare(subject, answers, "reference", expected, golden.names, TOLERANCE[precision])
+        found = _with_noise(found, spec, rounding, golden, expected)
         widened = min(NOISE_MARGIN * (found.noise_error or 0.0), WIDEST_TOLERANCE)
         if precision == "int8" and widened > found.tolerance:
-            wider = compare(name, answers, "reference", expected, golden.names, widened)
+            wider = compare(subject, answers, "reference", expected, golden.names, widened)
             found = replace(wider, noise_error=found.noise_error)
-        checks.append(found)
+        return found
+
+    for name, model in loaded.items():
+        answers = one_by_one(model.run, golden.features)
+        checks.append(check(name, answers, golden.references[name], models[name].rounding))
+    for name, loaded_step in steps.items():
+        answers, step = one_by_one(loaded_step.run, golden.features), models[name].step
+        rounding = {} if step is None else step.rounding
+        checks.append(check(f"{name} step", answers, golden.step_reference(name), rounding))
     return checks
 
 

@@ -29,7 +29,8 @@ def pristine_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("artifact") / "gestures-gru-int8-generic"
     folder.mkdir()
     for model in models:
-        (folder / bundle.model_file(model)).write_bytes(model.content)
+        for name, content in bundle.model_files(model).items():
+            (folder / name).write_bytes(content)
     bundle.write_golden(folder, _golden(spec, quantized, models))
     bundle.seal(folder, _manifest(), [bundle.model_entry(each, weight_bytes(quantized)) for each in models])
     return folder
@@ -74,18 +75,17 @@ def _golden(spec: SeqSpec, quantized: SeqSpec, models: list[ExportedModel]) -> G
     features = tuple(generator.standard_normal((T, FEATURES)).astype(np.float32) for T in lengths)
     logits = np.stack([run_reference(spec, each) for each in features])
     references = {
-        model.format: np.stack(
-            [
-                run_reference(
-                    quantized, each, {form.layer: form.activation_quantization for form in model.layers}
-                )
-                for each in features
-            ]
-        )
+        model.format: np.stack([run_reference(quantized, each, model.rounding) for each in features])
         for model in models
     }
+    step_references = {
+        model.format: np.stack([run_reference(quantized, each, model.step.rounding) for each in features])
+        for model in models
+        if model.step is not None and model.step.rounding != model.rounding
+    }
     names = tuple(f"golden-{index}" for index in range(VECTORS))
-    return GoldenVectors(features, logits, references, logits.argmax(axis=1).astype(np.int64), names)
+    labels = logits.argmax(axis=1).astype(np.int64)
+    return GoldenVectors(features, logits, references, labels, names, step_references)
 
 
 def _manifest() -> dict[str, Any]:

@@ -13,17 +13,18 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.assemble import Outcomes, Step, Surroundings, assemble, reason_not_to
+from edgeseq_device.assemble import Measurement, Outcomes, Surroundings, assemble, reason_not_to
 from edgeseq_device.counting import INSTRUCTION_LOG
 from edgeseq_device.errors import DeviceError, EdgeseqError
 from edgeseq_device.guards import read_guards
-from edgeseq_device.protocol import validate_result
+from edgeseq_device.manifest import ModelFile
+from edgeseq_device.protocol import INSTRUCTIONS, LATENCIES, validate_result
 from edgeseq_device.request import Request, parse_request
 from edgeseq_device.system import describe_system
 from edgeseq_device.workers import run_worker
@@ -66,18 +67,17 @@ def _serve(request: Request, emit: Emit, scratch: Path) -> dict[str, Any]:
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     device, before = describe_system(), read_guards()
     affinity = None if device["emulated"] else choose_cpus(request.threads)
-    steps = list(plan(request, emulated=bool(device["emulated"])))
+    todo = list(plan(request, models, emulated=bool(device["emulated"])))
     outcomes: Outcomes = {}
     common = _common_job(artifact, request, scratch)
-    for index, step in enumerate(steps):
-        progress = {"event": "progress", "step": index, "steps": len(steps), **vars(step)}
+    for index, each in enumerate(todo):
+        progress = {"event": "progress", "step": index, "steps": len(todo), **vars(each)}
         emit({**progress, "state": "started"})
-        job = {**common, "kind": step.kind, "format": step.format}
-        job["model"] = str(artifact.model(step.format).path)
+        job = {**common, "kind": each.kind, "format": each.format, **files_of(artifact.model(each.format))}
         outcome = _measure(job, request, affinity)
         if "error" in outcome:
             outcome["error"] = outcome["error"].replace(str(artifact.path), request.artifact)
-        outcomes[step] = outcome
+        outcomes[each] = outcome
         emit({**progress, "state": "failed" if "error" in outcome else "done"})
     surroundings = Surroundings(started, device, before, read_guards(), affinity)
     result = assemble(models, outcomes, request, surroundings)
@@ -98,14 +98,13 @@ def _copied(folder: str, copy: Path) -> Artifact:
         ) from error
 
 
-def plan(request: Request, *, emulated: bool) -> Iterator[Step]:
+def plan(request: Request, models: Sequence[ModelFile], *, emulated: bool) -> Iterator[Measurement]:
     """The worker processes of a request, in order; the launches for latency alternate between formats."""
     for kind in request.kinds:
-        if reason_not_to(kind, request, emulated):
-            continue
-        for launch in range(request.limits.launches if kind == "latency" else 1):
-            for each in request.formats:
-                yield Step(kind, each, launch)
+        for launch in range(request.limits.launches if kind in LATENCIES else 1):
+            for model in models:
+                if not reason_not_to(kind, model, request, emulated):
+                    yield Measurement(kind, model.format, launch)
 
 
 def choose_cpus(threads: int) -> list[int] | None:
@@ -133,13 +132,21 @@ def _common_job(artifact: Artifact, request: Request, scratch: Path) -> dict[str
     }
 
 
+def files_of(model: ModelFile) -> dict[str, Any]:
+    """What a job says of a model: its file and, where it has one, its step form."""
+    if model.step is None:
+        return {"model": str(model.path)}
+    states = [vars(state) for state in model.step.states]
+    return {"model": str(model.path), "step": {"path": str(model.step.path), "states": states}}
+
+
 def _measure(job: dict[str, Any], request: Request, affinity: list[int] | None) -> dict[str, Any]:
     """The outcome of one worker."""
     timeout_s = request.limits.timeout_s
-    if job["kind"] != "instructions":
+    if job["kind"] not in INSTRUCTIONS:
         command = request.worker_command or (sys.executable,)
         return run_worker(command, job, timeout_s=timeout_s, affinity=affinity)
-    log = str(Path(job["input"]).with_name(f"instructions-{job['format']}.jsonl"))
+    log = str(Path(job["input"]).with_name(f"{job['kind']}-{job['format']}.jsonl"))
     return run_worker(
         request.counting_worker_command or (),
         {**job, "instruction_log": log},

@@ -9,7 +9,16 @@ from typing import Any
 from edgeseq_device import __version__
 from edgeseq_device.guards import judge_guards
 from edgeseq_device.manifest import ModelFile
-from edgeseq_device.protocol import KINDS, SCHEMA, SCHEMA_VERSION, measured_keys
+from edgeseq_device.protocol import (
+    INSTRUCTIONS,
+    KINDS,
+    LATENCIES,
+    SCHEMA,
+    SCHEMA_VERSION,
+    STEP,
+    is_of_step,
+    measured_keys,
+)
 from edgeseq_device.request import Request, request_to_dict
 
 SPREAD_PERCENT_MAX = 10.0
@@ -17,7 +26,7 @@ SPREAD_PERCENT_MAX = 10.0
 
 
 @dataclass(frozen=True)
-class Step:
+class Measurement:
     """One worker process: which kind of measurement on which format, and which launch of several."""
 
     kind: str
@@ -36,7 +45,7 @@ class Surroundings:
     affinity: list[int] | None
 
 
-Outcomes = dict[Step, dict[str, Any]]
+Outcomes = dict[Measurement, dict[str, Any]]
 """What each worker answered, or {"error": what became of it}."""
 
 
@@ -68,13 +77,15 @@ def assemble(
     }
 
 
-def reason_not_to(kind: str, request: Request, emulated: bool) -> str | None:
-    """Why a kind of measurement cannot be taken here; None when it can."""
+def reason_not_to(kind: str, model: ModelFile, request: Request, emulated: bool) -> str | None:
+    """Why a kind of measurement cannot be taken of a model here; None when it can."""
     if kind not in request.kinds:
         return "not asked for"
-    if kind == "latency" and emulated:
+    if is_of_step(kind) and model.step is None:
+        return f"no step form: {model.step_reason}"
+    if kind in LATENCIES and emulated:
         return "emulated: the time of an emulated processor says nothing about the board"
-    if kind == "instructions" and request.counting_worker_command is None:
+    if kind in INSTRUCTIONS and request.counting_worker_command is None:
         return "counted on a virtual board only"
     return None
 
@@ -87,6 +98,9 @@ def _model_entry(model: ModelFile, outcomes: Outcomes, request: Request, emulate
         "sha256": model.sha256,
         "model_bytes": model.bytes,
         "weight_bytes": model.weight_bytes,
+        "step_file": None if model.step is None else model.step.path.name,
+        "step_sha256": None if model.step is None else model.step.sha256,
+        "step_bytes": None if model.step is None else model.step.bytes,
         "runtime": None,
         "runtime_settings": None,
         "frames": None,
@@ -95,16 +109,18 @@ def _model_entry(model: ModelFile, outcomes: Outcomes, request: Request, emulate
         "warnings": [],
     }
     for kind in KINDS:
-        mine = [each for step, each in outcomes.items() if (step.kind, step.format) == (kind, model.format)]
+        mine = [each for key, each in outcomes.items() if (key.kind, key.format) == (kind, model.format)]
         failed = next((outcome["error"] for outcome in mine if "error" in outcome), None)
         if failed:
             entry["failures"].append(f"{kind}: {failed}")
-        reason = reason_not_to(kind, request, emulated) or failed
+        reason = reason_not_to(kind, model, request, emulated) or failed
         entry.update(dict.fromkeys(measured_keys(kind)))
         if reason:
             entry["not_measured"].update(dict.fromkeys(measured_keys(kind), reason))
             continue
+        form = STEP if is_of_step(kind) else ""
         values, missing = _figures(kind, mine, entry["warnings"])
+        values, missing = ({f"{form}{name}": each for name, each in x.items()} for x in (values, missing))
         entry.update(values, runtime=mine[0]["runtime"], runtime_settings=mine[0]["runtime_settings"])
         entry["frames"] = mine[0].get("frames", entry["frames"])
         entry["not_measured"].update(missing)
@@ -114,8 +130,11 @@ def _model_entry(model: ModelFile, outcomes: Outcomes, request: Request, emulate
 def _figures(
     kind: str, outcomes: Sequence[dict[str, Any]], warnings: list[str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The figures of one kind from its workers' outcomes, and the reasons of those that are None."""
-    if kind != "latency":
+    """The figures of one kind from its workers' outcomes, and the reasons of those that are None.
+
+    Their names are those of the sequence form for either form.
+    """
+    if kind not in LATENCIES:
         return outcomes[0]["values"], outcomes[0]["not_measured"]
     from edgeseq_device.measure import median, summarise_latency  # noqa: PLC0415 - needs numpy
 
@@ -126,10 +145,15 @@ def _figures(
             values[name], missing[name] = None, "the clocks of agent and worker disagree"
     values["warmup_n"] = max(each["warmup"]["runs"] for each in outcomes)
     values["warmup_s"] = max(each["warmup"]["seconds"] for each in outcomes)
+    what = "step latency" if is_of_step(kind) else "latency"
     unsettled = sum(not each["warmup"]["settled"] for each in outcomes)
     if unsettled:
-        warnings.append(f"the warm-up of {unsettled} of {len(outcomes)} launches did not settle within 5 %")
+        warnings.append(
+            f"{what}: the warm-up of {unsettled} of {len(outcomes)} launches did not settle within 5 %"
+        )
     spread = values["latency_spread_percent"]
     if spread is not None and spread > SPREAD_PERCENT_MAX:
-        warnings.append(f"the launches' p50 differ by {spread:.0f} %: something else used the processor")
+        warnings.append(
+            f"{what}: the launches' p50 differ by {spread:.0f} %: something else used the processor"
+        )
     return values, missing

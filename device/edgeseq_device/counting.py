@@ -21,10 +21,16 @@ REGION_END = REGION_BEGIN | 0x8000
 _WARMUP_RUNS = 10
 
 
-def count(log: Path, runs: int, work: Callable[[], object]) -> list[int]:
-    """Instructions of each of `runs` calls, counted after as many as Python needs to settle on fast code."""
+def count(
+    log: Path, runs: int, work: Callable[[], object], before: Callable[[], object] = lambda: None
+) -> list[int]:
+    """Instructions of each of `runs` calls, counted after as many as Python needs to settle on fast code.
+
+    before: called ahead of each and not counted.
+    """
     counted_before = len(_read_counts(log))
     for _ in range(_WARMUP_RUNS + runs):
+        before()
         _mark(REGION_BEGIN)
         work()
         _mark(REGION_END)

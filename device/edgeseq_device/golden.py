@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ class GoldenVectors:
 
     features: n arrays [T, F] float32, T differs; logits: [n, C] float32, the trained fp32 model's;
     references: per format [n, C] float32, the reference interpreter's with that format's rounding;
-    labels: [n] int64; names: [n].
+    labels: [n] int64; names: [n]; own_step_references: as `references`, of the step forms that round in
+    another way than their sequence forms.
     """
 
     features: tuple[FloatArray, ...]
@@ -30,6 +31,11 @@ class GoldenVectors:
     references: dict[str, FloatArray]
     labels: npt.NDArray[np.int64]
     names: tuple[str, ...]
+    own_step_references: dict[str, FloatArray] = field(default_factory=dict)
+
+    def step_reference(self, model_format: str) -> FloatArray:
+        """[n, C]: what the step form must have answered after each input's last frame."""
+        return self.own_step_references.get(model_format, self.references[model_format])
 
     @property
     def median_input(self) -> FloatArray:
@@ -48,16 +54,31 @@ def read_golden(path: Path, formats: Sequence[str], shape: tuple[int, int, int])
             ),
             logits=_array(arrays, path, "logits", np.float32, answers),
             references={
-                each: _array(arrays, path, f"reference_{each}", np.float32, answers) for each in formats
+                each: _array(arrays, path, reference_key(each), np.float32, answers) for each in formats
             },
             labels=_array(arrays, path, "labels", np.int64, (count,)),
             names=tuple(str(name) for name in _array(arrays, path, "names", np.str_, (count,))),
+            own_step_references={
+                each: _array(arrays, path, step_reference_key(each), np.float32, answers)
+                for each in formats
+                if step_reference_key(each) in arrays.files
+            },
         )
 
 
 def feature_keys(count: int) -> list[str]:
     """The names of the inputs in golden.npz: features_00, features_01 ..."""
     return [f"features_{index:02d}" for index in range(count)]
+
+
+def reference_key(model_format: str) -> str:
+    """The name in golden.npz of what a format's sequence form must answer."""
+    return f"reference_{model_format}"
+
+
+def step_reference_key(model_format: str) -> str:
+    """The name in golden.npz of what its step form must answer, where that is something else."""
+    return f"reference_{model_format}_step"
 
 
 def _open(path: Path) -> np.lib.npyio.NpzFile:

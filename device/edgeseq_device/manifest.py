@@ -31,8 +31,34 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
+class StateInfo:
+    """One float32 state of a step form. initial: what it is full of before the first frame."""
+
+    name: str
+    shape: tuple[int, ...]
+    initial: float
+
+
+@dataclass(frozen=True)
+class StepFile:
+    """The step form of a model. path: its own file, or the sequence form's, whose `signature` it then is."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    signature: str | None
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    states: tuple[StateInfo, ...]
+    layers: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class ModelFile:
-    """One model file of an artifact: the same trained model in one format."""
+    """One model file of an artifact: the same trained model in one format.
+
+    step: its streaming form; None where there is none, and then `step_reason` says why.
+    """
 
     format: str
     path: Path
@@ -44,6 +70,8 @@ class ModelFile:
     batch: bool
     causal: bool
     layers: tuple[dict[str, Any], ...]
+    step: StepFile | None = None
+    step_reason: str | None = None
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -100,6 +128,7 @@ def _model(path: Path, entry: dict[str, Any], sums: dict[str, str], where: str) 
     if not (path / name).is_file():
         raise DataError(f"{path / name}: listed in {SUMS_FILE} but missing; export the artifact again")
     check_size_and_hash(path / name, entry, sums[name], where)
+    step, step_reason = _step(path, entry, sums, where)
     return ModelFile(
         format=entry["format"],
         path=path / name,
@@ -111,7 +140,49 @@ def _model(path: Path, entry: dict[str, Any], sums: dict[str, str], where: str) 
         batch=get(entry, "batch", bool, where),
         causal=get(entry, "causal", bool, where),
         layers=tuple(get(entry, "layers", list, where)),
+        step=step,
+        step_reason=step_reason,
     )
+
+
+def _step(
+    path: Path, model: dict[str, Any], sums: dict[str, str], where: str
+) -> tuple[StepFile | None, str | None]:
+    """The step form of a model entry, or why there is none. Its file may have been left off a board."""
+    if "step" not in model:
+        return None, "exported by an edgeseq that knew no step form"
+    if model["step"] is None:
+        return None, get(model, "step_reason", str, where)
+    entry, where = get(model, "step", dict, where), f"{where}: step"
+    name = listed_name(get(entry, "file", str, where), sums, where)
+    if not (path / name).is_file():
+        return None, f"{name} is not deployed"
+    check_size_and_hash(path / name, entry, sums[name], where)
+    step = StepFile(
+        path=path / name,
+        bytes=positive(entry, "bytes", where),
+        sha256=get(entry, "sha256", str, where),
+        signature=None if entry.get("signature") is None else get(entry, "signature", str, where),
+        inputs=_tensors(entry, "inputs", where),
+        outputs=_tensors(entry, "outputs", where),
+        states=tuple(
+            _state(each, f"{where}: states[{index}]")
+            for index, each in enumerate(get(entry, "states", list, where))
+        ),
+        layers=tuple(get(entry, "layers", list, where)),
+    )
+    return step, None
+
+
+def _state(entry: Any, where: str) -> StateInfo:
+    if not isinstance(entry, dict):
+        raise DataError(f"{where}: no JSON object; export the artifact again")
+    shape, initial = get(entry, "shape", list, where), entry.get("initial")
+    if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in shape):
+        raise DataError(f"{where}: shape is {shape}, must be sizes of at least 1; export the artifact again")
+    if isinstance(initial, bool) or not isinstance(initial, (int, float)):
+        raise DataError(f"{where}: initial is {initial!r}, not a number; export the artifact again")
+    return StateInfo(get(entry, "name", str, where), tuple(shape), float(initial))
 
 
 def _tensors(entry: dict[str, Any], key: str, where: str) -> tuple[TensorInfo, ...]:

@@ -43,12 +43,20 @@ class Parity:
     ok: bool
 
 
-def warm_up(run: Callable[[], Any], limits: Limits, clock_ns: Clock = time.perf_counter_ns) -> WarmUp:
-    """Run until the counts and times of `limits` are reached and the last windows agree."""
+def warm_up(
+    run: Callable[[], Any],
+    limits: Limits,
+    clock_ns: Clock = time.perf_counter_ns,
+    before: Callable[[], object] = lambda: None,
+) -> WarmUp:
+    """Run until the counts and times of `limits` are reached and the last windows agree.
+
+    before: called ahead of each run, whose time it does not count to.
+    """
     begin = clock_ns()
     runs, medians = 0, []
     while True:
-        window = _window(run, limits.warmup_runs, clock_ns)
+        window = _window(run, limits.warmup_runs, clock_ns, before)
         runs += len(window)
         medians.append(float(np.median(window)))
         seconds = (clock_ns() - begin) / 1e9
@@ -57,11 +65,14 @@ def warm_up(run: Callable[[], Any], limits: Limits, clock_ns: Clock = time.perf_
             return WarmUp(runs, seconds, settled)
 
 
-def _window(run: Callable[[], Any], runs_min: int, clock_ns: Clock) -> list[int]:
+def _window(
+    run: Callable[[], Any], runs_min: int, clock_ns: Clock, before: Callable[[], object]
+) -> list[int]:
     """Durations in ns of at least `runs_min` runs and 50 ms."""
     begin = clock_ns()
     durations: list[int] = []
     while len(durations) < runs_min or clock_ns() - begin < _WINDOW_NS:
+        before()
         durations.append(duration_ns(run, clock_ns))
     return durations
 
@@ -73,11 +84,20 @@ def duration_ns(run: Callable[[], Any], clock_ns: Clock = time.perf_counter_ns) 
     return clock_ns() - begin
 
 
-def steady_state(run: Callable[[], Any], limits: Limits, clock_ns: Clock = time.perf_counter_ns) -> list[int]:
-    """Durations in ns: at least limits.steady_runs and steady_s, cut off at steady_max_s or 10,000 runs."""
+def steady_state(
+    run: Callable[[], Any],
+    limits: Limits,
+    clock_ns: Clock = time.perf_counter_ns,
+    before: Callable[[], object] = lambda: None,
+) -> list[int]:
+    """Durations in ns: at least limits.steady_runs and steady_s, cut off at steady_max_s or 10,000 runs.
+
+    before: as in `warm_up`.
+    """
     begin = clock_ns()
     durations: list[int] = []
     while len(durations) < STEADY_RUNS_MAX:
+        before()
         durations.append(duration_ns(run, clock_ns))
         seconds = (clock_ns() - begin) / 1e9
         if seconds >= limits.steady_max_s or (

@@ -16,8 +16,11 @@ from edgeseq_device.errors import DataError
 from edgeseq_device.names import did_you_mean
 
 SCHEMA = "edgeseq.bench"
-SCHEMA_VERSION = 1
-KINDS = ("ram", "parity", "instructions", "latency")
+SCHEMA_VERSION = 2
+STEP = "step_"
+"""Before the name of a kind of measurement and of a figure: of the step form, not the sequence form."""
+LATENCIES, INSTRUCTIONS = ("latency", "step_latency"), ("instructions", "step_instructions")
+KINDS = ("ram", "parity", "step_parity", *INSTRUCTIONS, *LATENCIES)
 P99_SAMPLES_MIN = 500
 TIME_UNITS = ("ms", "s")
 
@@ -54,6 +57,11 @@ def texts(value: Any) -> bool:
     return all(isinstance(each, str) and each for each in value)
 
 
+def is_of_step(kind: str) -> bool:
+    """Whether a kind of measurement looks at the step form."""
+    return kind.startswith(STEP)
+
+
 def _time(kind: str = "latency", unit: str = "ms") -> Key:
     return Key((int, float), unit, positive, kind)
 
@@ -64,6 +72,42 @@ def _bytes(kind: str = "ram") -> Key:
 
 def _share(unit: str, kind: str) -> Key:
     return Key((int, float), unit, _not_negative, kind)
+
+
+def _parity_keys(form: str = "") -> dict[str, Key]:
+    kind = f"{form}parity"
+    return {
+        f"models.{kind}_error": _share("max|a-b| / max(1, max|b|)", kind),
+        f"models.{kind}_tolerance": _share("max|a-b| / max(1, max|b|)", kind),
+        f"models.{kind}_n": Key((int,), "golden vectors", positive, kind),
+        f"models.{kind}_decisions_changed": Key((int,), "golden vectors", _not_negative, kind),
+        f"models.{kind}_ok": Key((bool,), kind=kind),
+    }
+
+
+def _instruction_keys(form: str = "") -> dict[str, Key]:
+    kind, unit = f"{form}instructions", "step" if form else "inference"
+    return {
+        f"models.{kind}": Key((int,), f"instructions per {unit}", positive, kind),
+        f"models.{kind}_n": Key((int,), f"{unit}s", positive, kind),
+        f"models.{kind}_spread_percent": _share("% of the median", kind),
+    }
+
+
+def _latency_keys(form: str = "") -> dict[str, Key]:
+    kind, unit = f"{form}latency", "steps" if form else "inferences"
+    return {
+        f"models.{form}warmup_n": Key((int,), unit, positive, kind),
+        f"models.{form}warmup_s": _time(kind, "s"),
+        f"models.{kind}_n": Key((int,), unit, positive, kind),
+        f"models.{kind}_launches": Key((int,), "processes", positive, kind),
+        f"models.{kind}_p50_ms": _time(kind),
+        f"models.{kind}_p50_low_ms": _time(kind),
+        f"models.{kind}_p50_high_ms": _time(kind),
+        f"models.{kind}_p90_ms": _time(kind),
+        f"models.{kind}_p99_ms": _time(kind),
+        f"models.{kind}_spread_percent": _share("% of the median launch", kind),
+    }
 
 
 KEYS: dict[str, Key] = {
@@ -97,6 +141,9 @@ KEYS: dict[str, Key] = {
     "models.not_measured": Key((dict,)),
     "models.failures": Key((list,), check=texts),
     "models.warnings": Key((list,), check=texts),
+    "models.step_file": Key((str,), check=bool, nullable=True),
+    "models.step_sha256": Key((str,), check=lambda value: len(value) == 64, nullable=True),
+    "models.step_bytes": Key((int,), "bytes", positive, nullable=True),
     "models.accuracy": Key((dict,), "share of recordings by split", added_by="host"),
     "models.frames": Key((int,), "frames", positive, nullable=True),
     "models.ram_start_bytes": _bytes(),
@@ -107,34 +154,23 @@ KEYS: dict[str, Key] = {
     "models.ram_steady_bytes": _bytes(),
     "models.ram_peak_bytes": _bytes(),
     "models.ram_pss_bytes": _bytes(),
-    "models.parity_error": _share("max|a-b| / max(1, max|b|)", "parity"),
-    "models.parity_tolerance": _share("max|a-b| / max(1, max|b|)", "parity"),
-    "models.parity_n": Key((int,), "golden vectors", positive, "parity"),
-    "models.parity_decisions_changed": Key((int,), "golden vectors", _not_negative, "parity"),
-    "models.parity_ok": Key((bool,), kind="parity"),
+    **_parity_keys(),
+    **_parity_keys(STEP),
     "models.logits": Key((list,), "logit, per golden vector and class", bool, "parity"),
     "models.host_error": Key(
         (int, float), "max|a-b| / max(1, max|b|)", _not_negative, "parity", added_by="host"
     ),
-    "models.instructions": Key((int,), "instructions per inference", positive, "instructions"),
-    "models.instructions_n": Key((int,), "inferences", positive, "instructions"),
-    "models.instructions_spread_percent": _share("% of the median", "instructions"),
+    **_instruction_keys(),
+    **_instruction_keys(STEP),
     "models.start_ms": _time(),
     "models.numpy_ms": _time(),
     "models.import_ms": _time(),
     "models.load_ms": _time(),
     "models.first_inference_ms": _time(),
     "models.first_answer_ms": _time(),
-    "models.warmup_n": Key((int,), "inferences", positive, "latency"),
-    "models.warmup_s": _time(unit="s"),
-    "models.latency_n": Key((int,), "inferences", positive, "latency"),
-    "models.latency_launches": Key((int,), "processes", positive, "latency"),
-    "models.latency_p50_ms": _time(),
-    "models.latency_p50_low_ms": _time(),
-    "models.latency_p50_high_ms": _time(),
-    "models.latency_p90_ms": _time(),
-    "models.latency_p99_ms": _time(),
-    "models.latency_spread_percent": _share("% of the median launch", "latency"),
+    **_latency_keys(),
+    "models.step_load_ms": _time("step_latency"),
+    **_latency_keys(STEP),
 }
 _MODEL = "models."
 
@@ -218,16 +254,17 @@ def _check_reasons(model: dict[str, Any], complete: bool, where: str) -> None:
 
 def _check_latency(model: dict[str, Any], emulated: bool, where: str) -> None:
     for name, key in _expected(_MODEL, False).items():
-        if emulated and model[name] is not None and (key.unit in TIME_UNITS or key.kind == "latency"):
+        if emulated and model[name] is not None and (key.unit in TIME_UNITS or key.kind in LATENCIES):
             raise DataError(f"{where}: {name} was taken on an emulated processor; such a figure is refused")
-    if model["latency_p50_ms"] is None:
-        return
-    p99 = model["latency_p99_ms"]
-    if p99 is not None and model["latency_n"] < P99_SAMPLES_MIN:
-        raise DataError(
-            f"{where}: latency_p99_ms from {model['latency_n']} samples, fewer than {P99_SAMPLES_MIN}"
-        )
-    percentiles = (model["latency_p50_ms"], model["latency_p90_ms"], p99)
-    ordered = [each for each in percentiles if each is not None]
+    for kind in LATENCIES:
+        if model[f"{kind}_p50_ms"] is not None:
+            _check_percentiles(model, kind, where)
+
+
+def _check_percentiles(model: dict[str, Any], kind: str, where: str) -> None:
+    p99, samples = model[f"{kind}_p99_ms"], model[f"{kind}_n"]
+    if p99 is not None and samples < P99_SAMPLES_MIN:
+        raise DataError(f"{where}: {kind}_p99_ms from {samples} samples, fewer than {P99_SAMPLES_MIN}")
+    ordered = [each for each in (model[f"{kind}_p50_ms"], model[f"{kind}_p90_ms"], p99) if each is not None]
     if ordered != sorted(ordered):
-        raise DataError(f"{where}: latency percentiles are out of order: {ordered}")
+        raise DataError(f"{where}: {kind} percentiles are out of order: {ordered}")

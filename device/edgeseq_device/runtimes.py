@@ -7,18 +7,21 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeseq_device.errors import DataError, DeviceError
 
+if TYPE_CHECKING:
+    from edgeseq_device.stepping import LoadedStep, State
+
 FloatArray = npt.NDArray[np.float32]
 
-SIGNATURE = "serving_default"
-FEATURES, LENGTHS, LOGITS = "features", "lengths", "logits"
-"""The names of an edgeseq model's inputs and output; the writers take them from here."""
+SIGNATURE, STEP_SIGNATURE = "serving_default", "step"
+FEATURES, LENGTHS, LOGITS, NEXT = "features", "lengths", "logits", ".next"
+"""The names of an edgeseq model's inputs and output; a step gives a state back under its name with NEXT."""
 _QUIET_FROM = 3  # ONNX Runtime's severity "error": warnings about a board's missing GPU are noise
 
 
@@ -55,6 +58,15 @@ def load(path: str | Path, model_format: str, threads: int = 1) -> LoadedModel:
     return _runtime(model_format).load(str(path), threads)  # type: ignore[no-any-return]
 
 
+def load_step(path: str | Path, model_format: str, states: Sequence[State], threads: int = 1) -> LoadedStep:
+    """Load a model's step form for `threads` threads, before its first frame.
+
+    path, states: as the manifest names them (`ModelFile.step`). DataError when the runtime refuses the file
+    or it is no step form with these states.
+    """
+    return _runtime(model_format).load_step(str(path), threads, states)  # type: ignore[no-any-return]
+
+
 def _runtime(model_format: str) -> Any:
     if model_format == "onnx":
         return _OnnxRuntime()
@@ -72,6 +84,18 @@ class _OnnxRuntime:
         self.version = f"onnxruntime {self.library.__version__}"
 
     def load(self, path: str, threads: int) -> _OnnxModel:
+        return _OnnxModel(path, self._session(path, threads), self.version, self._settings(threads))
+
+    def load_step(self, path: str, threads: int, states: Sequence[State]) -> LoadedStep:
+        from edgeseq_device.stepping import LoadedStep, onnx_graph  # noqa: PLC0415 - only who streams pays
+
+        graph = onnx_graph(self._session(path, threads), path, states)
+        return LoadedStep(path, self.version, self._settings(threads), states, graph)
+
+    def _settings(self, threads: int) -> dict[str, Any]:
+        return {"threads": threads, "execution": "sequential", "allow_spinning": False, "arena": False}
+
+    def _session(self, path: str, threads: int) -> Any:
         ort = self.library
         options = ort.SessionOptions()
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -81,10 +105,10 @@ class _OnnxRuntime:
         options.enable_cpu_mem_arena = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        with _refusal(path, self.version):
-            session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        settings = {"threads": threads, "execution": "sequential", "allow_spinning": False, "arena": False}
-        return _OnnxModel(path, session, self.version, settings)
+        try:
+            return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise refused(path, self.version, error) from error
 
 
 class _OnnxModel:
@@ -92,23 +116,43 @@ class _OnnxModel:
         self.version = version
         self.settings = settings
         self._path = path
-        self._run = session.run
+        self._session = session
         shapes = {each.name: each.shape for each in session.get_inputs()}
-        outputs = [each.name for each in session.get_outputs()]
-        if set(shapes) - {LENGTHS} != {FEATURES} or len(shapes[FEATURES]) != 3 or outputs != [LOGITS]:
-            raise DataError(f"{path}: inputs {sorted(shapes)}, outputs {outputs} are not an edgeseq model's")
+        outputs = {each.name: each.shape for each in session.get_outputs()}
+        fits = set(shapes) - {LENGTHS} == {FEATURES} and len(shapes[FEATURES]) == 3
+        if not fits or set(outputs) != {LOGITS} or not isinstance(outputs[LOGITS][-1], int):
+            raise DataError(f"{path}: inputs {shapes}, outputs {outputs} are not an edgeseq model's")
         self.features_count = int(shapes[FEATURES][2])
         self._takes_lengths = LENGTHS in shapes
+        self._binding = session.io_binding()
+        self._features = np.zeros((0, self.features_count), np.float32)
+        self._lengths = np.zeros(1, np.int32)
+        self._logits = np.zeros(outputs[LOGITS][-1], np.float32)
+        self._bind("output", LOGITS, self._logits[None])
+        if self._takes_lengths:
+            self._bind("input", LENGTHS, self._lengths)
 
     def run(self, features: FloatArray) -> FloatArray:
-        """features: [T, F] float32 -> logits [C]."""
+        """features: [T, F] float32 -> logits [C]; through arrays that are bound anew only when T changes.
+
+        `session.run` costs 25,000 instructions more: 2 % of a GRU-64 over 100 frames.
+        """
         _check_shape(self._path, features, self.features_count)
-        feed: dict[str, npt.NDArray[Any]] = {FEATURES: features[None]}
-        if self._takes_lengths:
-            feed[LENGTHS] = np.array([len(features)], np.int32)
-        with _refusal(self._path, self.version):
-            logits: FloatArray = self._run(None, feed)[0][0]
-        return logits
+        try:
+            if len(features) != len(self._features):
+                self._features = np.zeros(features.shape, np.float32)
+                self._bind("input", FEATURES, self._features[None])
+                self._lengths[0] = len(features)
+            np.copyto(self._features, features, casting="equiv")
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise refused(self._path, self.version, error) from error
+        return self._logits.copy()
+
+    def _bind(self, side: str, name: str, values: npt.NDArray[Any]) -> None:
+        """Let the runtime read or write `values` where they are; they must live as long as the binding."""
+        bind = getattr(self._binding, f"bind_{side}")
+        bind(name, "cpu", 0, values.dtype.type, values.shape, values.ctypes.data)
 
     def run_batch(self, batch: Sequence[FloatArray]) -> FloatArray:
         """[T_i, F] each -> [B, C]; one call, padded, where the model takes lengths."""
@@ -120,8 +164,10 @@ class _OnnxModel:
         padded = np.zeros((len(batch), int(lengths.max()), self.features_count), np.float32)
         for row, each in zip(padded, batch):
             row[: len(each)] = each
-        with _refusal(self._path, self.version):
-            logits: FloatArray = self._run(None, {FEATURES: padded, LENGTHS: lengths})[0]
+        try:
+            logits: FloatArray = self._session.run(None, {FEATURES: padded, LENGTHS: lengths})[0]
+        except Exception as error:
+            raise refused(self._path, self.version, error) from error
         return logits
 
 
@@ -134,11 +180,26 @@ class _LiteRT:
         self.interpreter = _import(f"{module}.interpreter", package).Interpreter
 
     def load(self, path: str, threads: int) -> _LiteRTModel:
-        with _refusal(path, self.version):
+        try:
             interpreter = self.interpreter(model_path=path, num_threads=threads)
             interpreter.allocate_tensors()
-        settings = {"threads": threads, "delegate": "the runtime's default (XNNPACK)"}
-        return _LiteRTModel(path, interpreter, self.version, settings)
+        except Exception as error:
+            raise refused(path, self.version, error) from error
+        return _LiteRTModel(path, interpreter, self.version, self._settings(threads))
+
+    def load_step(self, path: str, threads: int, states: Sequence[State]) -> LoadedStep:
+        from edgeseq_device.stepping import LoadedStep, litert_graph  # noqa: PLC0415 - only who streams pays
+
+        try:
+            graph = litert_graph(self.interpreter(model_path=path, num_threads=threads), path, states)
+        except DataError:
+            raise
+        except Exception as error:
+            raise refused(path, self.version, error) from error
+        return LoadedStep(path, self.version, self._settings(threads), states, graph)
+
+    def _settings(self, threads: int) -> dict[str, Any]:
+        return {"threads": threads, "delegate": "the runtime's default (XNNPACK)"}
 
 
 class _LiteRTModel:
@@ -165,7 +226,7 @@ class _LiteRTModel:
         """features: [T, F] float32 -> logits [C]; memory is planned anew only when T changes."""
         interpreter = self._interpreter
         _check_shape(self._path, features, self.features_count)
-        with _refusal(self._path, self.version):
+        try:
             if len(features) != self._frames:
                 interpreter.resize_tensor_input(self._input, [1, *features.shape])
                 interpreter.allocate_tensors()
@@ -173,6 +234,8 @@ class _LiteRTModel:
             interpreter.set_tensor(self._input, features[None])
             interpreter.invoke()
             logits: FloatArray = interpreter.get_tensor(self._output)[0]
+        except Exception as error:
+            raise refused(self._path, self.version, error) from error
         return logits
 
     def run_batch(self, batch: Sequence[FloatArray]) -> FloatArray:
@@ -196,16 +259,7 @@ def _import(module: str, package: str) -> Any:
     return sys.modules[module]
 
 
-class _refusal:  # noqa: N801 - reads as a `with` phrase; a generator would cost each inference
-    """Turn what a runtime raises about a file into a DataError with its first line."""
-
-    def __init__(self, path: str, version: str) -> None:
-        self._path, self._version = path, version
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, Exception):
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise DataError(f"{self._path}: refused by {self._version}: {reason}") from error
+def refused(path: str, version: str, error: Exception) -> DataError:
+    """What a runtime raised about a file as a DataError with its first line."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return DataError(f"{path}: refused by {version}: {reason}")

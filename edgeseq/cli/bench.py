@@ -18,6 +18,9 @@ _KIND_NAMES = {
     "parity": "parity",
     "instructions": "instructions",
     "latency": "latency",
+    "step_parity": "step parity",
+    "step_instructions": "step instructions",
+    "step_latency": "step latency",
 }
 
 
@@ -94,7 +97,7 @@ def _steps_bar(bars: Progress, label: str) -> Callable[[Mapping[str, Any]], None
 
     def show(event: Mapping[str, Any]) -> None:
         finished = event["state"] != "started"
-        launch = f", launch {event['launch'] + 1}" if event["kind"] == "latency" else ""
+        launch = f", launch {event['launch'] + 1}" if event["kind"].endswith("latency") else ""
         text = f"{label}: {_KIND_NAMES[event['kind']]} of {event['format']}{launch}"
         if event["state"] == "failed":
             bars.console.print(f"{text} failed; the result says why")

@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edgeseq_device.protocol import is_of_step
+
 NOTE_WIDTH = 100
 NOT_MEASURED = "not measured"
 
@@ -32,6 +34,8 @@ def bench_rows(result: Mapping[str, Any]) -> list[Row]:
     splits = sorted({split for model in models for split in model["accuracy"]})
     rows = [_row("runtime", models, lambda model: model["runtime"] or NOT_MEASURED)]
     rows.append(_row("model file", models, lambda model: size(model["model_bytes"])))
+    if any(model["step_file"] not in (None, model["file"]) for model in models):
+        rows.append(_row("step file", models, _step_file))
     rows += [_accuracy_row(split, models) for split in splits]
     rows += [_row(label, models, _cell(key, show)) for label, key, show in _shown(models)]
     where = (f"{result['board']} emulated",) if result["emulated"] else ()
@@ -53,6 +57,8 @@ def bench_notes(result: Mapping[str, Any]) -> list[str]:
     counted = next((model for model in result["models"] if model["instructions"] is not None), None)
     if counted:
         notes.append(f"instructions: {_inputs(counted)}, from Python, all threads")
+    if _has_steps(result["models"]):
+        notes.append("step: one frame of that input, its state kept from frame to frame, from Python")
     notes += _gaps(result)
     for model in result["models"]:
         notes += [f"warning: {model['format']}: {text}" for text in model["warnings"]]
@@ -102,18 +108,30 @@ def _ms(key: str) -> Callable[[Model], str]:
     return lambda model: f"{milliseconds(model[key])} ms"
 
 
-def _parity(model: Model) -> str:
-    state = "ok" if model["parity_ok"] else "FAILED"
-    return f"{state}, {model['parity_error']:.1e} ({model['parity_tolerance']:.0e})"
+def _step_file(model: Model) -> str:
+    if model["step_file"] is None:
+        return "none"
+    return "in the same file" if model["step_file"] == model["file"] else size(model["step_bytes"])
+
+
+def _parity(kind: str = "parity") -> Callable[[Model], str]:
+    def show(model: Model) -> str:
+        state = "ok" if model[f"{kind}_ok"] else "FAILED"
+        return f"{state}, {model[f'{kind}_error']:.1e} ({model[f'{kind}_tolerance']:.0e})"
+
+    return show
 
 
 def _decisions(model: Model) -> str:
     return f"{model['parity_n'] - model['parity_decisions_changed']} of {model['parity_n']}"
 
 
-def _p50(model: Model) -> str:
-    low, high = milliseconds(model["latency_p50_low_ms"]), milliseconds(model["latency_p50_high_ms"])
-    return f"{milliseconds(model['latency_p50_ms'])} ms [{low}, {high}]"
+def _p50(kind: str = "latency") -> Callable[[Model], str]:
+    def show(model: Model) -> str:
+        low, high = milliseconds(model[f"{kind}_p50_low_ms"]), milliseconds(model[f"{kind}_p50_high_ms"])
+        return f"{milliseconds(model[f'{kind}_p50_ms'])} ms [{low}, {high}]"
+
+    return show
 
 
 def _samples(model: Model) -> str:
@@ -124,8 +142,8 @@ def _launch_spread(model: Model) -> str:
     return f"{model['latency_spread_percent']:.1f} %"
 
 
-def _instructions(model: Model) -> str:
-    return f"{model['instructions'] / 1e3:,.0f} k"
+def _instructions(kind: str = "instructions") -> Callable[[Model], str]:
+    return lambda model: f"{model[kind] / 1e3:,.0f} k"
 
 
 def _instructions_spread(model: Model) -> str:
@@ -133,10 +151,11 @@ def _instructions_spread(model: Model) -> str:
 
 
 _FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
-    ("parity", "parity_error", _parity),
+    ("parity", "parity_error", _parity()),
+    ("step parity", "step_parity_error", _parity("step_parity")),
     ("same decision", "parity_decisions_changed", _decisions),
     ("error to this host", "host_error", lambda model: f"{model['host_error']:.1e}"),
-    ("latency p50", "latency_p50_ms", _p50),
+    ("latency p50", "latency_p50_ms", _p50()),
     ("latency p90", "latency_p90_ms", _ms("latency_p90_ms")),
     ("latency p99", "latency_p99_ms", _ms("latency_p99_ms")),
     ("latency samples", "latency_n", _samples),
@@ -145,13 +164,17 @@ _FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
         "latency_spread_percent",
         _launch_spread,
     ),
+    ("step p50", "step_latency_p50_ms", _p50("step_latency")),
+    ("step p99", "step_latency_p99_ms", _ms("step_latency_p99_ms")),
     ("process start", "start_ms", _ms("start_ms")),
     ("numpy, input", "numpy_ms", _ms("numpy_ms")),
     ("import", "import_ms", _ms("import_ms")),
     ("load", "load_ms", _ms("load_ms")),
+    ("load, step form", "step_load_ms", _ms("step_load_ms")),
     ("first inference", "first_inference_ms", _ms("first_inference_ms")),
     ("all to first answer", "first_answer_ms", _ms("first_answer_ms")),
-    ("instructions", "instructions", _instructions),
+    ("instructions", "instructions", _instructions()),
+    ("step instructions", "step_instructions", _instructions("step_instructions")),
     ("instructions' spread", "instructions_spread_percent", _instructions_spread),
     ("RAM, Python", "ram_start_bytes", _ram("ram_start_bytes")),
     ("RAM, + numpy, input", "ram_numpy_bytes", _ram("ram_numpy_bytes")),
@@ -171,14 +194,20 @@ _DETAILS = {
     "import_ms",
     "first_answer_ms",
     "instructions_spread_percent",
+    "step_load_ms",
 }
 """Figures without a row of their own where no format has them."""
 
 
+def _has_steps(models: list[Model]) -> bool:
+    return any(model["step_file"] is not None for model in models)
+
+
 def _shown(models: list[Model]) -> list[tuple[str, str, Callable[[Model], str]]]:
+    figures = [each for each in _FIGURES if _has_steps(models) or not is_of_step(each[1])]
     return [
         figure
-        for figure in _FIGURES
+        for figure in figures
         if figure[1] not in _DETAILS or any(model[figure[1]] is not None for model in models)
     ]
 

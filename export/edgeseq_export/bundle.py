@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from edgeseq_device.artifact import sha256_of
-from edgeseq_device.golden import GoldenVectors, feature_keys
+from edgeseq_device.golden import GoldenVectors, feature_keys, reference_key, step_reference_key
 from edgeseq_device.manifest import MANIFEST_FILE, MANIFEST_VERSION, SUMS_FILE
+from edgeseq_device.runtimes import STEP_SIGNATURE
 from edgeseq_export.exported import ExportedModel
 
 GOLDEN_FILE = "golden.npz"
@@ -61,16 +62,34 @@ def model_file(model: ExportedModel) -> str:
     return f"model.{model.format}"
 
 
+def model_files(model: ExportedModel) -> dict[str, bytes]:
+    """Name -> content of every file a model needs: the sequence form, and the step form where it is apart."""
+    files = {model_file(model): model.content}
+    if model.step is not None and model.step.content is not None:
+        files[step_file(model)] = model.step.content
+    return files
+
+
+def step_file(model: ExportedModel) -> str:
+    """The name of the file that holds a model's step form: its own, or the sequence form's."""
+    apart = model.step is not None and model.step.content is not None
+    return f"model.step.{model.format}" if apart else model_file(model)
+
+
 def write_golden(folder: Path, golden: GoldenVectors) -> None:
-    """golden.npz: features_00.. [T, F], logits and reference_FORMAT [n, C] float32; labels, names [n]."""
+    """golden.npz: features_00.. [T, F], logits and references [n, C] float32; labels, names [n]."""
     arrays: dict[str, Any] = dict(zip(feature_keys(len(golden.features)), golden.features, strict=True))
-    arrays |= {f"reference_{name}": answers for name, answers in golden.references.items()}
+    arrays |= {reference_key(name): answers for name, answers in golden.references.items()}
+    arrays |= {step_reference_key(name): answers for name, answers in golden.own_step_references.items()}
     arrays |= {"logits": golden.logits, "labels": golden.labels, "names": np.array(golden.names, np.str_)}
     np.savez(folder / GOLDEN_FILE, allow_pickle=False, **arrays)
 
 
-def model_entry(model: ExportedModel, weight_bytes: int) -> dict[str, Any]:
-    """The manifest's entry of a model; `seal` adds size and hash."""
+def model_entry(model: ExportedModel, weight_bytes: int, step_reason: str | None = None) -> dict[str, Any]:
+    """The manifest's entry of a model; `seal` adds sizes and hashes.
+
+    step_reason: why the model has no step form, such as `state.why_no_step` says.
+    """
     return {
         "format": model.format,
         "file": model_file(model),
@@ -79,11 +98,24 @@ def model_entry(model: ExportedModel, weight_bytes: int) -> dict[str, Any]:
         "outputs": [asdict(tensor) for tensor in model.outputs],
         "batch": model.batch,
         "causal": model.causal,
-        "layers": [
-            {**asdict(layer), "activation_quantization": layer.activation_quantization.value}
-            for layer in model.layers
-        ],
+        "layers": [layer.to_dict() for layer in model.layers],
+        **_step_entry(model, step_reason),
     }
+
+
+def _step_entry(model: ExportedModel, step_reason: str | None) -> dict[str, Any]:
+    step = model.step
+    if step is None:
+        return {"step": None, "step_reason": step_reason or "the writer made none"}
+    entry = {
+        "file": step_file(model),
+        "signature": STEP_SIGNATURE if step.content is None else None,
+        "inputs": [asdict(tensor) for tensor in step.inputs],
+        "outputs": [asdict(tensor) for tensor in step.outputs],
+        "states": [asdict(state) for state in step.states],
+        "layers": [layer.to_dict() for layer in step.layers],
+    }
+    return {"step": entry, "step_reason": None}
 
 
 def seal(folder: Path, manifest: Mapping[str, Any], models: Sequence[dict[str, Any]]) -> None:
@@ -95,13 +127,20 @@ def seal(folder: Path, manifest: Mapping[str, Any], models: Sequence[dict[str, A
     whole = {
         "manifest_version": MANIFEST_VERSION,
         **manifest,
-        "models": [{**entry, **files[entry["file"]]} for entry in models],
+        "models": [_with_files(entry, files) for entry in models],
         "files": files,
     }
     text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MANIFEST_FILE).write_text(text + "\n", "utf-8")
     lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
     (folder / SUMS_FILE).write_text("".join(lines), "utf-8")
+
+
+def _with_files(entry: Mapping[str, Any], files: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """A model's entry with size and hash of its file, its step form's likewise."""
+    whole = {**entry, **files[entry["file"]]}
+    step = entry.get("step")
+    return {**whole, "step": {**step, **files[step["file"]]}} if step else whole
 
 
 def _take_place(staged: Path, destination: Path) -> None:

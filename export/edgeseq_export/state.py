@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeseq_device import runtimes
 from edgeseq_export.spec import (
     GRU,
     LSTM,
@@ -22,7 +23,7 @@ from edgeseq_export.spec import (
     width_behind,
 )
 
-NEXT = ".next"
+NEXT = runtimes.NEXT
 """A state goes into a step under its name and comes out under its name with this behind it."""
 LOWEST = float(np.finfo(np.float32).min)
 

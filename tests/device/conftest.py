@@ -51,3 +51,19 @@ def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     if subprocess.run(install, capture_output=True, check=False).returncode:
         pytest.skip("pip cannot install numpy for python3.9")
     return python
+
+
+@pytest.fixture(scope="session")
+def armv7_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python 3.11 with what a 32-bit Raspberry Pi OS has: tflite-runtime 2.14.0 and numpy 1."""
+    found = shutil.which("python3.11")
+    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip("python3.11 is not on PATH")
+    environment = tmp_path_factory.mktemp("armv7")
+    subprocess.run([found, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin" / "python")
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    needed = ["tflite-runtime==2.14.0", "numpy==1.26.4"]
+    if subprocess.run([*install, *needed], capture_output=True, check=False).returncode:
+        pytest.skip("pip cannot install tflite-runtime 2.14.0 for python3.11")
+    return python

@@ -16,8 +16,8 @@ import pytest
 
 import edgeseq_device
 from edgeseq_device.agent import choose_cpus, plan, serve
-from edgeseq_device.artifact import sha256_of
-from edgeseq_device.assemble import Step, Surroundings, assemble
+from edgeseq_device.artifact import open_artifact, sha256_of
+from edgeseq_device.assemble import Measurement, Surroundings, assemble
 from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.protocol import measured_keys, validate_result
 from edgeseq_device.request import Limits, Request, request_to_dict
@@ -46,9 +46,16 @@ def test_every_measurement_of_both_formats_is_taken(served: tuple[dict[str, Any]
         assert model["latency_n"] >= 40
         assert model["latency_launches"] == 2
         assert model["latency_p50_low_ms"] <= model["latency_p50_ms"] <= model["latency_p50_high_ms"]
+        assert model["step_parity_ok"]
+        assert model["step_parity_n"] == 16
+        assert model["step_latency_n"] >= 40
+        assert model["step_latency_launches"] == 2
+        assert model["step_load_ms"] > 0
+        assert model["step_latency_p50_ms"] <= model["step_latency_p90_ms"]
         stages = [model[f"ram_{stage}_bytes"] for stage in ("start", "numpy", "runtime", "first", "peak")]
         assert stages == sorted(stages)
-        assert set(measured_keys("instructions")) <= set(model["not_measured"])
+        uncounted = {*measured_keys("instructions"), *measured_keys("step_instructions")}
+        assert uncounted <= set(model["not_measured"])
         assert len(model["logits"]) == 16
     assert result["models"][0]["runtime"].startswith("onnxruntime ")
     assert result["models"][1]["runtime"].startswith("ai-edge-litert ")
@@ -64,12 +71,18 @@ def test_progress_tells_each_step_and_the_launches_alternate(
         ("ram", "tflite", 0),
         ("parity", "onnx", 0),
         ("parity", "tflite", 0),
+        ("step_parity", "onnx", 0),
+        ("step_parity", "tflite", 0),
         ("latency", "onnx", 0),
         ("latency", "tflite", 0),
         ("latency", "onnx", 1),
         ("latency", "tflite", 1),
+        ("step_latency", "onnx", 0),
+        ("step_latency", "tflite", 0),
+        ("step_latency", "onnx", 1),
+        ("step_latency", "tflite", 1),
     ]
-    assert {each["steps"] for each in events} == {8}
+    assert {each["steps"] for each in events} == {14}
 
 
 def test_the_threads_are_pinned_and_recorded(served: tuple[dict[str, Any], list[Any]]) -> None:
@@ -83,8 +96,33 @@ def test_more_threads_than_processors_are_refused() -> None:
 
 def test_latency_is_never_planned_on_an_emulated_processor(pristine_artifact: Path) -> None:
     request = Request(str(pristine_artifact), ("onnx",), counting_worker_command=("count",))
-    assert [step.kind for step in plan(request, emulated=True)] == ["ram", "parity", "instructions"]
-    assert "latency" in [step.kind for step in plan(request, emulated=False)]
+    models = [open_artifact(pristine_artifact).model("onnx")]
+    emulated = [each.kind for each in plan(request, models, emulated=True)]
+    assert emulated == ["ram", "parity", "step_parity", "instructions", "step_instructions"]
+    real = {each.kind for each in plan(request, models, emulated=False)}
+    assert {"latency", "step_latency"} <= real
+
+
+def test_a_model_without_a_step_form_says_why_in_place_of_its_figures(
+    artifact_folder: Path, fast_limits: Limits, rewrite_manifest: Any
+) -> None:
+    rewrite_manifest(
+        artifact_folder,
+        lambda manifest: manifest["models"][1].update(step=None, step_reason="gru0 reads frames to come"),
+    )
+    kinds = ("step_parity", "step_latency")
+    result = serve(
+        Request(str(artifact_folder), ("onnx", "tflite"), kinds, limits=fast_limits), lambda _event: None
+    )
+    onnx, tflite = result["models"]
+    assert result["valid"], result["invalid_because"]
+    assert onnx["step_parity_ok"]
+    assert onnx["step_sha256"] == sha256_of(artifact_folder / "model.step.onnx")
+    assert (tflite["step_file"], tflite["step_sha256"], tflite["step_bytes"]) == (None, None, None)
+    for kind in kinds:
+        for name in measured_keys(kind):
+            assert tflite[name] is None
+            assert tflite["not_measured"][name] == "no step form: gru0 reads frames to come"
 
 
 @pytest.mark.parametrize(
@@ -195,8 +233,6 @@ def test_a_fault_with_a_model_names_the_folder_that_was_asked_for(
 def test_a_clock_that_runs_backwards_costs_one_figure_and_not_the_result(
     pristine_artifact: Path, fast_limits: Limits
 ) -> None:
-    from edgeseq_device.artifact import open_artifact
-
     request = Request(str(pristine_artifact), ("tflite",), ("latency",), limits=fast_limits)
     phases = dict.fromkeys(("numpy_ms", "import_ms", "load_ms", "first_inference_ms", "first_answer_ms"), 2.0)
     outcome = {
@@ -210,7 +246,10 @@ def test_a_clock_that_runs_backwards_costs_one_figure_and_not_the_result(
     device = {"emulated": False, "emulated_because": None, "warnings": []}
     models = [open_artifact(pristine_artifact).model("tflite")]
     result = assemble(
-        models, {Step("latency", "tflite"): outcome}, request, Surroundings("now", device, {}, {}, None)
+        models,
+        {Measurement("latency", "tflite"): outcome},
+        request,
+        Surroundings("now", device, {}, {}, None),
     )
     validate_result(result, complete=False)
     assert result["models"][0]["start_ms"] is None

@@ -9,6 +9,7 @@ import pytest
 
 from edgeseq_device.artifact import open_artifact, sha256_of
 from edgeseq_device.errors import DataError
+from edgeseq_device.manifest import StateInfo
 
 Rewrite = Callable[[Path, Callable[[dict[str, Any]], object]], None]
 
@@ -34,7 +35,9 @@ def test_a_format_that_is_not_there_is_named_with_those_that_are(pristine_artifa
         open_artifact(pristine_artifact).model("torch")
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.tflite", "golden.npz", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "model.step.onnx", "model.tflite", "golden.npz", "manifest.json"]
+)
 @pytest.mark.parametrize("position", [0, -1])
 def test_one_flipped_byte_is_refused(artifact_folder: Path, name: str, position: int) -> None:
     flip_byte(artifact_folder / name, position)
@@ -42,7 +45,7 @@ def test_one_flipped_byte_is_refused(artifact_folder: Path, name: str, position:
         open_artifact(artifact_folder)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.tflite", "golden.npz"])
+@pytest.mark.parametrize("name", ["model.onnx", "model.step.onnx", "model.tflite", "golden.npz"])
 def test_a_missing_file_is_refused(artifact_folder: Path, name: str) -> None:
     (artifact_folder / name).unlink()
     with pytest.raises(DataError, match=rf"{name}: listed in SHA256SUMS but missing"):
@@ -70,8 +73,8 @@ def test_a_manifest_that_the_hashes_do_not_cover_is_refused(artifact_folder: Pat
 
 
 def test_a_file_that_is_not_listed_is_refused(artifact_folder: Path) -> None:
-    (artifact_folder / "model.step.onnx").write_bytes(b"anything")
-    with pytest.raises(DataError, match=r"model\.step\.onnx: not listed in SHA256SUMS"):
+    (artifact_folder / "model.ort").write_bytes(b"anything")
+    with pytest.raises(DataError, match=r"model\.ort: not listed in SHA256SUMS"):
         open_artifact(artifact_folder)
 
 
@@ -149,6 +152,16 @@ def test_a_malformed_manifest_is_refused_although_its_hash_is_right(
         (lambda m: m["parity"].update(tolerance=float("nan")), "tolerance is nan"),
         (lambda m: m["parity"].update(tolerance=0), "tolerance is 0"),
         (lambda m: m["files"].update({"../x": {}}), "not a plain file name"),
+        (lambda m: m["models"][0]["step"].update(file="../model.step.onnx"), "step: '../model.step.onnx' is"),
+        (lambda m: m["models"][0]["step"].update(file="model.onnx"), "step: sha256 is not that of"),
+        (lambda m: m["models"][0]["step"].update(bytes=1), "step: 1 bytes, but"),
+        (lambda m: m["models"][0]["step"].pop("states"), "step: states is missing"),
+        (lambda m: m["models"][0]["step"].update(states=[1]), r"states\[0\]: no JSON object"),
+        (lambda m: m["models"][0]["step"]["states"][0].update(shape=[1, "H"]), r"states\[0\]: shape is"),
+        (lambda m: m["models"][0]["step"]["states"][0].update(initial="0"), r"states\[0\]: initial is '0'"),
+        (lambda m: m["models"][1]["step"].update(signature=3), "step: signature is int, not str"),
+        (lambda m: m["models"][0].update(step=[]), "step is list, not dict"),
+        (lambda m: m["models"][0].update(step=None), "step_reason is NoneType, not str"),
         (lambda m: m["files"]["golden.npz"].update(sha256="1" * 64), "sha256 is not that of"),
     ],
 )
@@ -165,6 +178,48 @@ def test_a_manifest_that_contradicts_the_folder_is_refused(
     assert "\n" not in str(refusal.value)
 
 
+def test_the_step_form_of_each_format_is_described(pristine_artifact: Path) -> None:
+    onnx, tflite = open_artifact(pristine_artifact).models
+    assert onnx.step is not None
+    assert tflite.step is not None
+    assert (onnx.step.path.name, onnx.step.signature) == ("model.step.onnx", None)
+    assert (tflite.step.path.name, tflite.step.signature) == ("model.tflite", "step")
+    assert onnx.step.sha256 == sha256_of(pristine_artifact / "model.step.onnx")
+    assert (tflite.step.sha256, tflite.step.bytes) == (tflite.sha256, tflite.bytes)
+    assert onnx.step.states == tflite.step.states == (StateInfo("gru0.h", (1, 8), 0.0),)
+    assert [each["layer"] for each in onnx.step.layers] == ["gru0", "pool", "head"]
+    assert onnx.step_reason is None
+
+
+def test_an_artifact_from_before_there_were_step_forms_still_opens(
+    artifact_folder: Path, rewrite_manifest: Rewrite
+) -> None:
+    (artifact_folder / "model.step.onnx").unlink()
+
+    def age(manifest: dict[str, Any]) -> None:
+        del manifest["files"]["model.step.onnx"]
+        for model in manifest["models"]:
+            del model["step"], model["step_reason"]
+
+    rewrite_manifest(artifact_folder, age)
+    for model in open_artifact(artifact_folder).models:
+        assert model.step is None
+        assert model.step_reason == "exported by an edgeseq that knew no step form"
+
+
+def test_a_model_without_a_step_form_says_why(artifact_folder: Path, rewrite_manifest: Rewrite) -> None:
+    reason = "gru0 reads frames to come"
+    rewrite_manifest(artifact_folder, lambda m: m["models"][1].update(step=None, step_reason=reason))
+    model = open_artifact(artifact_folder).model("tflite")
+    assert (model.step, model.step_reason) == (None, reason)
+
+
+def test_the_step_form_can_be_left_off_a_board(artifact_folder: Path) -> None:
+    (artifact_folder / "model.step.onnx").unlink()
+    model = open_artifact(artifact_folder, only="onnx").model("onnx")
+    assert (model.step, model.step_reason) == (None, "model.step.onnx is not deployed")
+
+
 def test_a_folder_that_is_no_artifact_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="`edgeseq export` makes one"):
         open_artifact(tmp_path / "nothing")
@@ -178,7 +233,7 @@ def test_the_manifest_of_the_sample_is_the_one_that_was_sealed(pristine_artifact
 @pytest.fixture
 def slim_folder(artifact_folder: Path) -> Path:
     """A deployment of the TFLite form alone."""
-    for name in ("model.onnx", "golden.npz"):
+    for name in ("model.onnx", "model.step.onnx", "golden.npz"):
         (artifact_folder / name).unlink()
     return artifact_folder
 

@@ -33,6 +33,19 @@ def test_the_vectors_come_with_an_answer_for_each_format(pristine_artifact: Path
     assert golden.labels.dtype == np.int64
 
 
+def test_a_step_form_that_rounds_in_another_way_has_answers_of_its_own(
+    arrays: dict[str, Any], tmp_path: Path
+) -> None:
+    arrays.pop("reference_tflite_step", None)
+    arrays["reference_onnx_step"] = arrays["reference_onnx"] + np.float32(1)
+    golden = read_golden(saved(arrays, tmp_path), ["onnx", "tflite"], SHAPE)
+    np.testing.assert_array_equal(golden.step_reference("onnx"), arrays["reference_onnx_step"])
+    np.testing.assert_array_equal(golden.step_reference("tflite"), golden.references["tflite"])
+    arrays["reference_onnx_step"] = arrays["reference_onnx_step"][:3]
+    with pytest.raises(DataError, match=r"golden\.npz: reference_onnx_step is float32 \[3, 3\]"):
+        read_golden(saved(arrays, tmp_path), ["onnx", "tflite"], SHAPE)
+
+
 def test_the_median_input_is_the_lower_of_the_two_middle_lengths(pristine_artifact: Path) -> None:
     golden = open_artifact(pristine_artifact).golden()
     assert golden.median_input is golden.features[7]  # lengths are 4 ... 19

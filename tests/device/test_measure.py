@@ -59,6 +59,20 @@ def test_warm_up_that_never_settles_ends_and_says_so() -> None:
     assert result.seconds >= 5.0
 
 
+def test_what_comes_before_a_run_is_done_each_time_and_not_measured() -> None:
+    machine = Machine(lambda _run: 5_000_000)
+    pauses: list[int] = []
+
+    def before() -> None:
+        machine.now_ns += 1_000_000
+        pauses.append(machine.runs)
+
+    warm = warm_up(machine.run, LIMITS, machine.clock_ns, before)
+    durations = steady_state(machine.run, LIMITS, machine.clock_ns, before)
+    assert set(durations) == {5_000_000}
+    assert pauses == list(range(warm.runs + len(durations)))
+
+
 @pytest.mark.parametrize(
     ("cost_ns", "runs"),
     [

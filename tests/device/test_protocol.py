@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edgeseq_device.errors import DataError
-from edgeseq_device.protocol import KEYS, measured_keys, validate_result
+from edgeseq_device.protocol import KEYS, LATENCIES, measured_keys, validate_result
 
 
 def emulated(result: dict[str, Any]) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def emulated(result: dict[str, Any]) -> dict[str, Any]:
     result["emulated"] = result["device"]["emulated"] = True
     result["emulated_because"] = "a test"
     for model in result["models"]:
-        for name in measured_keys("latency"):
+        for name in (*measured_keys("latency"), *measured_keys("step_latency")):
             model[name], model["not_measured"][name] = None, "emulated"
     return result
 
@@ -23,7 +23,7 @@ def test_a_result_of_the_agent_holds_and_survives_json(result: dict[str, Any]) -
     validate_result(json.loads(json.dumps(result, allow_nan=False)), complete=False)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, True])
+@pytest.mark.parametrize("version", [1, 3, "2", None, True])
 def test_an_unknown_schema_version_is_refused(result: dict[str, Any], version: object) -> None:
     result["schema_version"] = version
     with pytest.raises(DataError, match=r"schema version .* is not known"):
@@ -73,7 +73,7 @@ def test_a_value_of_the_wrong_kind_is_refused(result: dict[str, Any], name: str,
 
 
 @pytest.mark.parametrize(
-    "name", [name.partition(".")[2] for name, key in KEYS.items() if key.kind == "latency"]
+    "name", [name.partition(".")[2] for name, key in KEYS.items() if key.kind in LATENCIES]
 )
 def test_no_figure_of_time_can_be_written_down_for_an_emulated_processor(
     result: dict[str, Any], name: str
@@ -90,7 +90,7 @@ def test_no_figure_of_time_can_be_written_down_for_an_emulated_processor(
 def test_every_key_in_units_of_time_is_one_of_latency() -> None:
     timed = {name for name, key in KEYS.items() if key.unit in ("ms", "s", "us", "ns")}
     assert timed
-    assert timed <= {f"models.{name}" for name in measured_keys("latency")}
+    assert timed <= {f"models.{name}" for kind in LATENCIES for name in measured_keys(kind)}
 
 
 def test_an_emulated_device_cannot_be_passed_off_as_a_real_one(result: dict[str, Any]) -> None:
@@ -111,17 +111,19 @@ def test_a_figure_is_either_there_or_explained(result: dict[str, Any]) -> None:
         validate_result(result, complete=False)
 
 
-def test_p99_from_too_few_samples_is_refused(result: dict[str, Any]) -> None:
+@pytest.mark.parametrize("kind", LATENCIES)
+def test_p99_from_too_few_samples_is_refused(result: dict[str, Any], kind: str) -> None:
     model = result["models"][0]
-    model["latency_n"], model["latency_p99_ms"] = 499, model["latency_p90_ms"] + 1
-    model["not_measured"].pop("latency_p99_ms", None)
-    with pytest.raises(DataError, match="latency_p99_ms from 499 samples, fewer than 500"):
+    model[f"{kind}_n"], model[f"{kind}_p99_ms"] = 499, model[f"{kind}_p90_ms"] + 1
+    model["not_measured"].pop(f"{kind}_p99_ms", None)
+    with pytest.raises(DataError, match=rf"onnx: {kind}_p99_ms from 499 samples, fewer than 500"):
         validate_result(result, complete=False)
 
 
-def test_percentiles_out_of_order_are_refused(result: dict[str, Any]) -> None:
-    result["models"][0]["latency_p50_ms"] = 1e9
-    with pytest.raises(DataError, match="out of order"):
+@pytest.mark.parametrize("kind", LATENCIES)
+def test_percentiles_out_of_order_are_refused(result: dict[str, Any], kind: str) -> None:
+    result["models"][0][f"{kind}_p50_ms"] = 1e9
+    with pytest.raises(DataError, match=f"onnx: {kind} percentiles are out of order"):
         validate_result(result, complete=False)
 
 

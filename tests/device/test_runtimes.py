@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,6 +81,24 @@ def test_features_of_another_shape_are_refused(
         model.run(features)
     with pytest.raises(DataError, match=cause):
         model.run_batch([np.zeros((3, 5), np.float32), features])
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+@pytest.mark.parametrize("dtype", [np.float64, np.complex64, np.int32, "U1", object])
+def test_features_of_another_type_are_refused_and_leave_no_trace(
+    pristine_artifact: Path, model_format: str, dtype: Any
+) -> None:
+    features = open_artifact(pristine_artifact).golden().features[3]
+    model = load(pristine_artifact / f"model.{model_format}", model_format)
+    expected = model.run(features)
+    with pytest.raises(DataError, match=rf"model\.{model_format}: refused by .*(float32|FLOAT32|type)"):
+        model.run(np.ones(features.shape).astype(dtype))
+    np.testing.assert_array_equal(model.run(features), expected)
+
+
+def test_a_step_form_is_not_taken_for_a_sequence_form(pristine_artifact: Path) -> None:
+    with pytest.raises(DataError, match=r"model\.step\.onnx: inputs .* are not an edgeseq model's"):
+        load(pristine_artifact / "model.step.onnx", "onnx")
 
 
 def test_an_unknown_format_is_refused() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edgeseq_device.agent import files_of
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.request import Limits
 from edgeseq_device.workers import run_worker
@@ -18,6 +19,7 @@ LITERT_PEAK_RSS_BYTES_MAX = 45_000_000
 
 def job(artifact_folder: Path, kind: str, model_format: str) -> dict[str, Any]:
     artifact = open_artifact(artifact_folder)
+    model = artifact.model(model_format)
     features = artifact.golden().median_input
     features.tofile(artifact_folder.parent / "input.f32")
     return {
@@ -25,7 +27,7 @@ def job(artifact_folder: Path, kind: str, model_format: str) -> dict[str, Any]:
         "input_shape": list(features.shape),
         "kind": kind,
         "format": model_format,
-        "model": str(artifact.model(model_format).path),
+        **files_of(model),
         "golden": str(artifact.golden_path),
         "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
         "tolerance": artifact.parity_tolerance,
@@ -76,6 +78,62 @@ def test_a_model_that_answers_something_else_is_out_of_parity(artifact_folder: P
     values = run_worker([sys.executable], given, timeout_s=60)["values"]
     assert values["parity_ok"] is False
     assert values["parity_error"] > 0.1
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+def test_a_step_form_that_answers_something_else_is_out_of_parity(
+    artifact_folder: Path, model_format: str
+) -> None:
+    import numpy as np
+
+    given = job(artifact_folder, "step_parity", model_format)
+    assert run_worker([sys.executable], given, timeout_s=60)["values"]["parity_ok"] is True
+    path = artifact_folder / "golden.npz"
+    with np.load(path, allow_pickle=False) as stored:
+        arrays: dict[str, Any] = dict(stored)
+    expected = arrays.get(f"reference_{model_format}_step", arrays[f"reference_{model_format}"]).copy()
+    expected[3, 0] += 0.5
+    arrays[f"reference_{model_format}_step"] = expected
+    np.savez(path, allow_pickle=False, **arrays)
+    values = run_worker([sys.executable], given, timeout_s=60)["values"]
+    assert values["parity_ok"] is False
+    assert values["parity_error"] > 0.1
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+def test_a_launch_of_steps_times_loading_and_each_step(
+    pristine_artifact: Path, fast_limits: Limits, model_format: str
+) -> None:
+    given = {**job(pristine_artifact, "step_latency", model_format), "limits": vars(fast_limits)}
+    outcome = run_worker([sys.executable], given, timeout_s=60)
+    assert set(outcome["phases"]) == {"load_ms"}
+    assert outcome["phases"]["load_ms"] > 0
+    assert len(outcome["samples_ns"]) >= fast_limits.steady_runs
+
+
+def test_the_steps_that_are_measured_are_those_of_a_stream_that_starts_again_at_its_end() -> None:
+    import numpy as np
+
+    from edgeseq_device.worker import frame_by_frame
+
+    class Recorder:
+        """A step form that only remembers what it was given."""
+
+        def __init__(self) -> None:
+            self.seen: list[float | str] = []
+
+        def step(self, frame: Any) -> None:
+            self.seen.append(float(frame[0]))
+
+        def reset(self) -> None:
+            self.seen.append("reset")
+
+    recorder = Recorder()
+    before, step = frame_by_frame(recorder, np.array([[1.0], [2.0], [3.0]], np.float32))  # type: ignore
+    for _ in range(5):
+        before()
+        step()
+    assert recorder.seen == ["reset", 1.0, 2.0, 3.0, "reset", 1.0, 2.0]
 
 
 def test_what_a_library_prints_is_not_taken_for_the_outcome(pristine_artifact: Path, tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ def test_a_folder_that_becomes_another_artifact_before_the_agent_reads_it_is_ref
             model.write_bytes(model.read_bytes() + b"\0" * 16)
 
             def reseal(manifest: dict[str, Any]) -> None:
-                entries = [manifest["files"]["model.tflite"], manifest["models"][1]]
-                for entry in entries:
+                tflite = manifest["models"][1]
+                for entry in (manifest["files"]["model.tflite"], tflite, tflite["step"]):
                     entry.update(bytes=model.stat().st_size, sha256=sha256_of(model))
 
             rewrite_manifest(artifact_folder, reseal)
@@ -144,6 +144,33 @@ def test_a_result_out_of_parity_fails_the_gate_even_on_an_unfit_device(result: d
     assert "model.tflite is out of parity: error 5.0e-01 of 1.0e-03, decisions changed: 2" in str(fault)
 
 
+def test_a_step_form_out_of_parity_fails_the_gate(result: dict[str, Any]) -> None:
+    result["models"][0].update(step_parity_ok=False, step_parity_error=None, step_parity_decisions_changed=2)
+    fault = verdict(result)
+    assert isinstance(fault, GateError)
+    assert "model.step.onnx, step form, is out of parity: error NaN or infinite of 1.0e-03" in str(fault)
+
+
+def test_a_step_file_that_was_swapped_before_the_agent_reads_it_is_refused(
+    artifact_folder: Path, rewrite_manifest: Any
+) -> None:
+    class Swapping(PretendedBoard):
+        def prepare(self, progress: Progress) -> Launch:
+            step = artifact_folder / "model.step.onnx"
+            step.write_bytes((artifact_folder / "model.onnx").read_bytes())
+
+            def reseal(manifest: dict[str, Any]) -> None:
+                entries = [manifest["files"]["model.step.onnx"], manifest["models"][0]["step"]]
+                for entry in entries:
+                    entry.update(bytes=step.stat().st_size, sha256=sha256_of(step))
+
+            rewrite_manifest(artifact_folder, reseal)
+            return super().prepare(progress)
+
+    with pytest.raises(DataError, match=r"model\.step\.onnx: changed while it was measured"):
+        measure(artifact_folder, Swapping(), BenchOptions(formats=("onnx",), quick=True))
+
+
 def test_a_broken_guard_makes_the_device_unfit(result: dict[str, Any]) -> None:
     result["invalid_because"] = ["under-voltage"]
     fault = verdict(result)
@@ -164,8 +191,11 @@ def test_a_virtual_pi4_has_parity_and_repeatable_counts_and_no_latency(
         assert one["host_error"] < 1e-3
         assert one["instructions"] == pytest.approx(other["instructions"], rel=0.005)
         assert one["ram_first_bytes"] < 80_000_000
-        assert all(one[name] is None for name in measured_keys("latency"))
-        assert all("emulated" in one["not_measured"][name] for name in measured_keys("latency"))
+        assert one["step_parity_ok"]
+        assert one["step_instructions"] == pytest.approx(other["step_instructions"], rel=0.005)
+        timed = (*measured_keys("latency"), *measured_keys("step_latency"))
+        assert all(one[name] is None for name in timed)
+        assert all("emulated" in one["not_measured"][name] for name in timed)
 
 
 @pytest.mark.virtual_board

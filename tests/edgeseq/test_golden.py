@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgeseq.gates import judge_parity, widened_warning
-from edgeseq.golden import check_parity
+from edgeseq.golden import check_parity, load_steps, step_references
 from edgeseq_device.errors import GateError
 from edgeseq_device.golden import GoldenVectors
-from edgeseq_export import write_model
+from edgeseq_device.runtimes import load
+from edgeseq_export import bundle, write_model
+from edgeseq_export.choice import choose
+from edgeseq_export.forms import DYNAMIC
 from edgeseq_export.reference import run_reference
 from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
 
@@ -46,7 +50,7 @@ def gru(input_gain: float) -> SeqSpec:
 def checked(spec: SeqSpec, answer: Callable[[SeqSpec, np.ndarray, dict], np.ndarray]):
     """The parity of a runtime that answers by `answer`(quantized spec, features, rounding)."""
     quantized = quantize_spec(spec)
-    models = {"tflite": write_model(quantized, "tflite", "unit")}
+    models = {"tflite": write_model(quantized, "tflite", "unit", choose(quantized, "tflite", compute="int8"))}
     rng = np.random.default_rng(2)
     signs = np.sign(rng.standard_normal((16, 6, FEATURES)))
     features = tuple((signs * (1 + rng.random((16, 6, FEATURES)))).astype(np.float32))
@@ -60,6 +64,48 @@ def checked(spec: SeqSpec, answer: Callable[[SeqSpec, np.ndarray, dict], np.ndar
     )
     runtime = OtherRuntime(lambda each: answer(quantized, each, rounding))
     return check_parity({"tflite": runtime}, golden, spec, quantized, models)
+
+
+def test_each_step_form_is_held_to_what_its_own_rounding_gives(tmp_path: Path) -> None:
+    trained = gru(0.3)
+    spec = quantize_spec(trained)
+    sequence = tuple(
+        replace(form, product=DYNAMIC if form.kind == "Linear" else form.product)
+        for form in choose(spec, "onnx").sequence
+    )
+    models = {
+        "onnx": write_model(spec, "onnx", "unit", replace(choose(spec, "onnx"), sequence=sequence)),
+        "tflite": write_model(spec, "tflite", "unit"),
+    }
+    for model in models.values():
+        for name, content in bundle.model_files(model).items():
+            (tmp_path / name).write_bytes(content)
+    rng = np.random.default_rng(4)
+    features = tuple(rng.standard_normal((length, FEATURES), np.float32) for length in (1, 2, 40))
+    golden = GoldenVectors(
+        features=features,
+        logits=np.stack([run_reference(trained, each) for each in features]),
+        references={
+            n: np.stack([run_reference(spec, f, m.rounding) for f in features]) for n, m in models.items()
+        },
+        labels=np.zeros(3, np.int64),
+        names=("one", "two", "forty"),
+        own_step_references=step_references(spec, features, models),
+    )
+    assert "onnx" in golden.own_step_references
+    loaded = {name: load(tmp_path / f"model.{name}", name) for name in models}
+    checks = check_parity(loaded, golden, trained, spec, models, load_steps(tmp_path, models))
+    assert [each.subject for each in checks] == [
+        "reference fp32", "onnx", "tflite", "onnx step", "tflite step"
+    ]  # fmt: skip
+    assert all(each.passed for each in checks), checks
+    golden.step_reference("onnx")[2] += 0.5
+    (wrong,) = [
+        each
+        for each in check_parity(loaded, golden, trained, spec, models, load_steps(tmp_path, models))
+        if not each.passed
+    ]
+    assert (wrong.subject, wrong.worst) == ("onnx step", "forty")
 
 
 def test_a_rounding_on_the_edge_widens_the_tolerance_and_is_said() -> None:

@@ -1,12 +1,17 @@
+import hashlib
 import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from edgeseq_export.bundle import seal, staged_folder
+from edgeseq_export import Format, SeqSpec, write_model
+from edgeseq_export.bundle import model_entry, model_files, seal, staged_folder, step_file
+from edgeseq_export.spec import quantize_spec
+from edgeseq_export.state import why_no_step
 
 
 def make_artifact(destination: Path, content: str) -> None:
@@ -21,6 +26,41 @@ def test_a_sealed_folder_lists_every_file_with_its_hash(tmp_path: Path) -> None:
     check = subprocess.run(command, cwd=tmp_path / "a", capture_output=True, text=True, check=True)
     assert "manifest.json: OK" in check.stdout
     assert json.loads((tmp_path / "a/manifest.json").read_text())["models"][0]["bytes"] == len("content")
+
+
+@pytest.mark.parametrize(("model_format", "apart"), [("onnx", True), ("tflite", False)])
+def test_a_step_form_is_sealed_with_the_hash_of_the_file_it_is_in(
+    tmp_path: Path, make_spec: Callable[..., SeqSpec], model_format: Format, apart: bool
+) -> None:
+    model = write_model(quantize_spec(make_spec()), model_format, "unit")
+    assert model.step is not None
+    files = model_files(model)
+    name = f"model.step.{model_format}" if apart else f"model.{model_format}"
+    assert set(files) == {f"model.{model_format}", name}
+    with staged_folder(tmp_path / "a") as folder:
+        for each, content in files.items():
+            (folder / each).write_bytes(content)
+        seal(folder, {"name": "x"}, [model_entry(model, 1)])
+    (entry,) = json.loads((tmp_path / "a/manifest.json").read_text())["models"]
+    step = entry["step"]
+    assert step["file"] == step_file(model) == name
+    assert step["bytes"] == len(files[name])
+    assert step["sha256"] == hashlib.sha256(files[name]).hexdigest()
+    assert step["signature"] == (None if apart else "step")
+    assert step["states"] == [{"name": "gru0.h", "shape": [1, 24], "initial": 0.0}]
+    assert [each["compute"] for each in step["layers"]] == [
+        form.product.compute for form in model.step.layers
+    ]
+    assert entry["step_reason"] is None
+
+
+def test_a_model_without_a_step_form_says_why_in_the_manifest(make_spec: Callable[..., SeqSpec]) -> None:
+    spec = make_spec(bidirectional=True)
+    model = write_model(spec, "onnx", "unit")
+    entry = model_entry(model, 1, why_no_step(spec))
+    assert entry["step"] is None
+    assert entry["step_reason"] == "gru0 reads frames to come"
+    assert set(model_files(model)) == {"model.onnx"}
 
 
 def test_a_new_artifact_takes_the_place_of_an_older_one(tmp_path: Path) -> None:

@@ -22,7 +22,10 @@ def model(model_format: str, **known: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "format": model_format,
         "runtime": "onnxruntime 1.31.1",
+        "file": f"model.{model_format}",
         "model_bytes": 31_200,
+        "step_file": None,
+        "step_bytes": None,
         "frames": 45,
         "failures": [],
         "warnings": [],
@@ -81,6 +84,44 @@ def test_a_launch_is_shown_by_its_phases_and_their_sum() -> None:
     assert row(shown, "all to first answer")[1] == "175 ms"
 
 
+STEP = {
+    "step_file": "model.step.onnx",
+    "step_bytes": 25_000,
+    "step_latency_p50_ms": 0.0061,
+    "step_latency_p50_low_ms": 0.006,
+    "step_latency_p50_high_ms": 0.0062,
+    "step_latency_p99_ms": 0.0093,
+    "step_instructions": 22_936,
+    "step_parity_ok": True,
+    "step_parity_error": 1e-7,
+    "step_parity_tolerance": 1e-3,
+}
+
+
+def test_steps_have_rows_where_some_model_has_a_step_form() -> None:
+    shown = result(model("onnx", **STEP), model("tflite"))
+    assert row(shown, "step file")[1:] == ("25.0 KB", "none")
+    assert row(shown, "step p50")[1:] == ("0.0061 ms [0.006, 0.0062]", "not measured")
+    assert row(shown, "step p99")[1] == "0.0093 ms"
+    assert row(shown, "step instructions")[1] == "23 k"
+    assert row(shown, "step parity")[1] == "ok, 1.0e-07 (1e-03)"
+    assert any(note.startswith("step: one frame") for note in bench_notes(shown))
+    shown["models"][1]["not_measured"]["step_latency_p50_ms"] = "no step form: gru0 reads frames to come"
+    assert any("(tflite): step p50: no step form: gru0 reads" in note for note in bench_notes(shown))
+
+
+def test_a_step_form_in_the_same_file_says_so() -> None:
+    tflite = model("tflite", **{**STEP, "step_file": "model.tflite"})
+    assert "step file" not in [each[0] for each in bench_rows(result(tflite))]
+    assert row(result(model("onnx", **STEP), tflite), "step file")[2] == "in the same file"
+
+
+def test_without_any_step_form_nothing_is_said_of_steps() -> None:
+    shown = result(model("onnx"), model("tflite"))
+    assert not [each[0] for each in bench_rows(shown) if "step" in each[0]]
+    assert not [note for note in bench_notes(shown) if "step" in note]
+
+
 def test_the_headline_is_never_the_minimum() -> None:
     assert not any("min" in each[0] for each in bench_rows(result(model("onnx", **LATENCY))))
 
@@ -126,7 +167,8 @@ def test_a_table_of_two_formats_fits_into_100_columns() -> None:
     known |= {"parity_ok": False, "parity_error": 2.5e-2, "parity_tolerance": 1e-3}
     known |= {"parity_n": 16, "parity_decisions_changed": 0, "host_error": 1e-7}
     known |= {"instructions": 123_456_789, "instructions_n": 11, "instructions_spread_percent": 0.02}
-    real = {**known, **LATENCY, "latency_p99_ms": 123.0, "latency_spread_percent": 12.0}
+    known |= {name: value for name, value in STEP.items() if "latency" not in name}
+    real = {**known, **LATENCY, **STEP, "latency_p99_ms": 123.0, "latency_spread_percent": 12.0}
     for shown in (
         emulated(model("onnx", **known), model("tflite", **known)),
         result(model("onnx", **real), model("tflite", **real)),
