@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgeseq.models.config import FAMILIES, check_family
+from edgeseq.models.config import FAMILIES, POOLINGS, POSITIONS, check_family
 
 LARGEST_SEED = 2**63 - 1  # the generators take no more
 FASTEST_RATE_HZ = 768_000  # as `edgeseq.data.wav.RATES_HZ`; a series may be as slow as it likes
@@ -24,10 +24,29 @@ MODEL_OPTIONS = [
         "--model", default="gru", show_default=True, callback=_family, help=f"{' or '.join(FAMILIES)}."
     ),
     click.option("--hidden", type=click.IntRange(1), default=64, show_default=True, help="Units in a layer."),
-    click.option("--layers", type=click.IntRange(1), default=1, show_default=True, help="Recurrent layers."),
-    click.option("--bidirectional", is_flag=True, help="Read each recording backwards too."),
-    click.option("--pooling", type=click.Choice(["last", "mean", "max"]), default="last", show_default=True),
+    click.option("--layers", type=click.IntRange(1), help="[default: 1; transformer: 2]"),
+    click.option("--bidirectional", is_flag=True, help="GRU, LSTM: read each recording backwards too."),
+    click.option(
+        "--pooling", type=click.Choice(POOLINGS), help="cls: transformer. [default: last; transformer: mean]"
+    ),
     click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True),
+    click.option(
+        "--conv-kernel", type=click.IntRange(0), help="A causal convolution over so many frames in front."
+    ),
+    click.option("--heads", type=click.IntRange(1), help="Transformer: attention heads. [default: 4]"),
+    click.option(
+        "--feedforward", type=click.IntRange(1), help="Transformer: middle width, times hidden. [default: 2]"
+    ),
+    click.option("--positions", type=click.Choice(POSITIONS), help="Transformer. [default: rotary]"),
+    click.option(
+        "--max-frames", type=click.IntRange(1), help="Longest recording of learned positions. [default: 512]"
+    ),
+    click.option(
+        "--causal", is_flag=True, default=None, help="Transformer: see the past only, so that it can stream."
+    ),
+    click.option(
+        "--window", type=click.IntRange(1), help="Frames that a causal transformer sees. [default: 64]"
+    ),
 ]
 TRAINING_OPTIONS = [
     click.option("--epochs", type=click.IntRange(1), help="At most so many. [default: by the data's size]"),
@@ -48,6 +67,21 @@ TRAINING_OPTIONS = [
         help="Of every random draw.",
     ),
     click.option("--threads", type=click.IntRange(1), help="Part of the recipe: sums depend on it."),
+]
+QAT_OPTIONS = [
+    click.option("--qat", is_flag=True, help="Then train on with the rounding of the exported int8 model."),
+    click.option("--target", metavar="TARGET", help="--qat: the board whose form rounds. [default: generic]"),
+    click.option(
+        "--qat-format", type=click.Choice(["tflite", "onnx"]), help="--qat: of this file. [default: tflite]"
+    ),
+    click.option(
+        "--qat-epochs", type=click.IntRange(1), help="[default: a quarter of --epochs, 10 at least]"
+    ),
+    click.option(
+        "--qat-learning-rate",
+        type=click.FloatRange(0, min_open=True),
+        help="[default: a tenth of --learning-rate]",
+    ),
 ]
 DATA_OPTIONS = [
     click.option(

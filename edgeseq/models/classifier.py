@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
 from edgeseq_export.spec import SeqSpec
 
+Leaf = Callable[[Tensor], Any]
+"""What a spec holds of a parameter: `array` for export; the parameter itself where gradients shall flow."""
+
+
+def array(parameter: Tensor) -> npt.NDArray[np.float32]:
+    """A float32 copy that later training steps do not change."""
+    return parameter.detach().cpu().numpy().astype(np.float32, copy=True)
+
 
 class SequenceClassifier(nn.Module, ABC):
-    """A torch module for training that can also describe itself in numpy for export."""
+    """A torch module for training that can also describe itself for export."""
 
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
@@ -20,5 +32,5 @@ class SequenceClassifier(nn.Module, ABC):
         """
 
     @abstractmethod
-    def to_spec(self) -> SeqSpec:
-        """The same model with its present weights, as float32 copies."""
+    def to_spec(self, leaf: Leaf = array) -> SeqSpec:
+        """The same model with its present weights, each as `leaf` gives it: by default a float32 copy."""

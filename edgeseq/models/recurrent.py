@@ -1,5 +1,7 @@
 """GRU and LSTM classifiers: recurrent layers, a pooling over time, a linear head.
 
+With a convolution over a few frames in front where the config asks for one (a "crnn").
+
 Shapes: B recordings, T frames (padded), I input features, H hidden units, D directions, C classes.
 """
 
@@ -7,14 +9,13 @@ from __future__ import annotations
 
 from typing import cast
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.classifier import Leaf, SequenceClassifier, array
 from edgeseq.models.config import ModelConfig
+from edgeseq.models.front import Front
 from edgeseq_export import spec
 
 KINDS: dict[str, tuple[type[nn.GRU] | type[nn.LSTM], type[spec.GRU] | type[spec.LSTM]]] = {
@@ -39,8 +40,10 @@ class RecurrentClassifier(SequenceClassifier):
         self.config = config
         self.input_features = input_features
         self.labels = labels
+        conv = config.conv_kernel
+        self.front = Front(input_features, config.hidden, conv, "relu") if conv else None
         self.recurrent = KINDS[config.family][0](
-            input_features,
+            config.hidden if conv else input_features,
             config.hidden,
             config.layers,
             batch_first=True,
@@ -57,6 +60,8 @@ class RecurrentClassifier(SequenceClassifier):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """features: [B, T, I] float32; lengths: [B] int64, each in 1..T. Returns logits [B, C]."""
+        if self.front is not None:
+            features = self.front(features)
         packed = pack_padded_sequence(features, lengths.cpu(), batch_first=True, enforce_sorted=False)
         output, state = self.recurrent(packed)
         return cast(Tensor, self.head(self.dropout(self._pool(output, state))))
@@ -72,30 +77,26 @@ class RecurrentClassifier(SequenceClassifier):
             return (frames * inside).sum(dim=1) / lengths[:, None]
         return frames.masked_fill(~inside, -torch.inf).amax(dim=1)
 
-    def to_spec(self) -> spec.SeqSpec:
-        """The same model in numpy: layers gru0 (or lstm0), gru1 ..., pool, head."""
+    def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
+        """The same model described: layers conv (if any), gru0 (or lstm0), gru1 ..., pool, head."""
+        front = () if self.front is None else (self.front.to_spec("conv", leaf),)
         layer_type = KINDS[self.config.family][1]
         recurrent = tuple(
             layer_type(
                 f"{self.config.family}{index}",
-                self._cell(index, ""),
-                self._cell(index, "_reverse") if self.config.bidirectional else None,
+                self._cell(index, "", leaf),
+                self._cell(index, "_reverse", leaf) if self.config.bidirectional else None,
             )
             for index in range(self.config.layers)
         )
-        head = spec.Linear("head", _array(self.head.weight), _array(self.head.bias))
-        pool = spec.Pool("pool", self.config.pooling)
-        return spec.SeqSpec(self.input_features, self.labels, (*recurrent, pool, head))
+        head = spec.Linear("head", leaf(self.head.weight), leaf(self.head.bias))
+        pool = spec.Pool("pool", cast(spec.PoolKind, self.config.pooling))  # the config refused cls
+        return spec.SeqSpec(self.input_features, self.labels, (*front, *recurrent, pool, head))
 
-    def _cell(self, index: int, direction: str) -> spec.Cell:
+    def _cell(self, index: int, direction: str, leaf: Leaf) -> spec.Cell:
         return spec.Cell(
             *(
-                _array(getattr(self.recurrent, f"{name}_l{index}{direction}"))
+                leaf(getattr(self.recurrent, f"{name}_l{index}{direction}"))
                 for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
         )
-
-
-def _array(parameter: Tensor) -> npt.NDArray[np.float32]:
-    """A float32 copy that later training steps do not change."""
-    return parameter.detach().cpu().numpy().astype(np.float32, copy=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
 from edgeseq.models.config import ModelConfig
@@ -19,7 +19,8 @@ RECIPE_VERSION = 1
 class TrainConfig:
     """How the weights are found. Raises UsageError on a value that cannot train.
 
-    learning_rate is the peak of the one-cycle schedule. patience counts epochs without a better
+    epochs is 0 only where all training is quantization-aware. learning_rate is the peak of the one-cycle
+    schedule. patience counts epochs without a better
     validation result; 0 never stops early. threads is fixed because sums depend on it.
     """
 
@@ -36,11 +37,11 @@ class TrainConfig:
     augment: AugmentConfig = field(default=OFF)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "threads"):
+        for name in ("batch_size", "threads"):
             require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
         for name in ("learning_rate", "gradient_clip"):
             require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("weight_decay", "patience", "seed"):
+        for name in ("epochs", "weight_decay", "patience", "seed"):
             require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
         require(
             0 <= self.label_smoothing < 1, f"label_smoothing is {self.label_smoothing}; give 0 up to below 1"
@@ -48,8 +49,50 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class QatConfig:
+    """The quantization-aware part: training goes on with the rounding of the exported int8 model.
+
+    target, format: whose form's rounding of activations. The other fields replace those of TrainConfig.
+    Raises UsageError on a value that cannot train.
+    """
+
+    target: str = "generic"
+    format: Literal["onnx", "tflite"] = "tflite"
+    epochs: int = 10
+    learning_rate: float = 4e-4
+    patience: int = 10
+
+    def __post_init__(self) -> None:
+        require(self.epochs >= 1, f"qat: epochs is {self.epochs}; give at least 1")
+        require(self.learning_rate > 0, f"qat: learning_rate is {self.learning_rate}; it must be above 0")
+        require(self.patience >= 0, f"qat: patience is {self.patience}; it must not be negative")
+
+
+@dataclass(frozen=True)
+class Start:
+    """The finished run that training starts from; weights_sha256 is that of its model.safetensors."""
+
+    run: str
+    weights_sha256: str
+
+
+PhaseName = Literal["float", "qat"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training with a learning-rate cycle of its own, in fp32 or quantization-aware."""
+
+    name: PhaseName
+    config: TrainConfig
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """What was read (`data`: a named set or a path), how it was split, turned into features and learned."""
+    """What was read (`data`: a named set or a path), how it was split, turned into features and learned.
+
+    start: None draws first weights. qat: None trains in fp32 alone.
+    """
 
     data: str
     reading: DataOptions = field(default_factory=DataOptions)
@@ -57,7 +100,21 @@ class Recipe:
     front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainConfig = field(default_factory=TrainConfig)
+    qat: QatConfig | None = None
+    start: Start | None = None
     version: int = RECIPE_VERSION
+
+    def __post_init__(self) -> None:
+        require(bool(self.phases), f"epochs is {self.training.epochs}; give at least 1")
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """In order: fp32 where it has epochs, then the quantization-aware one where there is one."""
+        found = [Phase("float", self.training)] if self.training.epochs else []
+        if self.qat is not None:
+            changed = {name: getattr(self.qat, name) for name in ("epochs", "learning_rate", "patience")}
+            found.append(Phase("qat", dataclasses.replace(self.training, **changed)))
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold; `from_dict` reads it back."""

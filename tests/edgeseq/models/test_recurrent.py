@@ -15,7 +15,7 @@ from edgeseq.models.config import ModelConfig
 from edgeseq.models.recurrent import RecurrentClassifier
 from edgeseq_device.errors import UsageError
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Linear, Pool
+from edgeseq_export.spec import CausalConv, Linear, Pool, parameters
 
 LABELS = ("a", "b", "c")
 SHAPES: list[dict[str, Any]] = [
@@ -24,6 +24,7 @@ SHAPES: list[dict[str, Any]] = [
         ("gru", "lstm"), ("last", "mean", "max"), ((1, False), (2, True))
     )
 ]
+SHAPES += [{"family": "gru", "conv_kernel": 3}, {"family": "lstm", "pooling": "mean", "conv_kernel": 1}]
 NAMES = ["-".join(map(str, shape.values())) for shape in SHAPES]
 
 
@@ -92,6 +93,18 @@ def test_a_spec_keeps_its_weights_while_training_goes_on() -> None:
     with torch.no_grad():
         model.head.weight.add_(1.0)
     np.testing.assert_array_equal(np.asarray(head.weight), before)
+
+
+def test_a_convolution_in_front_is_the_specs_first_layer() -> None:
+    conv = new_model(family="gru", conv_kernel=3).to_spec().layers[0]
+    assert isinstance(conv, CausalConv)
+    assert (conv.kernel, conv.activation, conv.weight.shape) == (3, "relu", (7, 12))
+
+
+def test_a_spec_can_hold_the_live_parameters() -> None:
+    model = new_model(family="lstm", layers=2, bidirectional=True, conv_kernel=2)
+    live: Any = parameters(model.to_spec(leaf=lambda parameter: parameter))
+    assert {id(leaf) for leaf in live.values()} == {id(parameter) for parameter in model.parameters()}
 
 
 def test_an_unknown_family_names_the_nearest() -> None:

@@ -29,3 +29,11 @@ def test_a_large_model_steps_smaller_on_two_threads() -> None:
     small, large = (training_for("audio", 500, ModelConfig(hidden=hidden)) for hidden in (64, 512))
     assert (small.threads, large.threads) == (1, 2)
     assert large.learning_rate < small.learning_rate
+
+
+def test_a_transformer_takes_smaller_steps_than_a_gru_of_its_size() -> None:
+    gru, transformer = (
+        training_for("audio", 500, ModelConfig(family=name)) for name in ("gru", "transformer")
+    )
+    assert transformer.learning_rate == gru.learning_rate / 2
+    assert transformer.epochs == gru.epochs

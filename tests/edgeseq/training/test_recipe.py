@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
 from edgeseq.models.config import ModelConfig
 from edgeseq.training.augment import AUDIO
-from edgeseq.training.recipe import Recipe, TrainConfig
+from edgeseq.training.recipe import QatConfig, Recipe, Start, TrainConfig
 from edgeseq_device.errors import DataError, UsageError
 
 
@@ -22,8 +23,27 @@ def test_a_recipe_survives_json() -> None:
         front_end=FrontEndOptions(mels=32, hop_ms=12.5),
         model=ModelConfig(family="lstm", hidden=12, layers=2, bidirectional=True, pooling="max"),
         training=TrainConfig(epochs=3, learning_rate=1.1e-3, augment=AUDIO),
+        qat=QatConfig("pi5", "onnx", 4, 1e-4, 2),
+        start=Start("runs-first", "0" * 64),
     )
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_a_recipe_from_before_quantization_aware_training_trains_in_fp32() -> None:
+    written = Recipe("fsdd").to_dict()
+    del written["qat"], written["start"]
+    recipe = Recipe.from_dict(written)
+    assert [phase.name for phase in recipe.phases] == ["float"]
+    assert recipe.start is None
+
+
+def test_the_parts_of_a_training_differ_in_epochs_rate_and_patience_alone() -> None:
+    training = TrainConfig(epochs=9, batch_size=7, weight_decay=0.2)
+    recipe = Recipe("fsdd", training=training, qat=QatConfig(epochs=4, learning_rate=1e-4, patience=2))
+    assert [phase.name for phase in recipe.phases] == ["float", "qat"]
+    assert recipe.phases[1].config == replace(training, epochs=4, learning_rate=1e-4, patience=2)
+    alone = replace(recipe, training=replace(training, epochs=0))
+    assert [phase.name for phase in alone.phases] == ["qat"]
 
 
 @pytest.mark.parametrize(
@@ -45,3 +65,7 @@ def test_settings_that_make_no_model_are_refused() -> None:
         ModelConfig(hidden=0)
     with pytest.raises(UsageError, match="learning_rate is -1"):
         TrainConfig(learning_rate=-1)
+    with pytest.raises(UsageError, match="epochs is 0; give at least 1"):
+        Recipe("fsdd", training=TrainConfig(epochs=0))
+    with pytest.raises(UsageError, match="qat: epochs is 0"):
+        QatConfig(epochs=0)
