@@ -49,6 +49,11 @@ class RunFolder:
         return self.path / "model.safetensors"
 
     @property
+    def start(self) -> Path:
+        """A copy of the weights that training started from; there where they are another run's."""
+        return self.path / "start.safetensors"
+
+    @property
     def checkpoint(self) -> Path:
         """Where training goes on after a kill."""
         return self.path / "checkpoint.safetensors"
@@ -212,6 +217,16 @@ def load_features(run: Run, data: str | None = None) -> FeatureSplits:
 
     Raises DataError where the content or its splits are not those that the run was trained on.
     """
+    dataset = load_trained_on(run, data)
+    splits = recorded_splits(dataset, run.recipe.splitting, run.splits_sha256, run.path)
+    return split_features(dataset, run.front_end, splits, run.labels)
+
+
+def load_trained_on(run: Run, data: str | None = None) -> Dataset:
+    """The data set that the run was trained on. `data`: where it is now, None = where it was.
+
+    Raises DataError where its content is another.
+    """
     dataset = load_recorded(run.recipe, run.path) if data is None else datasets.load(data, run.recipe.reading)
     if dataset.content_sha256 != run.data_sha256:
         raise DataError(
@@ -219,8 +234,7 @@ def load_features(run: Run, data: str | None = None) -> FeatureSplits:
             f" (sha256 {dataset.content_sha256[:12]}, the run has {run.data_sha256[:12]});"
             " bring that data back or train a new run"
         )
-    splits = recorded_splits(dataset, run.recipe.splitting, run.splits_sha256, run.path)
-    return split_features(dataset, run.front_end, splits, run.labels)
+    return dataset
 
 
 def recorded_splits(dataset: Dataset, splitting: SplitOptions, sha256: str, where: Path) -> Splits:

@@ -22,7 +22,7 @@ from edgeseq.features import FeatureSplits
 from edgeseq.gates import error_text
 from edgeseq.golden import check_parity, choose_golden
 from edgeseq_device import runtimes
-from edgeseq_device.errors import DeviceError, GateError, UsageError
+from edgeseq_device.errors import DataError, DeviceError, GateError, UsageError
 from edgeseq_device.request import Limits, Request
 from edgeseq_export import ExportedModel, Format, Plan, SeqSpec, bundle, write_model
 from edgeseq_export.budget import weight_bytes
@@ -165,15 +165,18 @@ def _metric(device: Device) -> str:
 
 
 def _write(folder: Path, subject: Subject, model_format: Format, plan: Plan) -> str | None:
-    """An artifact of one plan, small but whole; why it is refused where it is out of parity here."""
+    """An artifact of one plan, small but whole; why it is refused where it does not answer rightly here."""
     model = replace(write_model(subject.spec, model_format, subject.unit, plan), step=None)
     models = {model_format: model}
     golden = choose_golden(subject.module, subject.spec, models, subject.splits)
     folder.mkdir()
     path = folder / bundle.model_file(model)
     path.write_bytes(model.content)
-    loaded = {model_format: runtimes.load(path, model_format)}
-    checks = check_parity(loaded, golden, subject.trained, subject.spec, models)
+    try:
+        loaded = {model_format: runtimes.load(path, model_format)}
+        checks = check_parity(loaded, golden, subject.trained, subject.spec, models)
+    except DataError as error:
+        return str(error).replace(f"{path}: ", "")
     (parity,) = (each for each in checks if each.subject == model_format)
     if not parity.passed:
         return f"out of parity on this host: error {error_text(parity)}"

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from edgeseq.report.table import percent
-from edgeseq.training.checkpoint import EpochResult
+from edgeseq.training.checkpoint import EpochResult, Validation
+from edgeseq.training.recipe import Phase
 
 
 def duration(seconds: float) -> str:
@@ -59,6 +60,18 @@ class TrainingDisplay:
         if done:
             self._console.print(f"goes on after epoch {len(done)} of {epochs}")
         self._console.print("* marks the best epoch on the validation split so far; its weights are kept")
+
+    def phase(self, phase: Phase, done: int, before: Validation | None) -> None:
+        """Says what the phase begins with; an earlier one may have ended before its time."""
+        if done:
+            self._epochs = done + phase.config.epochs
+            self._bar.update(self._task, total=self._epochs)
+        if before is not None:
+            arithmetic = "quantization-aware" if phase.name == "qat" else "fine-tuning"
+            self._console.print(
+                f"{arithmetic}: {phase.config.epochs} epochs from validation {before.loss:.3f}"
+                f" {percent(before.accuracy)}{' in int8' if phase.name == 'qat' else ''}"
+            )
 
     def batch(self, done: int, of: int) -> None:
         """Moves the bar within an epoch."""

@@ -13,10 +13,12 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgeseq.files import atomic_write_bytes
+from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.settings import settings_from_dict
+from edgeseq.training.recipe import PhaseName
 from edgeseq_device.errors import DataError
 
 METADATA_KEY = "edgeseq"  # one key only: safetensors writes several in an order that varies
@@ -25,7 +27,10 @@ OPTIMIZER_FIELDS = ("step", "exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class EpochResult:
-    """One finished epoch; epoch counts from 1, learning_rate is that of its last step."""
+    """One finished epoch; epoch counts from 1 over all phases, learning_rate is that of its last step.
+
+    phase: qat where the validation, as the training, was in the arithmetic of the int8 model.
+    """
 
     epoch: int
     train_loss: float
@@ -34,31 +39,86 @@ class EpochResult:
     validation_accuracy: float
     learning_rate: float
     seconds: float
+    phase: PhaseName = "float"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Mean cross-entropy and accuracy on the validation split."""
+
+    loss: float
+    accuracy: float
 
 
 @dataclass(frozen=True)
 class History:
-    """The epochs so far, the data they were trained on and how it was split."""
+    """The epochs so far, the data they were trained on and how it was split.
+
+    phase: the one that training is in. before: what the weights that it started from reach in its own
+    arithmetic, None where it started from random ones.
+    """
 
     data_sha256: str
     splits_sha256: str
     epochs: tuple[EpochResult, ...] = ()
+    phase: PhaseName = "float"
+    before: Validation | None = None
+
+    @property
+    def phase_epochs(self) -> tuple[EpochResult, ...]:
+        """Those of the present phase."""
+        return tuple(each for each in self.epochs if each.phase == self.phase)
 
     @property
     def best(self) -> EpochResult | None:
-        """The first epoch of highest validation accuracy; the lower loss decides between equals."""
-        return min(self.epochs, key=lambda e: (-e.validation_accuracy, e.validation_loss), default=None)
+        """The first epoch of the phase of highest validation accuracy; the lower loss decides among equals.
+
+        None where no epoch is better than the weights that the phase started from.
+        """
+        found = _best(self.phase_epochs)
+        if found is None or self.before is None:
+            return found
+        better = _rank(found.validation_accuracy, found.validation_loss) < _rank(
+            self.before.accuracy, self.before.loss
+        )
+        return found if better else None
+
+    @property
+    def best_epoch(self) -> int:
+        """The number of the epoch whose weights are kept; 0: those that training started from."""
+        earlier = _best(tuple(each for each in self.epochs if each.phase != self.phase))
+        found = self.best or earlier
+        return found.epoch if found else 0
+
+    @property
+    def epochs_since_best(self) -> int:
+        """Epochs of the phase that came after its best one, or after its start."""
+        epochs, best = self.phase_epochs, self.best
+        return len(epochs) if best is None else epochs[-1].epoch - best.epoch
 
     def with_epoch(self, result: EpochResult) -> History:
         """A copy with one more epoch."""
         return dataclasses.replace(self, epochs=(*self.epochs, result))
 
+    def in_phase(self, phase: PhaseName, before: Validation | None) -> History:
+        """A copy at the start of a phase."""
+        return dataclasses.replace(self, phase=phase, before=before)
+
+
+def _best(epochs: tuple[EpochResult, ...]) -> EpochResult | None:
+    return min(epochs, key=lambda each: _rank(each.validation_accuracy, each.validation_loss), default=None)
+
+
+def _rank(accuracy: float, loss: float) -> tuple[float, float]:
+    """Lower is better."""
+    return -accuracy, loss
+
 
 @dataclass(eq=False)
 class TrainingState:
-    """What changes while training; `best` holds the weights of `history.best`."""
+    """What changes while training; `best` holds the best weights so far, empty before there are any."""
 
-    module: nn.Module
+    module: SequenceClassifier
     optimizer: torch.optim.AdamW
     history: History
     best: dict[str, Tensor] = field(default_factory=dict)

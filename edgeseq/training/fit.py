@@ -1,5 +1,6 @@
 """The training loop: AdamW, a one-cycle learning rate, the weights of the best validation epoch.
 
+Training has a phase in fp32, one with the rounding of the int8 model, or the one behind the other.
 Repeatable to the bit on one machine: every random draw derives from (seed, epoch, recording), sums run
 on a fixed number of threads, and a checkpoint after each epoch lets a killed training end as it would have.
 """
@@ -7,31 +8,27 @@ on a fixed number of threads, and a checkpoint after each epoch lets a killed tr
 from __future__ import annotations
 
 import contextlib
-import math
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from edgeseq import models
-from edgeseq.batches import logits_of, padded, training_batches
-from edgeseq.draws import stream
-from edgeseq.evaluate import evaluate_logits
-from edgeseq.features import LabelledFeatures, Prepared
+from edgeseq.features import Prepared
 from edgeseq.models.classifier import SequenceClassifier
-from edgeseq.training.augment import augmented
-from edgeseq.training.checkpoint import EpochResult, History, TrainingState, load_checkpoint, save_checkpoint
-from edgeseq.training.recipe import Recipe, TrainConfig
-from edgeseq_device.errors import EdgeseqError
-
-WARM_UP = 0.25  # part of the steps in which the learning rate rises
-START_DIVISOR = 20.0  # peak / first learning rate
-END_DIVISOR = 1000.0  # peak / last learning rate
+from edgeseq.training.checkpoint import (
+    EpochResult,
+    History,
+    TrainingState,
+    Validation,
+    load_checkpoint,
+    save_checkpoint,
+)
+from edgeseq.training.epoch import Trainer
+from edgeseq.training.qat import Forward, quantized_forward, rounding_of
+from edgeseq.training.recipe import Phase, Recipe, TrainConfig
 
 
 class TrainingProgress(Protocol):
@@ -39,6 +36,12 @@ class TrainingProgress(Protocol):
 
     def began(self, epochs: int, done: tuple[EpochResult, ...]) -> None:
         """At most `epochs` epochs; `done` were trained before, by the training that is resumed."""
+
+    def phase(self, phase: Phase, done: int, before: Validation | None) -> None:
+        """A phase of at most `phase.config.epochs` epochs begins behind the `done` epochs of earlier ones.
+
+        before: what the weights it starts from reach in its arithmetic, None for random weights.
+        """
 
     def batch(self, done: int, of: int) -> None:
         """`done` of the `of` batches of this epoch are trained."""
@@ -52,64 +55,47 @@ class Silent:
 
     def began(self, epochs: int, done: tuple[EpochResult, ...]) -> None: ...
 
+    def phase(self, phase: Phase, done: int, before: Validation | None) -> None: ...
+
     def batch(self, done: int, of: int) -> None: ...
 
     def epoch(self, result: EpochResult, *, best: bool) -> None: ...
 
 
 def fit(
-    recipe: Recipe, prepared: Prepared, checkpoint: Path | None, progress: TrainingProgress | None = None
+    recipe: Recipe,
+    prepared: Prepared,
+    checkpoint: Path | None,
+    progress: TrainingProgress | None = None,
+    start: Mapping[str, Tensor] | None = None,
 ) -> tuple[SequenceClassifier, History]:
-    """Trains until the epochs or the patience are over: the module with its best weights, the history.
+    """Trains until each phase's epochs or patience are over: the module with its best weights, the history.
 
-    `checkpoint` is written after each epoch, and gone on from where it exists already. Raises EdgeseqError
-    when the loss is no longer a number.
+    `checkpoint` is written after each epoch, and gone on from where it exists already. start: the weights to
+    start from, None for random ones; where no epoch is better, they come back. Raises EdgeseqError when the
+    loss is no longer a number.
     """
     watcher = progress or Silent()
-    config = recipe.training
-    with repeatable(config):
-        module = models.build(recipe.model, prepared.front_end.features_count, prepared.dataset.labels)
-        optimizer = torch.optim.AdamW(module.parameters(), weight_decay=config.weight_decay)
-        history = History(prepared.dataset.content_sha256, prepared.splits_sha256)
-        state = TrainingState(module, optimizer, history)
+    with repeatable(recipe.training):
+        state = _first_state(recipe, prepared, start)
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, state)
-        watcher.began(config.epochs, state.history.epochs)
-        while not is_over(state.history, config):
-            result = _epoch(state, config, prepared, watcher)
-            state.history = state.history.with_epoch(result)
-            best = state.history.best is result
-            if best:
-                state.best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-            if checkpoint is not None:
-                save_checkpoint(checkpoint, state)
-            watcher.epoch(result, best=best)
-        module.load_state_dict(state.best)
-    module.eval()
-    return module, state.history
+        phases = _phases_left(recipe, state.history)
+        earlier = len(state.history.epochs) - len(state.history.phase_epochs)
+        watcher.began(earlier + sum(phase.config.epochs for phase in phases), state.history.epochs)
+        for phase in phases:
+            forward = _forward(recipe, phase, state.module)
+            trainer = Trainer(phase, forward, prepared.splits, watcher.batch)
+            _train_phase(trainer, state, watcher, checkpoint)
+    state.module.eval()
+    return state.module, state.history
 
 
 def is_over(history: History, config: TrainConfig) -> bool:
-    """All epochs done, or `patience` of them without a better validation result."""
-    done, best = len(history.epochs), history.best
-    if done >= config.epochs:
+    """All epochs of the phase done, or `patience` of them without a better validation result."""
+    if len(history.phase_epochs) >= config.epochs:
         return True
-    return bool(config.patience and best is not None and done - best.epoch >= config.patience)
-
-
-def one_cycle(step: int, steps: int, peak: float) -> float:
-    """The learning rate of a step in 0..steps-1: a cosine up to `peak`, a cosine down to nearly nothing.
-
-    (Smith & Topin 2018, arXiv 1708.07120, with cosine halves as in torch's OneCycleLR.)
-    """
-    rise = max(1.0, WARM_UP * steps)
-    if step < rise:
-        return _cosine(peak / START_DIVISOR, peak, step / rise)
-    return _cosine(peak, peak / END_DIVISOR, (step - rise) / max(1.0, steps - 1 - rise))
-
-
-def _cosine(start: float, end: float, part: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * min(1.0, part))) / 2
+    return bool(config.patience and history.epochs_since_best >= config.patience)
 
 
 @contextlib.contextmanager
@@ -127,68 +113,53 @@ def repeatable(config: TrainConfig) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _epoch(
-    state: TrainingState, config: TrainConfig, prepared: Prepared, watcher: TrainingProgress
-) -> EpochResult:
-    start = time.monotonic()
-    number = len(state.history.epochs) + 1
-    loss, accuracy, learning_rate = _train_epoch(state, config, prepared.splits.train, number, watcher)
-    validation_loss, validation_accuracy = _validate(state.module, prepared.splits.validation)
-    seconds = round(time.monotonic() - start, 3)
-    return EpochResult(number, loss, accuracy, validation_loss, validation_accuracy, learning_rate, seconds)
+def _first_state(recipe: Recipe, prepared: Prepared, start: Mapping[str, Tensor] | None) -> TrainingState:
+    module = models.build(recipe.model, prepared.front_end.features_count, prepared.dataset.labels)
+    history = History(prepared.dataset.content_sha256, prepared.splits_sha256, phase=recipe.phases[0].name)
+    state = TrainingState(module, _optimizer(module, recipe.training), history)
+    if start is not None:
+        module.load_state_dict(start)
+        state.best = _copy(module)
+    return state
 
 
-def _train_epoch(
-    state: TrainingState, config: TrainConfig, data: LabelledFeatures, number: int, watcher: TrainingProgress
-) -> tuple[float, float, float]:
-    """(mean loss, accuracy, last learning rate) over one pass in the order of epoch `number`."""
-    lengths = np.array([len(item) for item in data.features], np.int64)
-    batches = training_batches(
-        lengths, config.batch_size, by_length=config.bucket_by_length, seed=config.seed, epoch=number
-    )
-    torch.manual_seed(int(stream("dropout", config.seed, number).integers(2**32)))
-    state.module.train()
-    loss_sum, correct, learning_rate = 0.0, 0, 0.0
-    for done, chosen in enumerate(batches):
-        learning_rate = one_cycle(
-            (number - 1) * len(batches) + done, config.epochs * len(batches), config.learning_rate
-        )
-        features = [
-            augmented(data.features[i], config.augment, seed=config.seed, epoch=number, index=int(i))
-            for i in chosen
-        ]
-        labels = torch.from_numpy(data.labels[chosen])
-        loss, right = _step(state, config, (*padded(features), labels), learning_rate)
-        loss_sum += loss * len(chosen)
-        correct += right
-        watcher.batch(done + 1, len(batches))
-    return loss_sum / len(data), correct / len(data), learning_rate
+def _phases_left(recipe: Recipe, history: History) -> tuple[Phase, ...]:
+    """The phase that training is in and those behind it."""
+    names = [phase.name for phase in recipe.phases]
+    return recipe.phases[names.index(history.phase) :]
 
 
-def _step(
-    state: TrainingState, config: TrainConfig, batch: tuple[Tensor, Tensor, Tensor], learning_rate: float
-) -> tuple[float, int]:
-    """One update. batch: features [B, T, F], lengths [B], labels [B]. Returns (loss, number right)."""
-    features, lengths, labels = batch
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate
-    logits = state.module(features, lengths)
-    loss = functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
-    if not torch.isfinite(loss):
-        raise EdgeseqError(
-            f"the loss became {loss.item()} in epoch {len(state.history.epochs) + 1};"
-            f" train again with a --learning-rate below {config.learning_rate:g}"
-        )
-    state.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.module.parameters(), config.gradient_clip)
-    state.optimizer.step()
-    return loss.item(), int((logits.argmax(dim=1) == labels).sum())
+def _forward(recipe: Recipe, phase: Phase, module: SequenceClassifier) -> Forward:
+    if phase.name == "float" or recipe.qat is None:
+        return module
+    return quantized_forward(module, rounding_of(module, recipe.qat))
 
 
-def _validate(module: nn.Module, data: LabelledFeatures) -> tuple[float, float]:
-    """(mean cross-entropy without smoothing, accuracy)."""
-    module.eval()
-    logits = logits_of(module, data.features)
-    loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(data.labels))
-    return loss.item(), evaluate_logits(logits, data).accuracy
+def _train_phase(
+    trainer: Trainer, state: TrainingState, watcher: TrainingProgress, checkpoint: Path | None
+) -> None:
+    """Trains one phase, or what is left of it, and leaves its best weights in the module."""
+    phase = trainer.phase
+    if state.history.phase != phase.name or not state.history.phase_epochs:
+        before = trainer.validate(state.module) if state.best else None
+        state.optimizer = _optimizer(state.module, phase.config)
+        state.history = state.history.in_phase(phase.name, before)
+        watcher.phase(phase, len(state.history.epochs), before)
+    while not is_over(state.history, phase.config):
+        result = trainer.epoch(state)
+        state.history = state.history.with_epoch(result)
+        best = state.history.best is result
+        if best:
+            state.best = _copy(state.module)
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, state)
+        watcher.epoch(result, best=best)
+    state.module.load_state_dict(state.best)
+
+
+def _copy(module: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def _optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    return torch.optim.AdamW(module.parameters(), weight_decay=config.weight_decay)

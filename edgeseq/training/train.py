@@ -18,9 +18,11 @@ import torch
 
 import edgeseq
 from edgeseq import data
-from edgeseq.evaluate import Evaluation, evaluate_module
+from edgeseq.batches import logits_of
+from edgeseq.evaluate import evaluate_logits
 from edgeseq.features import SPLITS, Prepared, prepare
 from edgeseq.files import atomic_write_json, atomic_write_text
+from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.runs import (
     RUN_VERSION,
     Run,
@@ -30,24 +32,33 @@ from edgeseq.runs import (
     open_run,
     read_recipe,
 )
-from edgeseq.training.checkpoint import EpochResult, History, save_weights
+from edgeseq.training.checkpoint import EpochResult, History, Validation, save_weights
 from edgeseq.training.fit import Silent, TrainingProgress, fit
-from edgeseq.training.recipe import Recipe
+from edgeseq.training.qat import Forward, quantized_forward, rounding_of
+from edgeseq.training.recipe import Phase, Recipe
+from edgeseq.training.start import keep_start, start_weights
 from edgeseq_device.errors import EdgeseqError, UsageError
 
 FEW_VALIDATION_RECORDINGS = 20
 
 
 def train(
-    recipe: Recipe, prepared: Prepared, name: str | None = None, progress: TrainingProgress | None = None
+    recipe: Recipe,
+    prepared: Prepared,
+    name: str | None = None,
+    progress: TrainingProgress | None = None,
+    source: Run | None = None,
 ) -> Run:
-    """Trains and returns the finished run under ./runs. `name` None: DATA-FAMILY, with a number where taken.
+    """Trains and returns the finished run under ./runs.
 
+    `name` None: that of `default_name`, with a number where taken. source: the run that `recipe.start` names.
     A training that ends before its first epoch is over leaves no folder behind.
     """
     folder = new_run_folder(name, default_name(recipe, prepared))
     try:
         atomic_write_json(folder.recipe, recipe.to_dict())
+        if source is not None:
+            keep_start(folder, source)
         return _finish(folder, recipe, prepared, progress)
     except BaseException:
         if not folder.checkpoint.exists():
@@ -75,21 +86,22 @@ def resume(
 
 
 def default_name(recipe: Recipe, prepared: Prepared) -> str:
-    """Such as fsdd-gru: the data's name, in characters a folder can have, and the model family."""
+    """Such as fsdd-gru or fsdd-gru-qat: the data's name, in characters a folder can have, and the family."""
     name = Path(prepared.dataset.name).stem
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
-    return f"{plain.lstrip('.-') or 'run'}-{recipe.model.family}"
+    ending = "-qat" if recipe.qat is not None else "-tuned" if recipe.start is not None else ""
+    return f"{plain.lstrip('.-') or 'run'}-{recipe.model.family}{ending}"
 
 
 def _finish(folder: RunFolder, recipe: Recipe, prepared: Prepared, progress: TrainingProgress | None) -> Run:
     with _said_how_to_go_on(folder):
         recorder = _Recorder(folder.history, progress or Silent())
-        module, history = fit(recipe, prepared, folder.checkpoint, recorder)
+        start = start_weights(folder, recipe)
+        module, history = fit(recipe, prepared, folder.checkpoint, recorder, start)
         _write_history(folder.history, history.epochs)
-        evaluations = {name: evaluate_module(module, prepared.splits.named(name)) for name in SPLITS}
+        result = _result(recipe, prepared, history, module)
         save_weights(folder.weights, module.state_dict())
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        atomic_write_json(folder.result, _result(recipe, prepared, history, evaluations, parameters))
+        atomic_write_json(folder.result, result)
     return open_run(folder.path)
 
 
@@ -110,15 +122,9 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
 
 
 def _result(
-    recipe: Recipe, prepared: Prepared, history: History, evaluations: dict[str, Evaluation], parameters: int
+    recipe: Recipe, prepared: Prepared, history: History, module: SequenceClassifier
 ) -> dict[str, Any]:
-    dataset, best = prepared.dataset, history.best
-    metrics: dict[str, Any] = {
-        name: {"n": e.n, "correct": e.correct, "accuracy": e.accuracy} for name, e in evaluations.items()
-    }
-    metrics["best_epoch"] = best.epoch if best else 0
-    metrics["epochs"] = len(history.epochs)
-    metrics["training_seconds"] = round(sum(epoch.seconds for epoch in history.epochs), 3)
+    dataset = prepared.dataset
     return {
         "run_version": RUN_VERSION,
         "finished_utc": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -126,11 +132,44 @@ def _result(
         "labels": list(dataset.labels),
         "splits": prepared.splits.sizes() | {"origin": prepared.origin, "sha256": prepared.splits_sha256},
         "front_end": prepared.front_end.to_dict(),
-        "parameters": parameters,
-        "metrics": metrics,
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+        "metrics": _metrics(recipe, prepared, history, module),
+        **_quantization(recipe, history, module),
         "warnings": [*prepared.warnings, *_doubts(prepared)],
         "versions": _versions(),
     }
+
+
+def _metrics(
+    recipe: Recipe, prepared: Prepared, history: History, module: SequenceClassifier
+) -> dict[str, Any]:
+    """Accuracy by split in fp32, under "int8" in the exported model's arithmetic too, and what it took."""
+    metrics: dict[str, Any] = _by_split(module, prepared)
+    if recipe.qat is not None:
+        metrics["int8"] = _by_split(quantized_forward(module, rounding_of(module, recipe.qat)), prepared)
+    metrics["best_epoch"] = history.best_epoch
+    metrics["epochs"] = len(history.epochs)
+    metrics["training_seconds"] = round(sum(epoch.seconds for epoch in history.epochs), 3)
+    return metrics
+
+
+def _by_split(forward: Forward, prepared: Prepared) -> dict[str, Any]:
+    found = {}
+    for name in SPLITS:
+        split = prepared.splits.named(name)
+        e = evaluate_logits(logits_of(forward, split.features), split)
+        found[name] = {"n": e.n, "correct": e.correct, "accuracy": e.accuracy}
+    return found
+
+
+def _quantization(recipe: Recipe, history: History, module: SequenceClassifier) -> dict[str, Any]:
+    """How training was quantization-aware, and what the weights that it started from reached."""
+    before = history.before and dataclasses.asdict(history.before)
+    if recipe.qat is None:
+        return {} if before is None else {"before": {"validation": before}}
+    by_layer = {name: scheme.value for name, scheme in rounding_of(module, recipe.qat).items()}
+    chosen = {"target": recipe.qat.target, "format": recipe.qat.format, "activations": by_layer}
+    return {"qat": chosen, "before": {"validation": before}}
 
 
 def _doubts(prepared: Prepared) -> list[str]:
@@ -164,6 +203,9 @@ class _Recorder:
     def began(self, epochs: int, done: tuple[EpochResult, ...]) -> None:
         self._epochs = done
         self._progress.began(epochs, done)
+
+    def phase(self, phase: Phase, done: int, before: Validation | None) -> None:
+        self._progress.phase(phase, done, before)
 
     def batch(self, done: int, of: int) -> None:
         self._progress.batch(done, of)

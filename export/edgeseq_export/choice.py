@@ -6,7 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from edgeseq_export.crossovers import INT8_FROM, TFLITE_FROM, Core, Crossovers, reaches
+from edgeseq_export.crossovers import (
+    INT8_FROM,
+    LOOPS,
+    SHORT,
+    SINGLE,
+    TFLITE_FROM,
+    UNROLLED,
+    UNROLLING,
+    Core,
+    Crossovers,
+    Loop,
+    reaches,
+)
 from edgeseq_export.forms import (
     DYNAMIC,
     FLOAT,
@@ -21,7 +33,7 @@ from edgeseq_export.forms import (
     Product,
 )
 from edgeseq_export.quantize import QuantizedTensor, Weight
-from edgeseq_export.spec import GRU, LSTM, Attention, CausalConv, Layer, Linear, Pool, SeqSpec, cells, walk
+from edgeseq_export.spec import GRU, LSTM, Layer, Pool, SeqSpec, cells, walk, weight_matrix
 from edgeseq_export.state import why_no_step
 
 
@@ -59,22 +71,6 @@ TARGETS = {
 """generic is right on every 64-bit board and chosen as for the weakest of their cores."""
 
 
-@dataclass(frozen=True)
-class Loop:
-    """The loop over time of a recurrent layer in TFLite: how many frames one turn takes."""
-
-    form: str
-    frames: int
-
-
-UNROLLED, SHORT, NESTED = Loop("unrolled", 10), Loop("unrolled", 5), Loop("nested", 25)
-LOOPS = (UNROLLED, SHORT, NESTED)
-UNROLL_HIDDEN_MAX = 256
-"""Above it the turns of the loop cost too little for copies of the weights to be worth their RAM."""
-UNROLLED_BYTES_MAX = 1_400_000
-"""XNNPACK keeps a copy of the weights for each unrolled frame, and every frame reads another one: what is
-larger than the cache is read from RAM at every frame. An int8 LSTM with 256 units took 733 us with five
-frames unrolled (1.3 MB), 2942 us with ten and 699 us nested, on x86; instruction counts do not show it."""
 COMPUTES: tuple[Compute, ...] = ("fp32", "int8")
 
 Decide = Callable[[Layer], Compute]
@@ -87,19 +83,27 @@ def choose(
     *,
     batch: bool = False,
     compute: Compute | None = None,
+    frames: int | None = None,
 ) -> Plan:
     """The plan that measured fastest on `target`.
 
     batch: no rounding may span sequences. compute: this one wherever there is a form for it, though it be
-    slower. Raises ValueError for a target that is not known or has no runtime for the format.
+    slower. frames: of a usual sequence, where they are known. Raises ValueError for a target that is not
+    known or has no runtime for the format.
     """
     board = _target(target, model_format)
     decide = partial(_always, compute) if compute else partial(_faster, INT8_FROM[model_format], board)
-    return _plan(spec, model_format, board, _loop(spec, decide), decide, batch=batch)
+    loop = _loop(spec, board, decide, frames)
+    return _plan(spec, model_format, board, loop, decide, batch=batch)
 
 
 def plans(
-    spec: SeqSpec, model_format: Format, target: str = "generic", *, batch: bool = False
+    spec: SeqSpec,
+    model_format: Format,
+    target: str = "generic",
+    *,
+    batch: bool = False,
+    frames: int | None = None,
 ) -> tuple[Plan, ...]:
     """The plans of a whole file that are worth measuring, the one of `choose` first.
 
@@ -107,7 +111,7 @@ def plans(
     little. Raises ValueError like `choose`.
     """
     board = _target(target, model_format)
-    found = [choose(spec, model_format, target, batch=batch)]
+    found = [choose(spec, model_format, target, batch=batch, frames=frames)]
     for loop in LOOPS:
         for compute in COMPUTES:
             found.append(_plan(spec, model_format, board, loop, partial(_always, compute), batch=batch))
@@ -186,7 +190,7 @@ def _form(layer: Layer, model_format: Format, board: Target, loop: Loop, compute
 
 
 def _product(layer: Layer, model_format: Format, board: Target, compute: Compute) -> Product:
-    weight = _matrix(layer)
+    weight = weight_matrix(layer)
     if weight is None:
         return NO_PRODUCT
     if not isinstance(weight, QuantizedTensor):
@@ -214,33 +218,24 @@ def _reaches(table: Crossovers, board: Target, layer: Layer) -> bool:
 
 def _width(layer: Layer) -> int:
     """What the crossovers go by: a recurrent layer's hidden units, else the columns of the weight matrix."""
-    weight = _matrix(layer)
+    weight = weight_matrix(layer)
     return 0 if weight is None else weight.shape[1]
 
 
-def _matrix(layer: Layer) -> Weight | None:
-    """The weight matrix that says whether a layer is quantized and how wide it is."""
-    if isinstance(layer, (GRU, LSTM)):
-        return layer.forward.weight_hh
-    if isinstance(layer, Attention):
-        return layer.weight_out
-    return layer.weight if isinstance(layer, (Linear, CausalConv)) else None
-
-
-def _loop(spec: SeqSpec, decide: Decide) -> Loop:
+def _loop(spec: SeqSpec, board: Target, decide: Decide, frames: int | None) -> Loop:
     """The longest unrolling whose copies of the recurrent weights stay in a cache; one for all layers."""
     recurrent = [layer for layer in walk(spec.layers) if isinstance(layer, (GRU, LSTM))]
-    if any(layer.forward.hidden > UNROLL_HIDDEN_MAX for layer in recurrent):
-        return NESTED
     bytes_a_frame = sum(
         cell.weight_hh.shape[0] * cell.weight_hh.shape[1] * _bytes_of_weight(cell.weight_hh, decide(layer))
         for layer in recurrent
         for cell in cells(layer).values()
     )
-    for loop in (UNROLLED, SHORT):
-        if loop.frames * bytes_a_frame <= UNROLLED_BYTES_MAX:
+    unrolling = UNROLLING[board.core]
+    fitting = [loop for loop in (UNROLLED, SHORT) if loop.frames * bytes_a_frame <= unrolling.bytes_max]
+    for loop in (*fitting, unrolling.beyond):
+        if frames is None or loop.frames <= frames:
             return loop
-    return NESTED
+    return SINGLE
 
 
 def _bytes_of_weight(weight: Weight, compute: Compute) -> int:

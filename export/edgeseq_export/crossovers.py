@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from edgeseq_export.forms import Format
@@ -72,6 +73,41 @@ TFLITE_FROM: Crossovers = {
     "Attention": {"x86": 1, "plain": 1, "dotprod": 1},
 }
 """Whole sequences: from which width on TFLite's fastest form is faster than ONNX Runtime's."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The loop over time of a recurrent layer in TFLite: how many frames one turn takes."""
+
+    form: str
+    frames: int
+
+
+UNROLLED, SHORT = Loop("unrolled", 8), Loop("unrolled", 5)
+SINGLE, NESTED = Loop("unrolled", 1), Loop("nested", 25)
+LOOPS = (UNROLLED, SHORT, SINGLE, NESTED)
+
+
+@dataclass(frozen=True)
+class Unrolling:
+    """bytes_max: of all copies of the recurrent weights; beyond: the loop of whatever is larger."""
+
+    bytes_max: int
+    beyond: Loop
+
+
+# XNNPACK keeps a copy of the weights for each unrolled frame, and every frame reads another one: what is
+# larger than the cache is read from RAM at every frame, which a count of instructions does not show. Eight
+# frames fit XNNPACK's tiles: on dotprod 1516 2744 6476 thousand instructions for a GRU of 64, 128, 256
+# against 1528 2791 6585 with ten, on plain 1 % more. Ratios to ONNX Runtime's fp32 operator on x86, eight
+# frames, one, nested: GRU of 128 .55 .65 .72, of 256 .40 .33 .42, of 512 .40 .28 .28; an LSTM alike. Beyond
+# the cache nested takes 5 % fewer instructions than one frame a turn on dotprod, and as many on plain.
+UNROLLING: Mapping[Core, Unrolling] = {
+    "x86": Unrolling(600_000, SINGLE),
+    "plain": Unrolling(1_400_000, NESTED),
+    "dotprod": Unrolling(1_400_000, NESTED),
+    "legacy": Unrolling(600_000, SINGLE),
+}
 
 
 def reaches(width: int, crossover: Width) -> bool:

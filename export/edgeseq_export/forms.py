@@ -5,11 +5,14 @@ A plan is both: what a writer is told to do, and what the manifest says it did.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from edgeseq_export.quantize import ActivationQuantization
+from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor
 from edgeseq_export.reference import Rounding
+from edgeseq_export.spec import Layer, SeqSpec, walk, weight_matrix
+from edgeseq_export.state import why_no_step
 
 Format = Literal["onnx", "tflite"]
 Compute = Literal["fp32", "int8"]
@@ -72,6 +75,49 @@ class Plan:
 
     sequence: tuple[LayerForm, ...]
     step: tuple[LayerForm, ...] | None = None
+
+
+Known = Mapping[str, tuple[Product, ...]]
+"""The forms that a writer has for a layer, by name, with the products that each can have."""
+
+
+def check_plan(spec: SeqSpec, plan: Plan, of_sequence: Callable[[Layer], Known], step: Known) -> None:
+    """Raises ValueError naming a layer that has no form, or one that does not fit it, in `plan`.
+
+    of_sequence: what a writer has for a layer over whole sequences; step: for every layer in a step form. A
+    layer without weights takes NO_PRODUCT under the same names.
+    """
+    layers = tuple(walk(spec.layers))
+    for forms in (plan.sequence, plan.step or plan.sequence):
+        if [form.layer for form in forms] != [layer.name for layer in layers]:
+            raise ValueError(f"the plan is for {[form.layer for form in forms]}, not for this model's layers")
+    for layer, form in zip(layers, plan.sequence, strict=True):
+        _check_form(layer, form, of_sequence(layer))
+    for layer, form in zip(layers, plan.step or (), strict=False):
+        _check_form(layer, form, step)
+    reason = None if plan.step is None else why_no_step(spec)
+    if reason:
+        raise ValueError(f"there is no step form: {reason}")
+
+
+def _check_form(layer: Layer, form: LayerForm, known: Known) -> None:
+    weight = weight_matrix(layer)
+    quantized = isinstance(weight, QuantizedTensor)
+    allowed = {
+        name: tuple(each for each in products if (each != FLOAT) == quantized)
+        if weight is not None
+        else (NO_PRODUCT,)
+        for name, products in known.items()
+    }
+    if form.product not in allowed.get(form.form, ()):
+        names = [f"{name} {product.name}" for name, products in allowed.items() for product in products]
+        raise ValueError(
+            f"{layer.name}: {type(layer).__name__} with {_WEIGHTS[quantized]} weights has no form"
+            f" {form.form!r} with the product {form.product.name!r} here; it has: {', '.join(names)}"
+        )
+
+
+_WEIGHTS = {True: "int8", False: "float32"}
 
 
 def rounding(forms: tuple[LayerForm, ...]) -> Rounding:

@@ -196,6 +196,15 @@ def width_behind(layer: Layer, width: int) -> int:
     return layer.weight.shape[0] if isinstance(layer, (Linear, CausalConv)) else width
 
 
+def weight_matrix(layer: Layer) -> Weight | None:
+    """The matrix that says whether a layer is quantized and how wide it is; None where it has no weights."""
+    if isinstance(layer, (GRU, LSTM)):
+        return layer.forward.weight_hh
+    if isinstance(layer, Attention):
+        return layer.weight_out
+    return layer.weight if isinstance(layer, (Linear, CausalConv)) else None
+
+
 def cells(layer: Recurrent) -> dict[str, Cell]:
     """The directions of a recurrent layer by name: forward, and backward where there is one."""
     return {"forward": layer.forward} | ({} if layer.backward is None else {"backward": layer.backward})
@@ -220,8 +229,7 @@ def _arrays(prefix: str, owner: Cell | Layer) -> dict[str, Weight]:
 
 def quantized_layers(spec: SeqSpec) -> tuple[str, ...]:
     """The names of the layers that have a weight matrix, in order."""
-    kinds = (GRU, LSTM, Linear, CausalConv, Attention)
-    return tuple(layer.name for layer in walk(spec.layers) if isinstance(layer, kinds))
+    return tuple(layer.name for layer in walk(spec.layers) if weight_matrix(layer) is not None)
 
 
 def quantize_spec(spec: SeqSpec, keep_fp32: Collection[str] = ()) -> SeqSpec:

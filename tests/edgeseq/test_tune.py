@@ -64,11 +64,10 @@ def test_on_this_host_every_plan_has_a_latency_and_the_smallest_is_kept(
 def test_a_plan_that_the_exporter_lowers_wrongly_is_refused_and_never_wins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The update gate the wrong way round in every TFLite form: nothing is left to keep."""
+    """Another non-linearity in every TFLite form: nothing is left to keep."""
     from edgeseq_export.tflite import ops
 
-    honest = ops.subtract
-    monkeypatch.setattr(ops, "subtract", lambda graph, left, right: honest(graph, right, left))
+    monkeypatch.setattr(ops, "tanh", ops.sigmoid)
     found = tuned(subject(), "tflite", "x86", LocalDevice())
     assert {each.figure for each in found.candidates} == {None}
     assert all("out of parity on this host" in str(each.refused) for each in found.candidates)
@@ -99,7 +98,7 @@ def test_on_a_virtual_board_instructions_decide_and_repeat() -> None:
     assert scan > 2 * operator
     assert first.winner.plan.sequence[0].form == "operator"
     for one, other in zip(first.candidates, second.candidates, strict=True):
-        assert one.figure == pytest.approx(other.figure, rel=0.005)
+        assert one.figure == pytest.approx(other.figure, rel=0.02)
 
 
 def test_nothing_is_left_in_the_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

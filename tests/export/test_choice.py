@@ -103,7 +103,7 @@ def test_a_layer_without_int8_weights_is_float_in_every_form(make_spec, target: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "hidden", "frames"), [("gru", 128, 10), ("gru", 256, 5), ("lstm", 256, 5), ("gru", 257, 25)]
+    ("kind", "hidden", "frames"), [("gru", 128, 8), ("gru", 256, 5), ("lstm", 256, 5), ("gru", 384, 25)]
 )
 def test_a_small_int8_layer_is_unrolled_in_tflite_and_a_large_one_nested(
     make_spec, kind: str, hidden: int, frames: int
@@ -111,6 +111,14 @@ def test_a_small_int8_layer_is_unrolled_in_tflite_and_a_large_one_nested(
     (form, *_) = choose(quantize_spec(make_spec(kind, hidden=hidden)), "tflite").sequence
     assert form.chunk_frames == frames
     assert form.form == ("nested" if frames == 25 else "unrolled")
+
+
+@pytest.mark.parametrize(("frames", "chunk"), [(None, 8), (200, 8), (8, 8), (7, 5), (4, 1)])
+def test_a_turn_takes_no_more_frames_than_a_usual_sequence_has(make_spec, frames, chunk) -> None:
+    (form, *_) = choose(quantize_spec(make_spec(hidden=64)), "tflite", frames=frames).sequence
+    assert (form.form, form.chunk_frames) == ("unrolled", chunk)
+    (large, *_) = choose(quantize_spec(make_spec(hidden=512)), "tflite", frames=24).sequence
+    assert (large.form, large.chunk_frames) == ("unrolled", 1)
 
 
 def test_fp32_weights_and_further_layers_leave_room_for_fewer_copies(make_spec) -> None:

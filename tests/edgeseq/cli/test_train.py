@@ -45,7 +45,8 @@ def test_a_run_is_trained_reported_and_kept(tiny_series: Path, workplace: Path) 
 
 def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> None:
     options = (
-        "--model lstm --hidden 3 --layers 2 --bidirectional --pooling max --dropout 0.3 --epochs 1 --seed 5"
+        "--model lstm --hidden 3 --layers 2 --bidirectional --pooling max --dropout 0.3 --conv-kernel 3"
+        " --epochs 1 --seed 5"
         " --batch-size 7 --learning-rate 0.002 --weight-decay 0.1 --label-smoothing 0.2 --patience 4"
         " --threads 2 --no-augment --validation-fraction 0.25 --split-seed 9 --sample-rate 40 --name mine"
     )
@@ -59,6 +60,13 @@ def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> 
         "bidirectional": True,
         "pooling": "max",
         "dropout": 0.3,
+        "conv_kernel": 3,
+        "heads": 4,
+        "feedforward": 2,
+        "positions": "rotary",
+        "max_frames": 512,
+        "causal": False,
+        "window": 64,
     }
     training = recipe["training"]
     assert not any(training.pop("augment").values())
@@ -74,9 +82,49 @@ def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> 
     assert recipe["reading"]["sample_rate_hz"] == 40
 
 
+def test_every_option_of_a_transformer_reaches_the_recipe(tiny_series: Path, workplace: Path) -> None:
+    options = (
+        "--model transformer --hidden 8 --layers 1 --pooling cls --heads 2 --feedforward 3"
+        " --positions learned --max-frames 40 --epochs 1 --name all"
+    )
+    ran = edgeseq("train", "--data", tiny_series, *options.split())
+    assert ran.exit_code == 0, ran.stderr
+    assert "runs/all: transformer 1x8," in ran.stdout
+    wanted = {"hidden": 8, "layers": 1, "pooling": "cls", "heads": 2, "feedforward": 3}
+    wanted |= {"positions": "learned", "max_frames": 40}
+    assert wanted.items() <= open_run("all").recipe.to_dict()["model"].items()
+
+
+def test_a_causal_transformer_trains_to_the_same_bits_twice(tiny_series: Path, workplace: Path) -> None:
+    options = ["--model", "transformer", "--hidden", "8", "--causal", "--window", "5", "--epochs", "2"]
+    for name in ("once", "again"):
+        ran = edgeseq("train", "--data", tiny_series, *options, "--name", name)
+        assert ran.exit_code == 0, ran.stderr
+        assert f"runs/{name}: transformer 2x8 causal 5," in ran.stdout
+    model = open_run("once").recipe.model
+    assert (model.causal, model.window, model.layers, model.pooling) == (True, 5, 2, "mean")
+    weights = [Path("runs", name, "model.safetensors").read_bytes() for name in ("once", "again")]
+    assert weights[0] == weights[1]
+
+
+def test_a_recording_longer_than_the_learned_positions_ends_in_one_line(
+    tiny_series: Path, workplace: Path
+) -> None:
+    options = ["--model", "transformer", "--positions", "learned", "--max-frames", "7"]
+    ran = edgeseq("train", "--data", tiny_series, *QUICK, *options, "--no-augment")
+    assert ran.exit_code == 2
+    assert "7 are learned: train with more max frames" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "exit_code", "message"),
     [
+        (["--heads", "4"], 2, "heads is a setting of a transformer; a gru has none"),
+        (["--model", "lstm", "--causal"], 2, "causal is a setting of a transformer; a lstm has none"),
+        (["--pooling", "cls"], 2, "pooling cls is a transformer's"),
+        (["--model", "transformer", "--hidden", "30"], 2, "hidden 30 does not divide by 4 heads"),
+        (["--model", "transformer", "--bidirectional"], 2, "leave bidirectional out"),
+        (["--model", "transformer", "--window", "9"], 2, "a window is a causal transformer's"),
         (["--model", "grue"], 2, 'unknown model "grue"; did you mean "gru"'),
         (["--hidden", "0"], 2, "--hidden"),
         (["--name", "a/b"], 2, '--name "a/b": use letters'),

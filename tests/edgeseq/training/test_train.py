@@ -23,7 +23,8 @@ from edgeseq.models.config import ModelConfig
 from edgeseq.runs import RunFolder, find_run_folder, load_features, open_run
 from edgeseq.training.augment import SERIES
 from edgeseq.training.checkpoint import EpochResult
-from edgeseq.training.fit import Silent, fit, one_cycle
+from edgeseq.training.epoch import one_cycle
+from edgeseq.training.fit import Silent, fit
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import prepare_resume, resume, train
 from edgeseq_device.errors import DataError, EdgeseqError, UsageError

@@ -146,7 +146,7 @@ def test_a_form_or_product_that_onnx_has_not_is_refused_by_the_layers_name(spec,
 
 def test_int8_products_of_float_weights_are_refused(spec, lab) -> None:
     plan = lab.plan_of(spec, FLOAT)
-    with pytest.raises(ValueError, match=r"linear: .*int8 weights"):
+    with pytest.raises(ValueError, match="linear: Linear with float32 weights has no form"):
         write_onnx(spec, changed(plan, "linear", product=WIDENED), "unit")
 
 
