@@ -29,6 +29,11 @@ class LabelledFeatures:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def median_frames(self) -> int:
+        """T of a usual recording."""
+        return int(np.median([len(each) for each in self.features]))
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureSplits:

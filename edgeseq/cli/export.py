@@ -16,8 +16,8 @@ from edgeseq_device.manifest import FORMATS
 MOST_POINTS = 100
 
 if TYPE_CHECKING:
-    from edgeseq.export_options import ExportOptions
-    from edgeseq.export_report import ExportReport
+    from edgeseq.export.options import ExportOptions
+    from edgeseq.export.report import ExportReport
     from edgeseq.runs import Run
 
 
@@ -76,9 +76,9 @@ def command(
     """
     if not 0 <= max_drop <= MOST_POINTS:
         raise UsageError(f"--max-drop {max_drop:g}: give 0 to {MOST_POINTS} points of accuracy, such as 1.0")
-    from edgeseq.export import artifact_folder
-    from edgeseq.export_options import ExportOptions, check_options, formats_for
-    from edgeseq.export_report import ExportReport
+    from edgeseq.export.options import ExportOptions, check_options, formats_for
+    from edgeseq.export.report import ExportReport
+    from edgeseq.export.run import artifact_folder
     from edgeseq.names import check_folder_name
     from edgeseq.report.export_tables import fastest_lines
     from edgeseq.runs import open_run
@@ -120,7 +120,7 @@ def command(
 def _export(run: Run, options: ExportOptions, report: ExportReport) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from edgeseq.export import export_run
+    from edgeseq.export.run import export_run
     from edgeseq.report.export_tables import gate_table
 
     what = f"{options.precision} for {options.target}: {', '.join(options.formats)}"

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.table import Table
 
-from edgeseq.export_report import ExportReport
+from edgeseq.export.report import ExportReport
+from edgeseq.export.tune import Tuning
 from edgeseq.gates import AccuracyDrop, error_text
 from edgeseq.report.table import percent, table
 from edgeseq.sensitivity import LayerSensitivity
-from edgeseq.tune import Tuning
 from edgeseq_export import ExportedModel, Plan
 from edgeseq_export.budget import SizeCheck, TensorSize
 from edgeseq_export.forms import NO_PRODUCT

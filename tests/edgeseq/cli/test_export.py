@@ -126,7 +126,7 @@ def test_a_target_names_the_artifact_and_decides_the_forms(place: Path) -> None:
         (gru,) = (layer for layer in model.layers if layer["kind"] == "GRU")
         assert (gru["product"], gru["compute"]) == ("widened", "fp32")
         assert report["forms"][model.format]["sequence"] == list(model.layers)
-    assert "unrolled, 10 frames" in result.output
+    assert "unrolled, 8 frames" in result.output
 
 
 def test_the_step_form_counts_towards_the_budget(place: Path) -> None:

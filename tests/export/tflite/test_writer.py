@@ -75,7 +75,10 @@ def test_a_model_that_reads_ahead_is_not_causal(make_spec, make_plan) -> None:
         ({"chunk_frames": 0}, "gru0: chunk_frames is 0"),
         ({"chunk_frames": None}, "gru0: chunk_frames is None"),
         ({"layer": "gru9"}, "not for this model's layers"),
-        ({"product": HYBRID}, "gru0: GRU with float32 weights has no form 'unrolled' with the product 'hybrid'"),
+        (
+            {"product": HYBRID},
+            "float32 weights has no form 'unrolled' with the product 'hybrid'",
+        ),
         ({"chunk_frames": 5}, "gru0, gru1: are in one loop over time"),
     ],
 )
@@ -91,5 +94,8 @@ def test_a_step_plan_of_another_form_is_refused_by_name(make_spec, make_plan) ->
     spec = make_spec()
     plan = make_plan(spec)
     wrong = replace(plan, step=(replace(plan.step[0], form="unrolled"), *plan.step[1:]))
-    with pytest.raises(ValueError, match="gru0: GRU with float32 weights has no form 'unrolled' with the product 'float' here; it has: step"):
+    with pytest.raises(
+        ValueError,
+        match=r"gru0: .*; it has: step float",
+    ):
         write_tflite(spec, wrong, "unit")

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeseq.export.tune import Tuning
 from edgeseq.gates import AccuracyDrop
 from edgeseq.sensitivity import LayerSensitivity
-from edgeseq.tune import Tuning
 from edgeseq_export import ExportedModel
 from edgeseq_export.budget import SizeCheck
 from edgeseq_export.parity import Parity

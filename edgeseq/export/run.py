@@ -14,7 +14,8 @@ from torch import nn
 
 from edgeseq.artifacts import ARTIFACTS
 from edgeseq.evaluate import Evaluation, evaluate_logits, evaluate_module, one_by_one
-from edgeseq.export_forms import (
+from edgeseq.export.options import ExportOptions
+from edgeseq.export.plans import (
     fastest,
     measure_sensitivity,
     spec_to_export,
@@ -22,8 +23,8 @@ from edgeseq.export_forms import (
     tuned_plans,
     write_models,
 )
-from edgeseq.export_options import ExportOptions
-from edgeseq.export_report import ExportReport
+from edgeseq.export.report import ExportReport
+from edgeseq.export.tune import Subject, tuning_device
 from edgeseq.features import FeatureSplits
 from edgeseq.gates import (
     AccuracyDrop,
@@ -36,7 +37,6 @@ from edgeseq.gates import (
 )
 from edgeseq.golden import Loaded, Models, check_parity, choose_golden, load_steps
 from edgeseq.runs import Run, load_features
-from edgeseq.tune import Subject, tuning_device
 from edgeseq_device import __version__, runtimes
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.golden import GoldenVectors
@@ -77,7 +77,7 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         plans = tuned_plans(subject, options, device, report, step)
         watch("tuning", report.tuning)
     else:
-        plans = table_plans(spec, options, report)
+        plans = table_plans(spec, options, splits, report)
     models = write_models(run, spec, plans)
     report.models += models.values()
     report.fastest |= fastest(spec, options, report.tuning)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from edgeseq.devices.agent_link import Device
-from edgeseq.export_options import ExportOptions, check_kept_layers
-from edgeseq.export_report import ExportReport
+from edgeseq.export.options import ExportOptions, check_kept_layers
+from edgeseq.export.report import ExportReport
+from edgeseq.export.tune import Subject, Tuning, tune
 from edgeseq.features import FeatureSplits
 from edgeseq.gates import slower_warning
 from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.runs import Run
 from edgeseq.sensitivity import LayerSensitivity, sensitivity
-from edgeseq.tune import Subject, Tuning, tune
 from edgeseq_device.errors import EdgeseqError, GateError
 from edgeseq_export import ExportedModel, Format, Plan, SeqSpec, write_model
 from edgeseq_export.check import check_spec
@@ -45,18 +45,26 @@ def measure_sensitivity(
 ) -> list[LayerSensitivity]:
     """On the validation split, with the rounding of the form that is shipped; of two formats TFLite's."""
     model_format = options.formats[-1]
-    plan = choose(
-        *(quantize_spec(trained), model_format, options.target), batch=options.batch, compute=options.compute
-    )
+    plan = _choose(quantize_spec(trained), model_format, options, splits)
     return sensitivity(module, trained, rounding(plan.sequence), splits.validation)
 
 
-def table_plans(spec: SeqSpec, options: ExportOptions, report: ExportReport) -> dict[Format, Plan]:
+def _choose(spec: SeqSpec, model_format: Format, options: ExportOptions, splits: FeatureSplits) -> Plan:
+    return choose(
+        spec,
+        model_format,
+        options.target,
+        batch=options.batch,
+        compute=options.compute,
+        frames=splits.train.median_frames,
+    )
+
+
+def table_plans(
+    spec: SeqSpec, options: ExportOptions, splits: FeatureSplits, report: ExportReport
+) -> dict[Format, Plan]:
     """By the table of crossovers; `report` says where int8 compute was asked for although fp32 is faster."""
-    plans = {
-        each: choose(spec, each, options.target, batch=options.batch, compute=options.compute)
-        for each in options.formats
-    }
+    plans = {each: _choose(spec, each, options, splits) for each in options.formats}
     slower = {each: slower_than_fp32(spec, plan, each, options.target) for each, plan in plans.items()}
     report.warnings += [
         slower_warning(each, layers, options.target) for each, layers in slower.items() if layers
@@ -75,7 +83,10 @@ def tuned_plans(
     found = {}
     for each in options.formats:
         tuning = tune(
-            *(subject, each, options.target, device),
+            subject,
+            each,
+            options.target,
+            device,
             batch=options.batch,
             prepare=lambda fraction, label: step(label, int(100 * fraction), 100),
             watch=step,

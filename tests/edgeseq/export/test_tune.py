@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from edgeseq import models
-from edgeseq import tune as tuning
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.pick import pick_device
+from edgeseq.export import tune as tuning
+from edgeseq.export.tune import Candidate, Subject, Tuning, tune, tuning_device
 from edgeseq.features import FeatureSplits, LabelledFeatures
 from edgeseq.models.config import ModelConfig
-from edgeseq.tune import Candidate, Subject, Tuning, tune, tuning_device
 from edgeseq_device.errors import GateError, UsageError
 from edgeseq_export.choice import TARGETS, plans
 from edgeseq_export.spec import quantize_spec

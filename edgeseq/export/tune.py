@@ -137,7 +137,8 @@ def tune(
 
     Whole sequences are measured; a plan brings the step form that answers as its sequence form does.
     """
-    tried = plans(subject.spec, model_format, target, batch=batch)
+    frames = subject.splits.train.median_frames
+    tried = plans(subject.spec, model_format, target, batch=batch, frames=frames)
     launch = device.prepare(prepare)
     rounds = 1 if device.emulated else ROUNDS
     with tempfile.TemporaryDirectory(prefix="edgeseq-tune-") as scratch:
