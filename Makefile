@@ -1,11 +1,12 @@
 # make demo: everything from nothing to a benchmarked model. make test: the tests. make check: what CI runs.
 # make figures: the figures of the README, against their bounds; needs the public data sets.
+# make bench: edgeseq's int8 forms against ONNX Runtime's and torch's, in time and instructions; 15 minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo figures test check lint types contracts clean
+.PHONY: setup demo figures bench test check lint types contracts clean
 
 setup: $(READY)
 
@@ -23,6 +24,9 @@ demo: $(READY)
 
 figures: $(READY)
 	$(BIN)/python tests/bench/figures.py figures
+
+bench: $(READY)
+	$(BIN)/python tests/bench/bench.py bench
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -rs

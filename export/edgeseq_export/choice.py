@@ -9,7 +9,6 @@ from functools import partial
 from edgeseq_export.crossovers import (
     INT8_FROM,
     LOOPS,
-    SHORT,
     SINGLE,
     TFLITE_FROM,
     UNROLLED,
@@ -231,7 +230,7 @@ def _loop(spec: SeqSpec, board: Target, decide: Decide, frames: int | None) -> L
         for cell in cells(layer).values()
     )
     unrolling = UNROLLING[board.core]
-    fitting = [loop for loop in (UNROLLED, SHORT) if loop.frames * bytes_a_frame <= unrolling.bytes_max]
+    fitting = [loop for loop in UNROLLED if loop.frames * bytes_a_frame <= unrolling.bytes_max]
     for loop in (*fitting, unrolling.beyond):
         if frames is None or loop.frames <= frames:
             return loop

@@ -49,9 +49,9 @@ INT8_FROM: Mapping[Format, Crossovers] = {
         # 2484/2823 6472/3224 15114/9088
         "GRU": {"x86": 384, "plain": None, "dotprod": 384},
         # the fused fp32 operator against DynamicQuantizeLSTM, H = 64 96 128 256. plain 1683/2223 2917/3551
-        # 4496/5108 14270/13936, dotprod 1683/1681 2916/2586 4495/3601 14270/9292, x86 at 96 128: 274/202
-        # 456/279
-        "LSTM": {"x86": 96, "plain": 256, "dotprod": 96},
+        # 4496/5108 14270/13936, dotprod 1683/1681 2916/2586 4495/3601 14270/9292, x86 at 64 96
+        # 128: 1.01/.71 of the operator's time, then 274/202 456/279
+        "LSTM": {"x86": 64, "plain": 256, "dotprod": 96},
         # the encoder blocks again. plain 3413/3295 4573/4409 8253/7912 20220/18649 62202/54058, dotprod
         # 3407/3096 4572/3857 8252/6107 20215/12117 62198/29493, x86 307/267 369/339 699/429 3041/2173
         # 11200/4471
@@ -83,9 +83,9 @@ class Loop:
     frames: int
 
 
-UNROLLED, SHORT = Loop("unrolled", 8), Loop("unrolled", 5)
+UNROLLED = (Loop("unrolled", 8), Loop("unrolled", 5), Loop("unrolled", 2))
 SINGLE, NESTED = Loop("unrolled", 1), Loop("nested", 25)
-LOOPS = (UNROLLED, SHORT, SINGLE, NESTED)
+LOOPS = (*UNROLLED, SINGLE, NESTED)
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,12 @@ class Unrolling:
 # XNNPACK keeps a copy of the weights for each unrolled frame, and every frame reads another one: what is
 # larger than the cache is read from RAM at every frame, which a count of instructions does not show. Eight
 # frames fit XNNPACK's tiles: on dotprod 1516 2744 6476 thousand instructions for a GRU of 64, 128, 256
-# against 1528 2791 6585 with ten, on plain 1 % more. Ratios to ONNX Runtime's fp32 operator on x86, eight
-# frames, one, nested: GRU of 128 .55 .65 .72, of 256 .40 .33 .42, of 512 .40 .28 .28; an LSTM alike. Beyond
-# the cache nested takes 5 % fewer instructions than one frame a turn on dotprod, and as many on plain.
+# against 1528 2791 6585 with ten, on plain 1 % more. Ratios to ONNX Runtime's fp32 operator on x86, medians
+# of four runs with 8, 5, 2, 1 frames and nested: GRU of 128 .68 .64 .74 .86 .93, of 256 .44 .43 .41 .44 .44,
+# of 512 .32 .31 .32 .31 .30; an LSTM alike. On dotprod nested takes 5 % fewer instructions than one frame a
+# turn, and as many on plain.
 UNROLLING: Mapping[Core, Unrolling] = {
-    "x86": Unrolling(600_000, SINGLE),
+    "x86": Unrolling(600_000, NESTED),
     "plain": Unrolling(1_400_000, NESTED),
     "dotprod": Unrolling(1_400_000, NESTED),
     "legacy": Unrolling(600_000, SINGLE),

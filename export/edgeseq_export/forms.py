@@ -93,11 +93,11 @@ def check_plan(spec: SeqSpec, plan: Plan, of_sequence: Callable[[Layer], Known],
             raise ValueError(f"the plan is for {[form.layer for form in forms]}, not for this model's layers")
     for layer, form in zip(layers, plan.sequence, strict=True):
         _check_form(layer, form, of_sequence(layer))
-    for layer, form in zip(layers, plan.step or (), strict=False):
-        _check_form(layer, form, step)
     reason = None if plan.step is None else why_no_step(spec)
     if reason:
         raise ValueError(f"there is no step form: {reason}")
+    for layer, form in zip(layers, plan.step or (), strict=False):
+        _check_form(layer, form, step)
 
 
 def _check_form(layer: Layer, form: LayerForm, known: Known) -> None:

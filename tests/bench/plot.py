@@ -56,10 +56,8 @@ def draw(rows: Sequence[Row], stem: Path) -> None:
     for axis in axes[-1]:
         axis.set_xlabel("hidden units H")
     title = "Time over ONNX Runtime's fp32 operator, one thread: lower is better"
-    figure.suptitle(
-        f"{title}\nlarge marks: the form that edgeseq chooses on this machine; what is above {CEILING:g} is cut off",
-        fontsize=11,
-    )
+    marks = f"large marks: the form that edgeseq chooses on this machine; above {CEILING:g} is cut off"
+    figure.suptitle(f"{title}\n{marks}", fontsize=11)
     _draw_legend(figure, list(axes.flat))
     figure.tight_layout(rect=(0, 0.6 / height, 1, 1))
     figure.savefig(stem.with_suffix(".png"), dpi=130)

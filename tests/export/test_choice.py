@@ -103,7 +103,8 @@ def test_a_layer_without_int8_weights_is_float_in_every_form(make_spec, target: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "hidden", "frames"), [("gru", 128, 8), ("gru", 256, 5), ("lstm", 256, 5), ("gru", 384, 25)]
+    ("kind", "hidden", "frames"),
+    [("gru", 128, 8), ("gru", 256, 5), ("lstm", 256, 5), ("gru", 384, 2), ("gru", 512, 25)],
 )
 def test_a_small_int8_layer_is_unrolled_in_tflite_and_a_large_one_nested(
     make_spec, kind: str, hidden: int, frames: int
@@ -113,7 +114,7 @@ def test_a_small_int8_layer_is_unrolled_in_tflite_and_a_large_one_nested(
     assert form.form == ("nested" if frames == 25 else "unrolled")
 
 
-@pytest.mark.parametrize(("frames", "chunk"), [(None, 8), (200, 8), (8, 8), (7, 5), (4, 1)])
+@pytest.mark.parametrize(("frames", "chunk"), [(None, 8), (200, 8), (8, 8), (7, 5), (4, 2), (1, 1)])
 def test_a_turn_takes_no_more_frames_than_a_usual_sequence_has(make_spec, frames, chunk) -> None:
     (form, *_) = choose(quantize_spec(make_spec(hidden=64)), "tflite", frames=frames).sequence
     assert (form.form, form.chunk_frames) == ("unrolled", chunk)
@@ -124,7 +125,7 @@ def test_a_turn_takes_no_more_frames_than_a_usual_sequence_has(make_spec, frames
 def test_fp32_weights_and_further_layers_leave_room_for_fewer_copies(make_spec) -> None:
     """Four times the bytes; two directions or layers have twice as many."""
     assert choose(make_spec("gru", hidden=128), "tflite").sequence[0].chunk_frames == 5
-    assert choose(make_spec("gru", hidden=200), "tflite").sequence[0].form == "nested"
+    assert choose(make_spec("gru", hidden=320), "tflite").sequence[0].form == "nested"
     stacked = quantize_spec(make_spec("gru", hidden=200, layers=2))
     assert [form.chunk_frames for form in choose(stacked, "tflite").sequence[:2]] == [5, 5]
     both_ways = quantize_spec(make_spec("gru", hidden=200, bidirectional=True))
@@ -209,7 +210,7 @@ def test_the_plans_differ_and_stay_few(make_spec) -> None:
         for spec in (make_spec("gru", layers=4), make_spec("lstm", layers=4), transformer()):
             found = plans(quantize_spec(spec), model_format, target)
             assert len(set(found)) == len(found)
-            assert 2 <= len(found) <= 9
+            assert 2 <= len(found) <= 11
 
 
 def test_the_fastest_format_is_onnx_below_the_crossover_and_tflite_above(make_spec) -> None:
