@@ -105,7 +105,8 @@ def judge_accuracy(drops: Sequence[AccuracyDrop], watch: Watch) -> None:
             raise GateError(
                 f"{each.format}: accuracy drops by {each.drop:.2f} points on {each.n} {each.split} recordings"
                 f" ({each.flips} net flips), over --max-drop {each.max_drop:g};"
-                " train a larger model or raise the limit"
+                " train it on with `edgeseq train --from RUN --qat`, ask --sensitivity which layers"
+                " --keep-fp32 should spare, train a larger model or raise the limit"
             )
 
 
@@ -114,6 +115,14 @@ def slower_warning(model_format: str, layers: Sequence[str], target: str) -> str
     return (
         f"{model_format}: {', '.join(layers)} compute in int8, which measured slower than fp32 compute on"
         f" {target}; leave --compute int8 out, unless RAM decides"
+    )
+
+
+def other_rounding_warning(model_format: str, layers: Sequence[str], qat_target: str, qat_format: str) -> str:
+    """What to say of activations that are rounded in another way than quantization-aware training did."""
+    return (
+        f"{model_format}: {', '.join(layers)} round activations otherwise than the training with --qat, which"
+        f" was for {qat_format} on {qat_target}; train with the --target and --qat-format that are exported"
     )
 
 

@@ -18,6 +18,7 @@ from edgeseq_device import runtimes
 from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.stepping import LoadedStep
 from edgeseq_export import ExportedModel, Format, SeqSpec, bundle
+from edgeseq_export.forms import LayerForm, rounding
 from edgeseq_export.parity import TOLERANCE, WIDEST_TOLERANCE, Parity, compare
 from edgeseq_export.reference import Rounding, run_reference
 
@@ -29,6 +30,7 @@ NOISE_MARGIN = 3.0
 Models = Mapping[Format, ExportedModel]
 Loaded = Mapping[Format, runtimes.LoadedModel]
 Steps = Mapping[Format, LoadedStep]
+Forms = tuple[LayerForm, ...]
 
 
 def choose_golden(module: nn.Module, spec: SeqSpec, models: Models, splits: FeatureSplits) -> GoldenVectors:
@@ -72,35 +74,52 @@ def check_parity(
     models: Models,
     steps: Steps = MappingProxyType({}),
 ) -> list[Parity]:
-    """The reference against torch in fp32, then each exported file against the reference, then each step form
-    ("onnx step"), run frame by frame over the same inputs.
-
-    An int8 answer that is beyond the tolerance is judged again by what the reference itself does when its
-    activations change in the seventh digit: if that moves it as far, a rounding on the edge fell to the
-    other side, and the tolerance is widened to NOISE_MARGIN times as much, at most WIDEST_TOLERANCE.
+    """The reference against torch in fp32, then each exported file against the reference, where it takes a
+    batch once more with all inputs in one ("onnx batch"), then each step form ("onnx step"), run frame by
+    frame over the same inputs.
     """
     fp32 = _reference(trained, golden.features)
     found = compare("reference fp32", fp32, "torch", golden.logits, golden.names, TOLERANCE["fp32"])
     checks = [_with_noise(found, trained, {}, golden, fp32)]
-    precision = "fp32" if spec is trained else "int8"
 
-    def check(subject: str, answers: FloatArray, expected: FloatArray, rounding: Rounding) -> Parity:
-        found = compare(subject, answers, "reference", expected, golden.names, TOLERANCE[precision])
-        found = _with_noise(found, spec, rounding, golden, expected)
-        widened = min(NOISE_MARGIN * (found.noise_error or 0.0), WIDEST_TOLERANCE)
-        if precision == "int8" and widened > found.tolerance:
-            wider = compare(subject, answers, "reference", expected, golden.names, widened)
-            found = replace(wider, noise_error=found.noise_error)
-        return found
+    def check(subject: str, answers: FloatArray, expected: FloatArray, forms: Forms) -> Parity:
+        return judge(subject, answers, expected, golden, spec, forms)
 
     for name, model in loaded.items():
-        answers = one_by_one(model.run, golden.features)
-        checks.append(check(name, answers, golden.references[name], models[name].rounding))
+        expected, forms = golden.references[name], models[name].layers
+        checks.append(check(name, one_by_one(model.run, golden.features), expected, forms))
+        if models[name].batch:
+            checks.append(check(f"{name} batch", model.run_batch(golden.features), expected, forms))
     for name, loaded_step in steps.items():
         answers, step = one_by_one(loaded_step.run, golden.features), models[name].step
-        rounding = {} if step is None else step.rounding
-        checks.append(check(f"{name} step", answers, golden.step_reference(name), rounding))
+        forms = () if step is None else step.layers
+        checks.append(check(f"{name} step", answers, golden.step_reference(name), forms))
     return checks
+
+
+def judge(
+    subject: str,
+    answers: FloatArray,
+    expected: FloatArray,
+    golden: GoldenVectors,
+    spec: SeqSpec,
+    forms: Forms,
+) -> Parity:
+    """answers, expected: [n, C], of a form and of the reference, or of that form on another machine.
+
+    A form that computes in fp32 throughout keeps fp32's tolerance, whatever its weights are in the file. An
+    answer of int8 compute that is beyond its own is judged again by what the reference itself does when its
+    activations change in the seventh digit: if that moves it as far, a rounding on the edge fell to the
+    other side, and the tolerance is widened to NOISE_MARGIN times as much, at most WIDEST_TOLERANCE.
+    """
+    compute = "int8" if any(form.product.compute == "int8" for form in forms) else "fp32"
+    found = compare(subject, answers, "reference", expected, golden.names, TOLERANCE[compute])
+    found = _with_noise(found, spec, rounding(forms), golden, expected)
+    widened = min(NOISE_MARGIN * (found.noise_error or 0.0), WIDEST_TOLERANCE)
+    if compute == "int8" and widened > found.tolerance:
+        wider = compare(subject, answers, "reference", expected, golden.names, widened)
+        found = replace(wider, noise_error=found.noise_error)
+    return found
 
 
 def _with_noise(

@@ -255,7 +255,8 @@ def _folders() -> list[RunFolder]:
 
 
 def _taken(path: Path) -> str:
-    return f"{path} exists already; choose another --name, or remove it, or go on with: --resume {path.name}"
+    go_on = "--from" if RunFolder(path).is_finished else "--resume"
+    return f"{path} exists already; choose another --name, or remove it, or go on with: {go_on} {path.name}"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

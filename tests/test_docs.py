@@ -1,4 +1,4 @@
-"""The pages keep their word: every ```sh block runs as it stands, a page at a time in an empty folder."""
+"""The pages keep their word: sh and python blocks run as they stand, a page at a time in an empty folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    commands = _BLOCK.findall(page.read_text("utf-8"))
+    commands = [
+        block if language == "sh" else f"'{sys.executable}' - <<'PYTHON'\n{block}PYTHON"
+        for language, block in _BLOCK.findall(page.read_text("utf-8"))
+    ]
     if page.name == "README.md":
         assert commands, "the README shows no command that is tested"
     bin_folder = tmp_path / "bin"

@@ -126,18 +126,19 @@ def _common_job(artifact: Artifact, request: Request, scratch: Path) -> dict[str
         "input_shape": list(features.shape),
         "golden": str(artifact.golden_path),
         "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
-        "tolerance": artifact.parity_tolerance,
         "threads": request.threads,
         "limits": vars(request.limits),
     }
 
 
 def files_of(model: ModelFile) -> dict[str, Any]:
-    """What a job says of a model: its file and, where it has one, its step form."""
-    if model.step is None:
-        return {"model": str(model.path)}
-    states = [vars(state) for state in model.step.states]
-    return {"model": str(model.path), "step": {"path": str(model.step.path), "states": states}}
+    """What a job says of a model: its file and, where it has one, its step form, each with its tolerance."""
+    job: dict[str, Any] = {"model": str(model.path), "tolerance": model.parity_tolerance}
+    if model.step is not None:
+        states = [vars(state) for state in model.step.states]
+        tolerance = model.step.parity_tolerance
+        job["step"] = {"path": str(model.step.path), "states": states, "tolerance": tolerance}
+    return job
 
 
 def _measure(job: dict[str, Any], request: Request, affinity: list[int] | None) -> dict[str, Any]:

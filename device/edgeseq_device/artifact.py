@@ -22,7 +22,6 @@ from edgeseq_device.manifest import (
     plain_name,
     positive,
     read_manifest,
-    tolerance,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ class Artifact:
     models: tuple[ModelFile, ...]
     labels: tuple[str, ...]
     features_count: int
-    parity_tolerance: float
     golden_path: Path
     golden_count: int
     manifest_sha256: str
@@ -154,7 +152,6 @@ def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str], only: 
         models=models(path, manifest, sums, only),
         labels=labels,
         features_count=positive(get(manifest, "features", dict, where), "count", f"{where}: features"),
-        parity_tolerance=tolerance(get(manifest, "parity", dict, where), f"{where}: parity"),
         golden_path=path / golden_name,
         golden_count=positive(golden, "count", f"{where}: golden"),
         manifest_sha256=sums[MANIFEST_FILE],

@@ -51,12 +51,14 @@ class StepFile:
     outputs: tuple[TensorInfo, ...]
     states: tuple[StateInfo, ...]
     layers: tuple[dict[str, Any], ...]
+    parity_tolerance: float
 
 
 @dataclass(frozen=True)
 class ModelFile:
     """One model file of an artifact: the same trained model in one format.
 
+    parity_tolerance: max|a - b| / max(1, max|b|) of its answers to the reference's may not exceed it.
     step: its streaming form; None where there is none, and then `step_reason` says why.
     """
 
@@ -70,6 +72,7 @@ class ModelFile:
     batch: bool
     causal: bool
     layers: tuple[dict[str, Any], ...]
+    parity_tolerance: float
     step: StepFile | None = None
     step_reason: str | None = None
 
@@ -98,9 +101,11 @@ def models(
 ) -> tuple[ModelFile, ...]:
     """Every model entry, or that of the format `only`, its size and hash checked against `sums`.
 
+    A form without a parity tolerance of its own, of an older artifact, has that of the whole artifact.
     DataError names the entry.
     """
     where = str(path / MANIFEST_FILE)
+    of_all = _tolerance(get(manifest, "parity", dict, where), "tolerance", f"{where}: parity")
     entries = {f"{where}: models[{i}]": entry for i, entry in enumerate(get(manifest, "models", list, where))}
     formats = [_format(entry, place) for place, entry in entries.items()]
     if not formats or len(set(formats)) != len(formats):
@@ -108,7 +113,7 @@ def models(
     if only is not None and only not in formats:
         raise DataError(f"{path}: no {only} model in this artifact; it has: {', '.join(formats)}")
     return tuple(
-        _model(path, entry, sums, place)
+        _model(path, entry, sums, place, of_all)
         for place, entry in entries.items()
         if only in (None, entry["format"])
     )
@@ -123,12 +128,14 @@ def _format(entry: Any, where: str) -> str:
     return model_format
 
 
-def _model(path: Path, entry: dict[str, Any], sums: dict[str, str], where: str) -> ModelFile:
+def _model(
+    path: Path, entry: dict[str, Any], sums: dict[str, str], where: str, tolerance: float
+) -> ModelFile:
     name = listed_name(get(entry, "file", str, where), sums, where)
     if not (path / name).is_file():
         raise DataError(f"{path / name}: listed in {SUMS_FILE} but missing; export the artifact again")
     check_size_and_hash(path / name, entry, sums[name], where)
-    step, step_reason = _step(path, entry, sums, where)
+    step, step_reason = _step(path, entry, sums, where, tolerance)
     return ModelFile(
         format=entry["format"],
         path=path / name,
@@ -140,13 +147,14 @@ def _model(path: Path, entry: dict[str, Any], sums: dict[str, str], where: str) 
         batch=get(entry, "batch", bool, where),
         causal=get(entry, "causal", bool, where),
         layers=tuple(get(entry, "layers", list, where)),
+        parity_tolerance=_tolerance(entry, "parity_tolerance", where, tolerance),
         step=step,
         step_reason=step_reason,
     )
 
 
 def _step(
-    path: Path, model: dict[str, Any], sums: dict[str, str], where: str
+    path: Path, model: dict[str, Any], sums: dict[str, str], where: str, tolerance: float
 ) -> tuple[StepFile | None, str | None]:
     """The step form of a model entry, or why there is none. Its file may have been left off a board."""
     if "step" not in model:
@@ -170,6 +178,7 @@ def _step(
             for index, each in enumerate(get(entry, "states", list, where))
         ),
         layers=tuple(get(entry, "layers", list, where)),
+        parity_tolerance=_tolerance(entry, "parity_tolerance", where, tolerance),
     )
     return step, None
 
@@ -245,9 +254,8 @@ def positive(entry: dict[str, Any], key: str, where: str) -> int:
     return value
 
 
-def tolerance(entry: dict[str, Any], where: str) -> float:
-    """The parity tolerance: max|a - b| / max(1, max|b|) may not exceed it."""
-    value = entry.get("tolerance")
+def _tolerance(entry: dict[str, Any], key: str, where: str, default: float | None = None) -> float:
+    value = entry.get(key, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
-        raise DataError(f"{where}: tolerance is {value!r}, must be in (0, 1); export the artifact again")
+        raise DataError(f"{where}: {key} is {value!r}, must be in (0, 1); export the artifact again")
     return float(value)

@@ -127,7 +127,8 @@ def measure_parity(job: dict[str, Any]) -> dict[str, Any]:
 
     golden = _golden(job)
     model = runtimes.load(job["model"], job["format"], job["threads"])
-    values, missing, logits = _parity(job, model, golden.features, golden.references[job["format"]])
+    reference = golden.references[job["format"]]
+    values, missing, logits = _parity(model, golden.features, reference, job["tolerance"])
     values["logits"] = None if missing else [[float(each) for each in row] for row in logits]
     if missing:
         missing["logits"] = missing["parity_error"]
@@ -137,7 +138,8 @@ def measure_parity(job: dict[str, Any]) -> dict[str, Any]:
 def measure_step_parity(job: dict[str, Any]) -> dict[str, Any]:
     """The step form's answers behind the last frame of every golden vector, held against the reference's."""
     golden, loaded = _golden(job), _load_step(job)
-    values, missing, _logits = _parity(job, loaded, golden.features, golden.step_reference(job["format"]))
+    reference = golden.step_reference(job["format"])
+    values, missing, _logits = _parity(loaded, golden.features, reference, job["step"]["tolerance"])
     return {"values": values, "not_measured": missing, **_runtime(loaded)}
 
 
@@ -195,7 +197,7 @@ def _samples(
 
 
 def _parity(
-    job: dict[str, Any], model: LoadedModel | LoadedStep, features: Sequence[Any], reference: Any
+    model: LoadedModel | LoadedStep, features: Sequence[Any], reference: Any, tolerance: float
 ) -> tuple[dict[str, Any], dict[str, str], Any]:
     """The figures of one form's answers, the reasons of those that are None, and the answers [n, C]."""
     import numpy as np
@@ -203,10 +205,10 @@ def _parity(
     from edgeseq_device.measure import compare_logits
 
     logits = np.stack([model.run(each) for each in features])
-    parity = compare_logits(logits, reference, job["tolerance"])
+    parity = compare_logits(logits, reference, tolerance)
     values = {
         "parity_error": parity.error,
-        "parity_tolerance": job["tolerance"],
+        "parity_tolerance": tolerance,
         "parity_n": len(logits),
         "parity_decisions_changed": parity.decisions_changed,
         "parity_ok": parity.ok,

@@ -193,5 +193,7 @@ def _report(run: Run, prepared: Prepared, json_file: Path | None) -> None:
         f" trained in {metrics['training_seconds']:.0f} s; {prepared.origin}"
     )
     print_warnings(warning for warning in run.warnings if warning not in prepared.warnings)
-    console.print("next: edgeseq export --int8")
+    qat = run.recipe.qat
+    target = f" --target {qat.target}" if qat is not None and qat.target != "generic" else ""
+    console.print(f"next: edgeseq export --int8{target}")
     write_json(json_file, run.to_dict())

@@ -9,15 +9,16 @@ from edgeseq.export.options import ExportOptions, check_kept_layers
 from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Subject, Tuning, tune
 from edgeseq.features import FeatureSplits
-from edgeseq.gates import slower_warning
+from edgeseq.gates import other_rounding_warning, slower_warning
 from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.runs import Run
 from edgeseq.sensitivity import LayerSensitivity, sensitivity
+from edgeseq.training.qat import rounding_of
 from edgeseq_device.errors import EdgeseqError, GateError
 from edgeseq_export import ExportedModel, Format, Plan, SeqSpec, write_model
 from edgeseq_export.check import check_spec
 from edgeseq_export.choice import choose, fastest_format, slower_than_fp32
-from edgeseq_export.forms import rounding
+from edgeseq_export.forms import FLOAT, NO_PRODUCT, rounding
 from edgeseq_export.spec import quantize_spec
 from edgeseq_export.state import why_no_step
 
@@ -72,6 +73,24 @@ def table_plans(
     return plans
 
 
+def other_roundings(
+    run: Run, module: SequenceClassifier, models: Mapping[Format, ExportedModel]
+) -> list[str]:
+    """A warning for each file whose int8 layers round activations otherwise than the run's training did."""
+    qat = run.recipe.qat
+    if qat is None:
+        return []
+    learned, warnings = rounding_of(module, qat), []
+    for each, model in models.items():
+        int8 = [form for form in model.layers if form.product not in (FLOAT, NO_PRODUCT)]
+        other = [
+            form.layer for form in int8 if form.product.activation_quantization != learned.get(form.layer)
+        ]
+        if other:
+            warnings.append(other_rounding_warning(each, other, qat.target, qat.format))
+    return warnings
+
+
 def tuned_plans(
     subject: Subject,
     options: ExportOptions,
@@ -112,12 +131,19 @@ def _write(
         raise EdgeseqError(f"{run.path}: cannot be written as {model_format}: {error}; {advice}") from error
 
 
-def fastest(spec: SeqSpec, options: ExportOptions, tuning: Sequence[Tuning]) -> dict[str, str | None]:
-    """Which format answers fastest, sequences and single frames: as it was tuned, else by the table."""
-    if len(options.formats) == 1:
-        sequence = options.formats[0]
+def fastest(
+    spec: SeqSpec, plans: Mapping[Format, Plan], target: str, tuning: Sequence[Tuning]
+) -> dict[str, str | None]:
+    """Which format answers fastest, sequences and single frames: as it was tuned, else by the table.
+
+    None where neither says so, or where there is no step form.
+    """
+    *_, last = plans
+    sequence: Format | None
+    if len(plans) == 1:
+        sequence = last
     elif tuning:
         sequence = min(tuning, key=lambda each: each.winner.figure or 0.0).format
     else:
-        sequence = fastest_format(spec, options.target)
-    return {"sequence": sequence, "step": None if why_no_step(spec) else options.formats[-1]}
+        sequence = fastest_format(spec, plans, target)
+    return {"sequence": sequence, "step": None if why_no_step(spec) else last}

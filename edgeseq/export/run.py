@@ -18,6 +18,7 @@ from edgeseq.export.options import ExportOptions
 from edgeseq.export.plans import (
     fastest,
     measure_sensitivity,
+    other_roundings,
     spec_to_export,
     table_plans,
     tuned_plans,
@@ -80,7 +81,8 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         plans = table_plans(spec, options, splits, report)
     models = write_models(run, spec, plans)
     report.models += models.values()
-    report.fastest |= fastest(spec, options, report.tuning)
+    report.warnings += other_roundings(run, module, models)
+    report.fastest |= fastest(spec, plans, options.target, report.tuning)
     watch("forms", report.models)
     _refuse_oversized(spec, models, options.max_bytes, watch)
 
@@ -93,8 +95,7 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         judge_parity(report.parity, watch)
         _measure_accuracy(module, loaded, splits, options.max_drop, report, step)
         judge_accuracy(report.drops, watch)
-        reason = why_no_step(spec)
-        entries = [bundle.model_entry(model, weight_bytes(spec), reason) for model in models.values()]
+        entries = [_model_entry(spec, model, report) for model in models.values()]
         bundle.seal(folder, _manifest(run, options, report, len(golden.features)), entries)
         report.sizes += [_size_on_board(folder, model, options.max_bytes) for model in models.values()]
         judge_size(spec, report.sizes, watch)
@@ -163,6 +164,16 @@ def _measure_accuracy(
 
 def _progress(step: Step, what: str) -> Callable[[int, int], None]:
     return lambda done, n: step(what, done, n)
+
+
+def _model_entry(spec: SeqSpec, model: ExportedModel, report: ExportReport) -> dict[str, Any]:
+    """With the tolerance that each of its forms was judged by, which a board judges it by too."""
+    entry = bundle.model_entry(model, weight_bytes(spec), why_no_step(spec))
+    tolerances = {each.subject: each.tolerance for each in report.parity}
+    entry["parity_tolerance"] = tolerances[model.format]
+    if entry["step"]:
+        entry["step"]["parity_tolerance"] = tolerances[f"{model.format} step"]
+    return entry
 
 
 def _manifest(run: Run, options: ExportOptions, report: ExportReport, golden_count: int) -> dict[str, Any]:

@@ -148,14 +148,12 @@ def _sensitivity(rows: Sequence[LayerSensitivity]) -> Table:
 
 
 def fastest_lines(report: ExportReport) -> list[str]:
-    """Which file to take, where there is more than one."""
-    if len(report.models) < 2:
-        return []
+    """Which file to take, where there is more than one and that is known."""
     how = "as measured" if report.tuning else "by the table of measured forms"
-    lines = [f"fastest on {report.target} {how}: whole sequences {report.fastest['sequence']}"]
-    if report.fastest["step"]:
-        lines[0] += f", frame by frame {report.fastest['step']}"
-    return lines
+    sequence, step = report.fastest["sequence"], report.fastest["step"]
+    told = [f"whole sequences {sequence} ({how})"] if sequence else []
+    told += [f"frame by frame {step}"] if step else []
+    return [f"fastest on {report.target}: {', '.join(told)}"] if told and len(report.models) > 1 else []
 
 
 def verdict(passed: bool) -> str:

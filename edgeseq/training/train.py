@@ -23,6 +23,7 @@ from edgeseq.evaluate import evaluate_logits
 from edgeseq.features import SPLITS, Prepared, prepare
 from edgeseq.files import atomic_write_json, atomic_write_text
 from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.config import ModelConfig
 from edgeseq.runs import (
     RUN_VERSION,
     Run,
@@ -54,6 +55,7 @@ def train(
     `name` None: that of `default_name`, with a number where taken. source: the run that `recipe.start` names.
     A training that ends before its first epoch is over leaves no folder behind.
     """
+    _check_positions(recipe.model, prepared)
     folder = new_run_folder(name, default_name(recipe, prepared))
     try:
         atomic_write_json(folder.recipe, recipe.to_dict())
@@ -91,6 +93,16 @@ def default_name(recipe: Recipe, prepared: Prepared) -> str:
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
     ending = "-qat" if recipe.qat is not None else "-tuned" if recipe.start is not None else ""
     return f"{plain.lstrip('.-') or 'run'}-{recipe.model.family}{ending}"
+
+
+def _check_positions(model: ModelConfig, prepared: Prepared) -> None:
+    """Raises UsageError before anything is trained where a recording has more frames than are learned."""
+    longest = max(len(each) for name in SPLITS for each in prepared.splits.named(name).features)
+    if model.positions == "learned" and longest > model.max_frames:
+        raise UsageError(
+            f"a recording has {longest} frames, --max-frames {model.max_frames} positions would be learned:"
+            f" give --max-frames {longest} or more, or --positions rotary"
+        )
 
 
 def _finish(folder: RunFolder, recipe: Recipe, prepared: Prepared, progress: TrainingProgress | None) -> Run:

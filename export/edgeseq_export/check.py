@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeseq_export.quantize import QuantizedTensor
+from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
+from edgeseq_export.quantize import INT8_MAX, QuantizedTensor, Weight
 from edgeseq_export.spec import (
     GRU,
     LSTM,
@@ -26,24 +27,35 @@ from edgeseq_export.spec import (
 )
 
 ACTIVATIONS = ("none", "relu", "gelu")
+_RESERVED = (FEATURES, LENGTHS, LOGITS)
 POOLINGS = ("last", "mean", "max", "first")
 
 
 def check_spec(spec: SeqSpec) -> None:
-    """Raises ValueError naming the layer or weight that is no number, has a wrong shape or place."""
+    """Raises ValueError naming a layer or weight of a wrong name, number, shape or place."""
     names = [layer.name for layer in walk(spec.layers)]
     for name in names:
         if names.count(name) > 1 or not name:
             raise ValueError(f"two layers are called {name!r}; a name stands for one layer")
+        free = name not in _RESERVED and not name.startswith("/")
+        _need(free, name, "a model file needs this name itself; rename the layer")
     for name, weight in parameters(spec).items():
-        finite = np.isfinite(weight.scale if isinstance(weight, QuantizedTensor) else weight)
-        if not finite.all():
-            raise ValueError(f"{name}: weight holds NaN or infinity")
+        _check_numbers(name, weight)
     width, pooled = _chain(spec.layers, spec.input_features, pooled=False)
     if not pooled:
         raise ValueError("no Pool layer: a classifier needs one, behind the layers over frames")
     if width != len(spec.labels):
         raise ValueError(f"{width} outputs do not fit {len(spec.labels)} labels")
+
+
+def _check_numbers(name: str, weight: Weight) -> None:
+    """The arrays of a QuantizedTensor may have changed since it was made: they are looked at again."""
+    numbers = weight.scale if isinstance(weight, QuantizedTensor) else weight
+    _need(bool(np.isfinite(numbers).all()), name, "weight holds NaN or infinity")
+    if isinstance(weight, QuantizedTensor):
+        _need(bool((weight.scale > 0).all()), name, "a scale is not above zero")
+        in_range = bool((weight.values >= -INT8_MAX).all())
+        _need(in_range, name, "a weight of -128 overflows the int8 kernels of cores without dotprod")
 
 
 def _chain(layers: tuple[Layer, ...], width: int, *, pooled: bool) -> tuple[int, bool]:

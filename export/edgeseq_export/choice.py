@@ -1,8 +1,9 @@
-"""Which form each layer takes on which target: the candidates, and the choice by measured crossovers."""
+"""Which form each layer takes on which target: the choice by measured crossovers, and what is tried."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +12,7 @@ from edgeseq_export.crossovers import (
     LOOPS,
     SINGLE,
     TFLITE_FROM,
+    TFLITE_FROM_FP32,
     UNROLLED,
     UNROLLING,
     Core,
@@ -32,7 +34,7 @@ from edgeseq_export.forms import (
     Product,
 )
 from edgeseq_export.quantize import QuantizedTensor, Weight
-from edgeseq_export.spec import GRU, LSTM, Layer, Pool, SeqSpec, cells, walk, weight_matrix
+from edgeseq_export.spec import GRU, LSTM, Layer, Pool, SeqSpec, cells, parameters, walk, weight_matrix
 from edgeseq_export.state import why_no_step
 
 
@@ -43,11 +45,6 @@ class Target:
     name: str
     core: Core
     formats: tuple[Format, ...] = ("onnx", "tflite")
-
-    @property
-    def has_dot_product(self) -> bool:
-        """Whether int8 products are summed in one instruction: the runtimes have every int8 kernel then."""
-        return self.core in ("x86", "dotprod")
 
     @property
     def is_legacy(self) -> bool:
@@ -117,16 +114,6 @@ def plans(
     return tuple(dict.fromkeys(found))
 
 
-def candidates(layer: Layer, model_format: Format, target: str = "generic") -> tuple[LayerForm, ...]:
-    """Every form that a layer over frames can take in a whole-sequence graph on `target`.
-
-    Raises ValueError like `choose`.
-    """
-    board = _target(target, model_format)
-    forms = [_form(layer, model_format, board, loop, compute) for loop in LOOPS for compute in COMPUTES]
-    return tuple(dict.fromkeys(forms))
-
-
 def slower_than_fp32(spec: SeqSpec, plan: Plan, model_format: Format, target: str) -> tuple[str, ...]:
     """The layers of a plan that compute in int8 although fp32 compute measured faster on `target`."""
     board = _target(target, model_format)
@@ -139,17 +126,36 @@ def slower_than_fp32(spec: SeqSpec, plan: Plan, model_format: Format, target: st
     )
 
 
-def fastest_format(spec: SeqSpec, target: str) -> Format:
-    """The format whose chosen form answers whole sequences fastest on `target`; a step is always TFLite's.
+def fastest_format(spec: SeqSpec, plans: Mapping[Format, Plan], target: str) -> Format | None:
+    """The format whose plan answers whole sequences fastest on `target`; None where that is not measured.
 
-    The layer with the most weights decides.
+    plans: of both formats. Of the recurrent and attention layers the one with the most weights decides:
+    either its forms both compute in fp32, or each is the one that `choose` takes by itself.
     """
     board = TARGETS[target]
-    weighted = [layer for layer in walk(spec.layers) if type(layer).__name__ in TFLITE_FROM]
-    if "onnx" not in board.formats or not weighted:
-        return "tflite"
-    heaviest = max(weighted, key=_width)
-    return "tflite" if _reaches(TFLITE_FROM, board, heaviest) else "onnx"
+    measured = [layer for layer in walk(spec.layers) if type(layer).__name__ in TFLITE_FROM]
+    if not measured:
+        return None
+    layer = max(measured, key=_weight_count)
+    computes = {each: _compute_of(layer, plan) for each, plan in plans.items()}
+    if set(computes.values()) == {"fp32"}:
+        table = TFLITE_FROM_FP32
+    elif all(compute == _faster(INT8_FROM[each], board, layer) for each, compute in computes.items()):
+        table = TFLITE_FROM
+    else:
+        return None
+    if board.core not in table[type(layer).__name__]:
+        return None
+    return "tflite" if _reaches(table, board, layer) else "onnx"
+
+
+def _compute_of(layer: Layer, plan: Plan) -> Compute:
+    return next(form.product.compute for form in plan.sequence if form.layer == layer.name)
+
+
+def _weight_count(layer: Layer) -> int:
+    alone = parameters(SeqSpec(0, (), (layer,)))
+    return sum(math.prod(each.shape) for each in alone.values())
 
 
 def _target(name: str, model_format: Format) -> Target:
@@ -195,11 +201,7 @@ def _product(layer: Layer, model_format: Format, board: Target, compute: Compute
     if not isinstance(weight, QuantizedTensor):
         return FLOAT
     int8 = {"onnx": DYNAMIC, "tflite": ROW_SCALE if board.is_legacy else HYBRID}[model_format]
-    return int8 if compute == "int8" and _runs(int8, board) else WIDENED
-
-
-def _runs(product: Product, board: Target) -> bool:
-    return board.has_dot_product or not product.needs_dotprod
+    return int8 if compute == "int8" else WIDENED
 
 
 def _always(compute: Compute, _layer: Layer) -> Compute:

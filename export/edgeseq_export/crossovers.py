@@ -65,14 +65,26 @@ TFLite's step forms have the same crossovers, and must: they answer as the seque
 
 # The chosen forms of both formats, TFLite/ONNX. GRU at H = 64 96: plain 1669/1498 2483/2490, dotprod
 # 1562/1498 2151/2491, x86 at 32 64: 133/116 137/177. LSTM at H = 96 128: plain 3118/2917 4487/4496, dotprod
-# 2619/2586 3538/3601, x86 at 64 128: 123/109 230/279. Encoder blocks: TFLite at every width but 256 on
-# plain (56082/54058).
+# 2619/2586 3538/3601, x86 at 128 256 384 512, ratios of 40 interleaved rounds: 1.09 1.02 .97 .96. Encoder
+# blocks: TFLite at every width, but on plain only up to 128 (56082/54058 at 256), so that they have no entry.
 TFLITE_FROM: Crossovers = {
     "GRU": {"x86": 64, "plain": 96, "dotprod": 96},
-    "LSTM": {"x86": 128, "plain": 128, "dotprod": 128},
+    "LSTM": {"x86": 384, "plain": 128, "dotprod": 128},
+    "Attention": {"x86": 1, "dotprod": 1},
+}
+"""Whole sequences: from which width on TFLite's fastest int8 form is faster than ONNX Runtime's. On a core
+that is not named no width decides."""
+
+# The same where both compute in fp32, from an fp32 file or an int8 one. GRU at H = 32 128 512: plain 1028/749
+# 4281/3705 41814/39206, dotprod 1104/763 4044/3719 41921/39219; x86 ratios at 128 256 384 512: 1.33 1.11 .93
+# .90. LSTM: plain 1200/770 5588/4469 55477/50769, dotprod 1297/784 5269/4484 55615/50783, x86 1.57 1.11 .94
+# .91. Encoder blocks at D = 32 128 256: plain 2475/3750 13112/14591 42850/43151, dotprod 2491/3754
+# 12816/14602 41504/43161, x86 .77 .84 .90.
+TFLITE_FROM_FP32: Crossovers = {
+    "GRU": {"x86": 384, "plain": None, "dotprod": None},
+    "LSTM": {"x86": 384, "plain": None, "dotprod": None},
     "Attention": {"x86": 1, "plain": 1, "dotprod": 1},
 }
-"""Whole sequences: from which width on TFLite's fastest form is faster than ONNX Runtime's."""
 
 
 @dataclass(frozen=True)

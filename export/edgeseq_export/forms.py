@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor
 from edgeseq_export.reference import Rounding
-from edgeseq_export.spec import Layer, SeqSpec, walk, weight_matrix
+from edgeseq_export.spec import Layer, SeqSpec, reads_ahead, walk, weight_matrix
 from edgeseq_export.state import why_no_step
 
 Format = Literal["onnx", "tflite"]
@@ -20,15 +20,11 @@ Compute = Literal["fp32", "int8"]
 
 @dataclass(frozen=True)
 class Product:
-    """How a graph multiplies activations with a weight matrix.
-
-    needs_dotprod: without the dotprod extension the runtime has no int8 kernel for it.
-    """
+    """How a graph multiplies activations with a weight matrix."""
 
     name: str
     compute: Compute
     activation_quantization: ActivationQuantization = ActivationQuantization.NONE
-    needs_dotprod: bool = False
 
 
 FLOAT = Product("float", "fp32")
@@ -125,7 +121,12 @@ def rounding(forms: tuple[LayerForm, ...]) -> Rounding:
     return {each.layer: each.product.activation_quantization for each in forms}
 
 
-def is_causal(forms: tuple[LayerForm, ...]) -> bool:
+def is_causal(spec: SeqSpec, forms: tuple[LayerForm, ...]) -> bool:
+    """Whether nothing at a frame depends on frames to come, by a layer or by a rounding."""
+    return rounds_by_frame(forms) and not any(reads_ahead(layer) for layer in spec.layers)
+
+
+def rounds_by_frame(forms: tuple[LayerForm, ...]) -> bool:
     """Whether no rounding of activations spans several frames."""
     return all(
         each.product.activation_quantization is not ActivationQuantization.PER_TENSOR_UINT8 for each in forms

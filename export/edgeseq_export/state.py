@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,9 +71,12 @@ def layer_states(layer: Layer, width: int) -> list[tuple[str, tuple[int, ...], f
     """(name, shape, initial value) of each state of one layer whose input rows are `width` wide.
 
     GRU h [1, H]; LSTM h, c [1, H]; CausalConv frames [kernel - 1, F], the oldest first; Attention keys and
-    values [W, D], the oldest first, keys turned by their position already, and position [1, 1], the number
-    of frames before this one: the row s of W holds a frame once this one is written where
-    s >= W - 1 - position; Pool mean: sum [1, F] and count [1, 1] of the frames before; max: max [1, F].
+    values [W, D], the oldest first, and position [1, 1], the number of frames before this one, W where there
+    are more: the row s of W holds a frame once this one is written where s >= W - 1 - position. Rotary
+    attention turn [1, d]: d / 2 cosines, then their sines, of the angles that this frame's query and key are
+    turned by; the keys are turned already. Scores depend on differences of angles only, so that the first
+    frame's may be any, and every next one is turned on from the one before: nothing grows with a stream.
+    Pool mean: sum [1, F] and count [1, 1] of the frames before; max: max [1, F].
     """
     states: list[tuple[str, tuple[int, ...], float]] = []
     if isinstance(layer, (GRU, LSTM)):
@@ -83,6 +87,8 @@ def layer_states(layer: Layer, width: int) -> list[tuple[str, tuple[int, ...], f
     elif isinstance(layer, Attention) and layer.window is not None:
         cache = (layer.window, layer.weight_out.shape[1])
         states += [("keys", cache, 0.0), ("values", cache, 0.0), ("position", (1, 1), 0.0)]
+        if layer.rotary:
+            states.append(("turn", (1, cache[1] // layer.heads), math.sqrt(0.5)))
     elif isinstance(layer, Pool) and layer.kind == "mean":
         states += [("sum", (1, width), 0.0), ("count", (1, 1), 0.0)]
     elif isinstance(layer, Pool) and layer.kind == "max":

@@ -16,10 +16,10 @@ from results import Count, over
 from subjects import Subject
 
 from edgeseq.devices.virtual import prepare
-from edgeseq.golden import NOISE_DRAWS, NOISE_MARGIN
+from edgeseq.golden import judge
 from edgeseq_device.counting import INSTRUCTION_LOG
-from edgeseq_device.measure import Parity, compare_logits
-from edgeseq_export.parity import TOLERANCE, WIDEST_TOLERANCE
+from edgeseq_device.golden import GoldenVectors
+from edgeseq_export.parity import TOLERANCE, Parity, compare
 
 BOARDS = ("pi4", "pi5")
 PROBE = Path(__file__).with_name("probe.py")
@@ -90,26 +90,16 @@ def _count(
     outcome = counted[subject.id]
     ratios = (over(outcome["instructions"], roles, role) for role in ("op", "op bound"))
     parity = _agreement(subject, outcome["answer"], features)
-    error = float("inf") if parity.error is None else parity.error
+    error = float("inf") if parity.max_error is None else parity.max_error
     figures = outcome["instructions"], outcome["spread_percent"]
-    return Count(subject, board, *figures, *ratios, error, parity.ok)
+    return Count(subject, board, *figures, *ratios, error, parity.passed)
 
 
 def _agreement(subject: Subject, answer: Sequence[float], features: FloatArray) -> Parity:
-    """The board's answer against this machine's.
-
-    Beyond the usual tolerance int8 is judged as an export judges it: by how far this machine's answer moves
-    when the features change in the seventh digit, which lets roundings on the edge fall to the other side.
-    """
-    here = open_call(subject.to_job(), features).answer()
-    parity = compare_logits([answer], [here], TOLERANCE[subject.compute])
-    if parity.ok or subject.compute == "fp32":
-        return parity
-    rng = np.random.default_rng(0)
-    moved = 0.0
-    for _ in range(NOISE_DRAWS):
-        noise = 1 + 1e-7 * rng.standard_normal(features.shape)
-        noisy = open_call(subject.to_job(), (features * noise).astype(np.float32)).answer()
-        moved = max(moved, compare_logits([noisy], [here], 1.0).error or 0.0)
-    tolerance = max(TOLERANCE["int8"], min(NOISE_MARGIN * moved, WIDEST_TOLERANCE))
-    return compare_logits([answer], [here], tolerance)
+    """The board's answer against this machine's, by the rule of an export's parity."""
+    here = open_call(subject.to_job(), features).answer()[None]
+    there = np.array([answer], np.float32)
+    if subject.spec is None:
+        return compare(subject.id, there, "x86", here, (subject.id,), TOLERANCE[subject.compute])
+    golden = GoldenVectors((features,), here, {}, np.zeros(1, np.int64), (subject.id,))
+    return judge(subject.id, there, here, golden, subject.spec, subject.layers)

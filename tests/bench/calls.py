@@ -7,22 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeseq_device import runtimes
+from edgeseq_device.manifest import StateInfo
 
 FloatArray = npt.NDArray[np.float32]
-
-
-class State(NamedTuple):
-    """What `load_step` must know of a state: the manifest says it, where there is one."""
-
-    name: str
-    shape: tuple[int, ...]
-    initial: float
 
 
 @dataclass(frozen=True)
@@ -40,6 +33,7 @@ def open_call(subject: Mapping[str, Any], features: FloatArray) -> Call:
         "sequence": _sequence,
         "step": _step,
         "op": _op,
+        "op, bound": _bound_op,
         "op step": _op_step,
         "op step, bound": _bound_op_step,
     }
@@ -56,7 +50,7 @@ def _sequence(subject: Mapping[str, Any], features: FloatArray) -> Call:
 
 
 def _step(subject: Mapping[str, Any], features: FloatArray) -> Call:
-    states = [State(each["name"], tuple(each["shape"]), each["initial"]) for each in subject["states"]]
+    states = [StateInfo(each["name"], tuple(each["shape"]), each["initial"]) for each in subject["states"]]
     model = runtimes.load_step(subject["path"], subject["runtime"], states)
     first = features[0]
 
@@ -79,7 +73,26 @@ def _op(subject: Mapping[str, Any], features: FloatArray) -> Call:
     def run() -> Any:
         return session.run(None, feed)
 
-    return Call(run, lambda: np.ravel(run()[min(1, len(session.get_outputs()) - 1)]))
+    return Call(run, lambda: np.ravel(run()[_answer_index(session)]))
+
+
+def _answer_index(session: Any) -> int:
+    """Of h behind a recurrent operator's outputs at all frames, else of the only output."""
+    return min(1, len(session.get_outputs()) - 1)
+
+
+def _bound_op(subject: Mapping[str, Any], features: FloatArray) -> Call:
+    """As `_op`, through an IOBinding, into whose input the features are copied at each call."""
+    session = _session(subject["path"])
+    binding, arrays = _bind(session)
+    name, answer = session.get_inputs()[0].name, session.get_outputs()[_answer_index(session)].name
+
+    def run() -> FloatArray:
+        arrays[name][...] = features.reshape(arrays[name].shape)
+        session.run_with_iobinding(binding)
+        return arrays[answer].flatten()
+
+    return Call(run, run)
 
 
 def _op_step(subject: Mapping[str, Any], features: FloatArray) -> Call:
@@ -108,14 +121,7 @@ def _bound_op_step(subject: Mapping[str, Any], features: FloatArray) -> Call:
     """As `_op_step`, through an IOBinding: ONNX Runtime reads and writes arrays that were named once."""
     session = _session(subject["path"])
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    binding = session.io_binding()
-    arrays = {each.name: np.zeros(each.shape, np.float32) for each in (*inputs, *outputs)}
-    for each in inputs:
-        values = arrays[each.name]
-        binding.bind_input(each.name, "cpu", 0, np.float32, values.shape, values.ctypes.data)
-    for each in outputs:
-        values = arrays[each.name]
-        binding.bind_output(each.name, "cpu", 0, np.float32, values.shape, values.ctypes.data)
+    binding, arrays = _bind(session)
     name = inputs[0].name
     states = [
         (arrays[before.name], arrays[after.name])
@@ -123,7 +129,7 @@ def _bound_op_step(subject: Mapping[str, Any], features: FloatArray) -> Call:
     ]
 
     def step(row: FloatArray) -> None:
-        arrays[name][0, 0] = row  # the call keeps every array: the binding has only their addresses
+        arrays[name][0, 0] = row
         session.run_with_iobinding(binding)
         for before, after in states:
             before[...] = after
@@ -136,6 +142,20 @@ def _bound_op_step(subject: Mapping[str, Any], features: FloatArray) -> Call:
         return states[0][0].flatten()
 
     return Call(lambda: step(features[0]), answer)
+
+
+def _bind(session: Any) -> tuple[Any, dict[str, FloatArray]]:
+    """A binding of every input and output, and their arrays: keep all of these, it has only addresses."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    binding = session.io_binding()
+    arrays = {each.name: np.zeros(each.shape, np.float32) for each in (*inputs, *outputs)}
+    for each in inputs:
+        values = arrays[each.name]
+        binding.bind_input(each.name, "cpu", 0, np.float32, values.shape, values.ctypes.data)
+    for each in outputs:
+        values = arrays[each.name]
+        binding.bind_output(each.name, "cpu", 0, np.float32, values.shape, values.ctypes.data)
+    return binding, arrays
 
 
 def _session(path: str) -> Any:

@@ -25,21 +25,24 @@ def footprints(
 ) -> list[Footprint]:
     """The medians over `repeats` rounds, in each of which every subject has one process.
 
-    nulls: the jobs of the models without a weight, whose memory is taken off.
+    nulls: the jobs of the models without a weight, by their names: one is loaded before every
+    model, and its memory in the model's place is taken off.
     features: a .npy file with the input.
     """
     jobs = nulls | {subject.id: subject.to_job() for subject in subjects}
+    names = {name: name for name in nulls} | {subject.id: _null(subject) for subject in subjects}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in jobs}
     for number in range(repeats):
         for name, job in jobs.items():
-            found[name].append(_probe(job, features))
+            found[name].append(_probe(job, nulls[names[name]], features))
         on_done(f"memory and load: round {number + 1} of {repeats}")
     rss = {name: statistics.median(each["rss_bytes"] for each in list_) for name, list_ in found.items()}
     return [
         Footprint(
             subject,
+            statistics.median(each["start_ms"] for each in found[subject.id]),
             statistics.median(each["load_ms"] for each in found[subject.id]),
-            round(rss[subject.id] - rss[_null(subject)]),
+            round(rss[subject.id] - rss[names[subject.id]]),
         )
         for subject in subjects
     ]
@@ -49,8 +52,8 @@ def _null(subject: Subject) -> str:
     return "null op" if subject.call.startswith("op") else f"null {subject.runtime}"
 
 
-def _probe(job: dict[str, Any], features: Path) -> dict[str, Any]:
-    text = json.dumps({"task": "footprint", "subject": job, "features": str(features)})
+def _probe(job: dict[str, Any], null: dict[str, str], features: Path) -> dict[str, Any]:
+    text = json.dumps({"task": "footprint", "null": null, "subject": job, "features": str(features)})
     done = subprocess.run([sys.executable, str(PROBE), text], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{job['path']}: the probe failed:\n{done.stderr}")

@@ -13,19 +13,40 @@ TURN_S = 0.02
 
 @dataclass(frozen=True)
 class Timing:
-    """Of one call, in microseconds of this process's processor time over its turns.
+    """turns_us: of one call, its processor time in each round, microseconds."""
 
-    spread_percent: the middle half of the turns, (third quartile - first) in percent of the median.
-    """
+    turns_us: tuple[float, ...]
 
-    median_us: float
-    spread_percent: float
+    @property
+    def median_us(self) -> float:
+        """The median turn."""
+        return float(np.median(self.turns_us))
+
+    @property
+    def spread_percent(self) -> float:
+        """The middle half of the turns: (third quartile - first) in percent of the median."""
+        first, middle, third = np.percentile(self.turns_us, (25, 50, 75))
+        return float(100 * (third - first) / middle)
+
+    def over(self, other: Timing) -> Ratio:
+        """To another call of the same rounds, round by round."""
+        ratios = np.divide(self.turns_us, other.turns_us)
+        return Ratio(*(float(each) for each in np.percentile(ratios, (50, 10, 90))))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Of two calls in the same rounds. low, high: what the middle 80 % of the rounds lie between."""
+
+    median: float
+    low: float
+    high: float
 
 
 def interleaved(
     calls: Mapping[str, Callable[[], object]], rounds: int, turn_s: float = TURN_S
 ) -> dict[str, Timing]:
-    """The median turn of each call. A turn repeats its call for about `turn_s`, at least once.
+    """The turns of each call. A turn repeats its call for about `turn_s`, at least once.
 
     Processor time and not the wall's: what else runs on the machine then costs a call only its caches.
     """
@@ -36,7 +57,7 @@ def interleaved(
         first = round_number % len(names)
         for name in names[first:] + names[:first]:
             turns[name].append(_turn_us(calls[name], repeats[name]))
-    return {name: _summarise(each) for name, each in turns.items()}
+    return {name: Timing(tuple(each)) for name, each in turns.items()}
 
 
 def _repeats(call: Callable[[], object], turn_s: float) -> int:
@@ -51,8 +72,3 @@ def _turn_us(call: Callable[[], object], repeats: int) -> float:
     for _ in range(repeats):
         call()
     return max(time.process_time_ns() - begin_ns, 1) / 1e3 / repeats
-
-
-def _summarise(turns: list[float]) -> Timing:
-    first, middle, third = np.percentile(turns, (25, 50, 75))
-    return Timing(float(middle), float(100 * (third - first) / middle))

@@ -15,7 +15,7 @@ from calls import Call, FloatArray, open_call
 from footprint import footprints
 from interleave import interleaved
 from models import FAMILIES, FEATURES, WIDTH, Model, build
-from results import Count, Results, Row, over
+from results import Count, Results, Row
 from subjects import Case, Subject
 from weights import files_with_lowest
 from writing import edgeseq_subjects, null_jobs, op_subjects, torch_subjects
@@ -112,13 +112,23 @@ def _time(
 
 def _rows(calls: Mapping[Subject, Call], reference: FloatArray, rounds: int) -> list[Row]:
     timings = interleaved({subject.id: call.run for subject, call in calls.items()}, rounds)
-    roles = {subject.role: timings[subject.id].median_us for subject in calls}
+    roles = {subject.role: timings[subject.id] for subject in calls}
     rows = []
     for subject, call in calls.items():
         timing = timings[subject.id]
-        ratios = (over(timing.median_us, roles, role) for role in ("op", "op bound"))
+        ratio, bound = (timing.over(roles[role]) if role in roles else None for role in ("op", "op bound"))
         error = compare_logits([call.answer()], [reference], 1.0).error
-        rows.append(Row(subject, timing.median_us, timing.spread_percent, *ratios, error))
+        rows.append(
+            Row(
+                subject,
+                timing.median_us,
+                timing.spread_percent,
+                ratio and ratio.median,
+                ratio and (ratio.low, ratio.high),
+                bound and bound.median,
+                float("inf") if error is None else error,
+            )
+        )
     return rows
 
 

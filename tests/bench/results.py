@@ -17,8 +17,8 @@ EDGESEQ_INT8 = ("int8", "int8 compute")
 class Row:
     """Time of one inference on this machine.
 
-    ratio: to ORT's fp32 op in the same interleaved run, None where the case has none; bound_ratio: to that op
-    through an IOBinding, steps only. error: the largest
+    ratio: to ORT's fp32 op, the median over the rounds, None where the case has none; ratio_range: what the
+    middle 80 % of the rounds lie between; bound_ratio: to that op through an IOBinding. error: the largest
     max|a - b| / max(1, max|b|) against the fp32 model's answer.
     """
 
@@ -26,6 +26,7 @@ class Row:
     median_us: float
     spread_percent: float
     ratio: float | None
+    ratio_range: tuple[float, float] | None
     bound_ratio: float | None
     error: float
 
@@ -36,9 +37,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Of a model in fresh processes. load_ms: processor time. rss_added_bytes: beyond a null model's."""
+    """Of a model in fresh processes that loaded a null model before: the first model starts the runtime up.
+
+    start_ms, load_ms: processor time of the null model's load and of this one's. rss_added_bytes: beyond what
+    a null model has in its place.
+    """
 
     subject: Subject
+    start_ms: float
     load_ms: float
     rss_added_bytes: int
 
@@ -51,9 +57,8 @@ class Footprint:
 class Count:
     """Instructions of one inference on a virtual board.
 
-    ratio: to ORT's fp32 op there, called the same way; bound_ratio: to that op through an IOBinding, steps
-    only. error: the answer against this machine's, as in `Row`; agrees: within the tolerance of the compute,
-    and the largest output where it was.
+    ratio: to ORT's fp32 op there, called the same way; bound_ratio: to that op through an IOBinding. error:
+    the answer against this machine's, as in `Row`; agrees: by the rule of an export's parity.
     """
 
     subject: Subject

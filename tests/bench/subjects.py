@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edgeseq_export.forms import Compute
+from edgeseq_export.forms import Compute, LayerForm
+from edgeseq_export.spec import SeqSpec
 from edgeseq_export.state import StateTensor
 
 Role = Literal[
@@ -24,7 +25,7 @@ Role = Literal[
 ]
 """int8: edgeseq's chosen form, int8 in the file. int8 compute: the form that also multiplies in int8, where
 the chosen one does not. fp32: edgeseq's form of the model before quantization. op: what torch.onnx.export
-writes; op bound: its step through an IOBinding, the least that ONNX Runtime costs from Python."""
+writes; op bound: the same through an IOBinding, the least that ONNX Runtime costs from Python."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Subject:
     """One thing that is measured.
 
     runtime: onnx, tflite or torch. target: whose choice the form is, "" for a baseline. call: how `calls`
-    opens the file; path and file_bytes are None for a torch module.
+    opens the file; path and file_bytes are None for a torch module. spec, layers: what an edgeseq file was
+    written from, with its forms; None and () for a baseline.
     """
 
     case: Case
@@ -59,6 +61,8 @@ class Subject:
     path: Path | None = None
     file_bytes: int | None = None
     states: tuple[StateTensor, ...] = ()
+    spec: SeqSpec | None = None
+    layers: tuple[LayerForm, ...] = ()
 
     @property
     def name(self) -> str:
@@ -87,7 +91,6 @@ class Subject:
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold; where the file was is nobody's business."""
-        plain = asdict(self)
-        for inner in ("path", "call", "states"):
-            del plain[inner]
-        return {"name": self.name, **plain.pop("case"), **plain}
+        inner = ("case", "path", "call", "states", "spec", "layers")
+        plain = {name: value for name, value in vars(self).items() if name not in inner}
+        return {"name": self.name, **asdict(self.case), **plain}

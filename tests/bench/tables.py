@@ -14,10 +14,11 @@ One thread, batch 1, 40 features a frame, random weights. GRU and LSTM: one laye
 answer. Transformer: 2 layers of 128, 4 heads, 256 inside, mean pooling; its step form is causal and keeps
 100 frames. Each subject is called from Python with a numpy array: edgeseq's through its own loader, ORT's
 through session.run of what torch.onnx.export wrote (all of its outputs, a file for each length), torch in
-inference_mode. A step hands its state on; edgeseq's goes through an IOBinding in ORT, where the op's own
-figure stands beside. Time: median processor time of a call over interleaved rounds; the ratio is to ORT's
-fp32 op in the same rounds. * marks the form that edgeseq chooses for this machine or that board. int8 and
-fp32 compute: how products are computed; the weights in the file of an int8 model are int8 with both."""
+inference_mode. edgeseq's loader goes through an IOBinding in ORT, and the op through one stands beside. A
+step hands its state on. Time: median processor time of a call over interleaved rounds; the ratio is to ORT's
+fp32 op, the median over the rounds. Load: processor time in a process that has loaded a null model, which
+starts the runtime up. * marks the form that edgeseq chooses for this machine or that board. int8 and fp32
+compute: how products are computed; the weights in the file of an int8 model are int8 with both."""
 
 _GROUPS = (
     ("int8", "int8 compute"),
@@ -56,13 +57,14 @@ def print_all(results: Results, bounds: Sequence[Bound]) -> None:
 
 
 def print_bounds(bounds: Sequence[Bound]) -> None:
-    """Each bound with its verdict, and the reason where it is not reached."""
-    print(f"\n{'bound':<66} {'value':>8}     {'at most':<8}")
+    """Each bound with its verdict, what the middle 80 % of the rounds lie between, and why it is missed."""
+    print(f"\n{'bound':<66} {'value':>8} {'of rounds':<9}     {'at most':<8}")
     for each in bounds:
         value = "-" if each.value is None else f"{each.value:.4g}"
+        rounds = "" if each.range is None else "{:.2f}-{:.2f}".format(*each.range)
         verdict = "reached" if each.reached else f"NOT REACHED: {each.reason}"
         note = f"  ({each.note})" if each.note else ""
-        print(f"{each.what:<66} {value:>8}  <= {each.at_most:<8.3g} {verdict}{note}")
+        print(f"{each.what:<66} {value:>8} {rounds:<9}  <= {each.at_most:<8.3g} {verdict}{note}")
     reached = sum(each.reached for each in bounds)
     print(f"{reached} of {len(bounds)} bounds reached")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from baselines import computes_in_int8, export_null, export_op, quantize_op
@@ -73,10 +73,11 @@ def _write(
     written: Written,
 ) -> None:
     stem = f"{model.family}-{model.hidden}-{role}-{target}".replace(" ", "-")
+    weights = spec if role == "fp32" else quantize_spec(spec)
     for frames in lengths:
         case = Case(model.family, model.hidden, frames)
         try:
-            content, layers = _content(_export(spec, model_format, target, role), is_step=frames is None)
+            content, layers = _content(_export(weights, model_format, target, role), is_step=frames is None)
         except ValueError as error:
             written.missing.append(f"{case.label}, {role}, {model_format} for {target}: {error}")
             continue
@@ -85,9 +86,8 @@ def _write(
         path.write_bytes(content)
         form, compute = summary(layers)
         states = states_of(spec) if frames is None else ()
-        written.subjects.append(
-            Subject(case, role, model_format, compute, form, target, call, path, len(content), states)
-        )
+        subject = Subject(case, role, model_format, compute, form, target, call, path, len(content), states)
+        written.subjects.append(replace(subject, spec=weights, layers=layers))
 
 
 def _content(exported: ExportedModel, *, is_step: bool) -> tuple[bytes, tuple[LayerForm, ...]]:
@@ -99,12 +99,8 @@ def _content(exported: ExportedModel, *, is_step: bool) -> tuple[bytes, tuple[La
 
 
 def _export(spec: SeqSpec, model_format: Format, target: str, role: Role) -> ExportedModel:
-    if role == "fp32":
-        return write_model(spec, model_format, "unit", choose(spec, model_format, target))
-    quantized = quantize_spec(spec)
     compute: Compute | None = "int8" if role == "int8 compute" else None
-    plan = choose(quantized, model_format, target, compute=compute)
-    return write_model(quantized, model_format, "unit", plan)
+    return write_model(spec, model_format, "unit", choose(spec, model_format, target, compute=compute))
 
 
 def summary(layers: tuple[LayerForm, ...]) -> tuple[str, Compute]:
@@ -116,10 +112,7 @@ def summary(layers: tuple[LayerForm, ...]) -> tuple[str, Compute]:
 
 
 def op_subjects(model: Model, lengths: Sequence[int | None], folder: Path) -> list[Subject]:
-    """torch.onnx.export's file for each kind of input, and quantize_dynamic of it.
-
-    A step's file is a subject through an IOBinding too.
-    """
+    """torch.onnx.export's files, a second time through an IOBinding, and quantize_dynamic of them."""
     subjects = []
     for case in _torch_cases(model, lengths):
         stem = f"{case.label}-op".replace(" ", "-").replace(",", "")
@@ -129,8 +122,7 @@ def op_subjects(model: Model, lengths: Sequence[int | None], folder: Path) -> li
             quantize_op(plain, quantized)
         call = "op step" if case.frames is None else "op"
         subjects.append(_op_subject(case, "op", call, plain))
-        if case.frames is None:
-            subjects.append(_op_subject(case, "op bound", "op step, bound", plain))
+        subjects.append(_op_subject(case, "op bound", f"{call}, bound", plain))
         subjects.append(_op_subject(case, "op quantize_dynamic", call, quantized))
     return subjects
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -38,14 +39,28 @@ def result(served: tuple[dict[str, Any], list[dict[str, Any]]]) -> dict[str, Any
     return copy.deepcopy(served[0])
 
 
+def interpreter(version: str) -> str:
+    """A Python of that version, such as 3.9, that runs: on PATH, else one that pyenv has installed.
+
+    A shim of pyenv's is on PATH for every version it has, and fails for those that are not active.
+    """
+    name = f"python{version}"
+    roots = [os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")]
+    if shutil.which("pyenv"):
+        asked = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False)
+        roots.append(asked.stdout.strip())
+    installed = [each for root in roots for each in Path(root).glob(f"versions/{version}*/bin/{name}")]
+    for found in filter(None, [shutil.which(name), *installed]):
+        if not subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
+            return str(found)
+    pytest.skip(f"{name} is neither on PATH nor in pyenv")
+
+
 @pytest.fixture(scope="session")
 def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Python 3.9 with numpy, in an environment of its own."""
-    found = shutil.which("python3.9")
-    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
-        pytest.skip("python3.9 is not on PATH")
     environment = tmp_path_factory.mktemp("python39")
-    subprocess.run([found, "-m", "venv", str(environment)], check=True)
+    subprocess.run([interpreter("3.9"), "-m", "venv", str(environment)], check=True)
     python = str(environment / "bin" / "python")
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "numpy==2.0.2"]
     if subprocess.run(install, capture_output=True, check=False).returncode:
@@ -56,11 +71,8 @@ def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def armv7_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Python 3.11 with what a 32-bit Raspberry Pi OS has: tflite-runtime 2.14.0 and numpy 1."""
-    found = shutil.which("python3.11")
-    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
-        pytest.skip("python3.11 is not on PATH")
     environment = tmp_path_factory.mktemp("armv7")
-    subprocess.run([found, "-m", "venv", str(environment)], check=True)
+    subprocess.run([interpreter("3.11"), "-m", "venv", str(environment)], check=True)
     python = str(environment / "bin" / "python")
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     needed = ["tflite-runtime==2.14.0", "numpy==1.26.4"]

@@ -30,6 +30,21 @@ def test_a_whole_artifact_is_described(pristine_artifact: Path) -> None:
     assert artifact.manifest_sha256 == sha256_of(pristine_artifact / "manifest.json")
 
 
+def test_each_form_has_its_own_parity_tolerance_or_that_of_an_older_artifact(
+    artifact_folder: Path, rewrite_manifest: Rewrite
+) -> None:
+    def give(manifest: dict[str, Any]) -> None:
+        onnx, tflite = manifest["models"]
+        onnx["parity_tolerance"], tflite["step"]["parity_tolerance"] = 0.02, 1e-5
+
+    rewrite_manifest(artifact_folder, give)
+    onnx, tflite = open_artifact(artifact_folder).models
+    assert (onnx.parity_tolerance, tflite.parity_tolerance) == (0.02, 1e-3)
+    assert onnx.step is not None
+    assert tflite.step is not None
+    assert (onnx.step.parity_tolerance, tflite.step.parity_tolerance) == (1e-3, 1e-5)
+
+
 def test_a_format_that_is_not_there_is_named_with_those_that_are(pristine_artifact: Path) -> None:
     with pytest.raises(DataError, match="no torch model in this artifact; it has: onnx, tflite"):
         open_artifact(pristine_artifact).model("torch")
@@ -151,6 +166,7 @@ def test_a_malformed_manifest_is_refused_although_its_hash_is_right(
         (lambda m: m["golden"].update(count=0), "count is 0"),
         (lambda m: m["parity"].update(tolerance=float("nan")), "tolerance is nan"),
         (lambda m: m["parity"].update(tolerance=0), "tolerance is 0"),
+        (lambda m: m["models"][0].update(parity_tolerance="1"), r"models\[0\]: parity_tolerance is '1'"),
         (lambda m: m["files"].update({"../x": {}}), "not a plain file name"),
         (lambda m: m["models"][0]["step"].update(file="../model.step.onnx"), "step: '../model.step.onnx' is"),
         (lambda m: m["models"][0]["step"].update(file="model.onnx"), "step: sha256 is not that of"),

@@ -11,7 +11,11 @@ import pytest
 
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.errors import DataError, DeviceError
-from edgeseq_device.runtimes import import_runtime, load
+from edgeseq_device.runtimes import has_vnni, import_runtime, load
+from edgeseq_export import write_model
+from edgeseq_export.choice import choose
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import LSTM, Cell, Linear, Pool, SeqSpec, quantize_spec
 
 FORMATS = ("onnx", "tflite")
 
@@ -84,6 +88,30 @@ def test_features_of_another_shape_are_refused(
 
 
 @pytest.mark.parametrize("model_format", FORMATS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_refused_and_leaves_no_trace(
+    pristine_artifact: Path, model_format: str, value: float
+) -> None:
+    features = open_artifact(pristine_artifact).golden().features[3]
+    model = load(pristine_artifact / f"model.{model_format}", model_format)
+    expected, damaged = model.run(features), features.copy()
+    damaged[2, 4] = value
+    for answer in (lambda: model.run(damaged), lambda: model.run_batch([features, damaged])):
+        with pytest.raises(DataError, match=rf"model\.{model_format}: features hold NaN .* in frame 2; "):
+            answer()
+    np.testing.assert_array_equal(model.run(features), expected)
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
+def test_a_batch_of_none_or_of_another_type_is_refused(pristine_artifact: Path, model_format: str) -> None:
+    model = load(pristine_artifact / f"model.{model_format}", model_format)
+    with pytest.raises(DataError, match=rf"model\.{model_format}: a batch takes one sequence or more"):
+        model.run_batch([])
+    with pytest.raises(DataError, match=rf"model\.{model_format}: refused by "):
+        model.run_batch([np.ones((3, 5)), np.ones((4, 5))])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("model_format", FORMATS)
 @pytest.mark.parametrize("dtype", [np.float64, np.complex64, np.int32, "U1", object])
 def test_features_of_another_type_are_refused_and_leave_no_trace(
     pristine_artifact: Path, model_format: str, dtype: Any
@@ -146,6 +174,54 @@ def test_a_loaded_model_tells_what_its_runtime_was_set_to(
 ) -> None:
     model = load(pristine_artifact / f"model.{model_format}", model_format, threads=2)
     assert model.settings.items() >= {"threads": 2, **known}.items()
+
+
+def lstm(rng: np.random.Generator, hidden: int) -> SeqSpec:
+    def draw(*shape: int) -> Any:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    def cell(width: int) -> Cell:
+        H = 4 * hidden
+        return Cell(draw(H, width) / 4, draw(H, hidden) / 4, draw(H), draw(H))
+
+    layers = (LSTM("lstm0", cell(5), cell(5)), LSTM("lstm1", cell(2 * hidden)), Pool("pool", "last"))
+    return quantize_spec(SeqSpec(5, ("a", "b"), (*layers, Linear("head", draw(2, hidden), draw(2)))))
+
+
+def test_products_that_an_x86_without_vnni_saturates_are_computed_exactly_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime then rewrites the graph, and refuses one in which two weights share their zero points."""
+    spec = lstm(np.random.default_rng(0), 8)
+    model = write_model(spec, "onnx", "unit", choose(spec, "onnx", compute="int8"))
+    (tmp_path / "model.onnx").write_bytes(model.content)
+    features = np.random.default_rng(1).standard_normal((30, 5)).astype(np.float32)
+    for vnni in (True, False):
+        monkeypatch.setattr("edgeseq_device.runtimes.has_vnni", lambda vnni=vnni: vnni)
+        loaded = load(tmp_path / "model.onnx", "onnx")
+        assert loaded.settings["x64quantprecision"] is not vnni
+        if vnni is has_vnni() or not vnni:
+            expected = run_reference(spec, features, model.rounding)
+            np.testing.assert_allclose(loaded.run(features), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni\n", True),
+        ("flags\t\t: fpu avx2 avx_vnni\n", True),
+        ("flags\t\t: fpu avx2 avx512f\n", False),
+        ("Features\t: fp asimd asimddp\n", False),
+    ],
+)
+def test_vnni_is_found_among_the_flags_of_the_first_core(
+    tmp_path: Path, cpuinfo: str, expected: bool
+) -> None:
+    path = tmp_path / "cpuinfo"
+    assert not has_vnni(path)
+    path = tmp_path / "there"
+    path.write_text("processor\t: 0\n" + cpuinfo)
+    assert has_vnni(path) is expected
 
 
 def test_no_runtime_leaves_anything_in_the_home_folder(pristine_artifact: Path, tmp_path: Path) -> None:

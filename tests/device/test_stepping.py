@@ -300,6 +300,13 @@ def test_a_sequence_without_frames_has_no_answer(saved: Saved) -> None:
         saved.open().run(np.zeros((0, F), np.float32))
 
 
+def test_a_sequence_that_holds_what_is_no_number_has_no_answer(saved: Saved) -> None:
+    features = frames(5)
+    features[3, 0] = np.nan
+    with pytest.raises(DataError, match="features hold NaN or infinity in frame 3"):
+        saved.open().run(features)
+
+
 def test_states_that_are_not_the_models_are_refused(saved: Saved) -> None:
     path = saved.folder / bundle.step_file(saved.model)
     for states in ([], [StateInfo("gru0.h", (1, 12), 0.0)], [StateInfo("gru0.h", (1, 13), 0.0)]):
@@ -390,7 +397,8 @@ def test_a_fault_of_the_runtime_is_told_in_one_line_and_leaves_the_state_alone()
 
 def test_the_example_in_the_docs_runs_as_it_stands(pristine_artifact: Path, tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/bench.md").read_text("utf-8")
-    (example,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (example,) = (each for each in examples if "load_step" in each)
     shutil.copytree(pristine_artifact, tmp_path / "artifacts/short-int8-generic")
     done = subprocess.run(
         [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False

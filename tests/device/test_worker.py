@@ -30,7 +30,6 @@ def job(artifact_folder: Path, kind: str, model_format: str) -> dict[str, Any]:
         **files_of(model),
         "golden": str(artifact.golden_path),
         "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
-        "tolerance": artifact.parity_tolerance,
         "threads": 1,
         "limits": vars(Limits()),
     }
@@ -98,6 +97,17 @@ def test_a_step_form_that_answers_something_else_is_out_of_parity(
     values = run_worker([sys.executable], given, timeout_s=60)["values"]
     assert values["parity_ok"] is False
     assert values["parity_error"] > 0.1
+
+
+def test_each_form_is_judged_by_its_own_tolerance(artifact_folder: Path, rewrite_manifest: Any) -> None:
+    def give(manifest: dict[str, Any]) -> None:
+        (model,) = (each for each in manifest["models"] if each["format"] == "tflite")
+        model["parity_tolerance"], model["step"]["parity_tolerance"] = 0.04, 0.03
+
+    rewrite_manifest(artifact_folder, give)
+    for kind, tolerance in (("parity", 0.04), ("step_parity", 0.03)):
+        outcome = run_worker([sys.executable], job(artifact_folder, kind, "tflite"), timeout_s=60)
+        assert outcome["values"]["parity_tolerance"] == tolerance
 
 
 @pytest.mark.parametrize("model_format", ["onnx", "tflite"])

@@ -16,7 +16,7 @@ from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.runtimes import load
 from edgeseq_export import bundle, write_model
 from edgeseq_export.choice import choose
-from edgeseq_export.forms import DYNAMIC
+from edgeseq_export.forms import DYNAMIC, Compute
 from edgeseq_export.reference import run_reference
 from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
 
@@ -47,10 +47,14 @@ def gru(input_gain: float) -> SeqSpec:
     return SeqSpec(FEATURES, ("no", "yes"), (GRU("gru0", cell), Pool("pool", "last"), head))
 
 
-def checked(spec: SeqSpec, answer: Callable[[SeqSpec, np.ndarray, dict], np.ndarray]):
+def checked(
+    spec: SeqSpec, answer: Callable[[SeqSpec, np.ndarray, dict], np.ndarray], compute: Compute = "int8"
+):
     """The parity of a runtime that answers by `answer`(quantized spec, features, rounding)."""
     quantized = quantize_spec(spec)
-    models = {"tflite": write_model(quantized, "tflite", "unit", choose(quantized, "tflite", compute="int8"))}
+    models = {
+        "tflite": write_model(quantized, "tflite", "unit", choose(quantized, "tflite", compute=compute))
+    }
     rng = np.random.default_rng(2)
     signs = np.sign(rng.standard_normal((16, 6, FEATURES)))
     features = tuple((signs * (1 + rng.random((16, 6, FEATURES)))).astype(np.float32))
@@ -95,9 +99,13 @@ def test_each_step_form_is_held_to_what_its_own_rounding_gives(tmp_path: Path) -
     assert "onnx" in golden.own_step_references
     loaded = {name: load(tmp_path / f"model.{name}", name) for name in models}
     checks = check_parity(loaded, golden, trained, spec, models, load_steps(tmp_path, models))
-    assert [each.subject for each in checks] == [
-        "reference fp32", "onnx", "tflite", "onnx step", "tflite step"
-    ]  # fmt: skip
+    assert {each.subject: each.tolerance for each in checks} == {
+        "reference fp32": 1e-5,
+        "onnx": 1e-3,
+        "tflite": 1e-5,
+        "onnx step": 1e-5,
+        "tflite step": 1e-5,
+    }
     assert all(each.passed for each in checks), checks
     golden.step_reference("onnx")[2] += 0.5
     (wrong,) = [
@@ -116,6 +124,53 @@ def test_a_rounding_on_the_edge_widens_the_tolerance_and_is_said() -> None:
     assert tflite.passed
     assert 1e-3 < tflite.tolerance <= 0.05
     assert "parity was judged at" in str(widened_warning(tflite))
+
+
+def test_a_form_that_computes_in_fp32_is_held_to_fp32_although_its_weights_are_int8() -> None:
+    noise = np.random.default_rng(5)
+    checks = [
+        checked(
+            gru(0.3), lambda spec, x, rounding: run_reference(spec, x, rounding) + np.float32(3e-5), "fp32"
+        ),
+        checked(
+            gru(30), lambda spec, x, _rounding: run_reference(spec, x, {}, noise) + np.float32(0.01), "fp32"
+        ),
+    ]
+    for _torch, tflite in checks:
+        assert tflite.tolerance == 1e-5
+        assert not tflite.passed
+
+
+def test_a_file_that_takes_a_batch_is_also_checked_with_all_inputs_in_one(tmp_path: Path) -> None:
+    trained = gru(0.3)
+    spec = quantize_spec(trained)
+    model = write_model(spec, "onnx", "unit", choose(spec, "onnx", batch=True))
+    (tmp_path / "model.onnx").write_bytes(model.content)
+    rng = np.random.default_rng(4)
+    features = tuple(rng.standard_normal((length, FEATURES), np.float32) for length in (9, 2, 40))
+    golden = GoldenVectors(
+        features=features,
+        logits=np.stack([run_reference(trained, each) for each in features]),
+        references={"onnx": np.stack([run_reference(spec, each, model.rounding) for each in features])},
+        labels=np.zeros(3, np.int64),
+        names=("nine", "two", "forty"),
+    )
+    loaded = load(tmp_path / "model.onnx", "onnx")
+    _torch, alone, batch = check_parity({"onnx": loaded}, golden, trained, spec, {"onnx": model})
+    assert (alone.subject, batch.subject) == ("onnx", "onnx batch")
+    assert alone.passed
+    assert batch.passed
+
+    class Padding(OtherRuntime):
+        """Takes the padding of the shorter ones for frames."""
+
+        def run_batch(self, batch: list[np.ndarray]) -> np.ndarray:
+            longest = max(map(len, batch))
+            return np.stack([self.run(np.pad(each, ((0, longest - len(each)), (0, 0)))) for each in batch])
+
+    _torch, alone, batch = check_parity({"onnx": Padding(loaded.run)}, golden, trained, spec, {"onnx": model})
+    assert alone.passed
+    assert not batch.passed
 
 
 def test_an_error_larger_than_any_rounding_makes_fails_there_too() -> None:

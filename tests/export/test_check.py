@@ -17,6 +17,7 @@ from edgeseq_export.spec import (
     Positions,
     Residual,
     SeqSpec,
+    parameters,
     quantize_spec,
 )
 
@@ -85,6 +86,32 @@ def test_a_weight_that_is_no_number_is_refused_by_the_writers(model_format, valu
     spec = make_spec("lstm")
     spec.layers[0].forward.weight_ih[1, 2] = value
     with pytest.raises(ValueError, match=r"lstm0\.forward\.weight_ih: weight holds NaN or infinity"):
+        write_model(spec, model_format, "unit")
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+@pytest.mark.parametrize("name", ["head.weight", "gru0.forward.weight_hh"])
+def test_a_weight_of_minus_128_is_refused_by_the_writers(model_format, name, make_spec) -> None:
+    spec = quantize_spec(make_spec("gru"))
+    parameters(spec)[name].values[0, 0] = -128
+    with pytest.raises(ValueError, match=f"{name}: a weight of -128"):
+        write_model(spec, model_format, "unit")
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+@pytest.mark.parametrize("scale", [0, -1, np.nan, np.inf])
+def test_a_scale_that_is_no_positive_number_is_refused_by_the_writers(model_format, scale, make_spec) -> None:
+    spec = quantize_spec(make_spec("lstm"))
+    parameters(spec)["lstm0.forward.weight_ih"].scale[3] = scale
+    with pytest.raises(ValueError, match=r"lstm0\.forward\.weight_ih: (a scale is not|weight holds)"):
+        write_model(spec, model_format, "unit")
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+@pytest.mark.parametrize("name", ["features", "lengths", "logits", "/features.count"])
+def test_a_layer_called_as_what_a_file_names_itself_is_refused(model_format, name) -> None:
+    spec = classifier(Linear(name, zeros(6, 6), zeros(6)), Pool("p", "mean"))
+    with pytest.raises(ValueError, match=f"{name}: .* rename the layer"):
         write_model(spec, model_format, "unit")
 
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 
 from edgeseq.devices.profiles import profile, profile_names
 from edgeseq_device import runtimes
-from edgeseq_export import bundle, choice, write_model
-from edgeseq_export.choice import TARGETS, candidates, choose, fastest_format, plans, slower_than_fp32
+from edgeseq_export import bundle, write_model
+from edgeseq_export.choice import TARGETS, choose, fastest_format, plans, slower_than_fp32
 from edgeseq_export.crossovers import INT8_FROM, TFLITE_FROM
-from edgeseq_export.forms import DYNAMIC, FLOAT, HYBRID, NO_PRODUCT, ROW_SCALE, WIDENED, Product, is_causal
+from edgeseq_export.forms import (
+    DYNAMIC,
+    FLOAT,
+    HYBRID,
+    NO_PRODUCT,
+    ROW_SCALE,
+    WIDENED,
+    Compute,
+    Product,
+    rounds_by_frame,
+)
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Attention, Linear, Norm, Pool, Residual, SeqSpec, quantize_spec
+from edgeseq_export.spec import Attention, Linear, Norm, Pool, Residual, SeqSpec, quantize_spec, walk
 
 PAIRS = [(target.name, each) for target in TARGETS.values() for each in target.formats]
 
@@ -52,7 +63,7 @@ def products(plan_forms) -> dict[str, Product]:
 
 @pytest.mark.parametrize("name", profile_names())
 def test_every_board_is_a_target_that_agrees_about_its_core(name: str) -> None:
-    assert TARGETS[name].has_dot_product == profile(name).has_dot_product
+    assert (TARGETS[name].core == "dotprod") == profile(name).has_dot_product
 
 
 def test_every_target_has_a_crossover_for_every_kind_of_layer() -> None:
@@ -64,33 +75,29 @@ def test_every_target_has_a_crossover_for_every_kind_of_layer() -> None:
 
 
 @pytest.mark.parametrize(("target", "model_format"), PAIRS)
-def test_what_is_chosen_is_a_candidate_of_each_layer_and_among_the_plans(
-    make_spec, target: str, model_format
-) -> None:
+def test_what_is_chosen_is_the_first_of_the_plans(make_spec, target: str, model_format) -> None:
     for spec in (make_spec("gru"), make_spec("lstm", bidirectional=True, layers=2), transformer()):
         quantized = quantize_spec(spec)
         plan = choose(quantized, model_format, target)
-        layers = {layer.name: layer for layer in choice.walk(quantized.layers)}
-        assert [form.layer for form in plan.sequence] == list(layers)
-        for form in plan.sequence:
-            assert form in candidates(layers[form.layer], model_format, target)
+        assert [form.layer for form in plan.sequence] == [layer.name for layer in walk(quantized.layers)]
         assert plans(quantized, model_format, target)[0] == plan
 
 
-def test_a_form_that_needs_the_dot_product_is_for_boards_that_have_it(
-    make_spec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """DYNAMIC made to need it: x86 and the Pi 5 keep it, no other board gets it from any function."""
-    needy = replace(DYNAMIC, needs_dotprod=True)
-    monkeypatch.setattr(choice, "DYNAMIC", needy)
-    spec = quantize_spec(make_spec("lstm", hidden=512))
-    for name, target in TARGETS.items():
-        if "onnx" not in target.formats:
-            continue
-        tried = [form for plan in plans(spec, "onnx", name) for form in plan.sequence]
-        tried += choose(spec, "onnx", name, compute="int8").sequence
-        tried += candidates(spec.layers[0], "onnx", name)
-        assert any(form.product == needy for form in tried) == (name in ("x86", "pi5"))
+@pytest.mark.parametrize("target", [name for name, each in TARGETS.items() if "onnx" in each.formats])
+def test_no_plan_writes_a_product_that_needs_the_int8_dot_product(make_spec, target: str) -> None:
+    """ONNX Runtime has no kernel of MatMulNBits for int8 weights on cores without it."""
+    for spec in (make_spec("gru"), make_spec("lstm"), make_spec("lstm", bidirectional=True), transformer()):
+        quantized = quantize_spec(spec)
+        for plan in plans(quantized, "onnx", target):
+            model = write_model(quantized, "onnx", "unit", plan)
+            for content in bundle.model_files(model).values():
+                assert "MatMulNBits" not in operators(onnx.load_from_string(content).graph)
+
+
+def operators(graph: onnx.GraphProto) -> set[str]:
+    """Of a graph and the graphs inside its nodes."""
+    inner = (each.g for node in graph.node for each in node.attribute if each.HasField("g"))
+    return {node.op_type for node in graph.node}.union(*map(operators, inner))
 
 
 @pytest.mark.parametrize(("target", "model_format"), PAIRS)
@@ -164,9 +171,11 @@ def test_no_rounding_spans_frames_in_a_step_or_sequences_in_a_batch(make_spec, t
         for model_format in TARGETS[target].formats:
             plan = choose(quantize_spec(spec), model_format, target, batch=True, compute=compute)
             assert plan.step is not None
-            assert is_causal(plan.step)
-            assert is_causal(plan.sequence)
-            assert all(is_causal(each.step) for each in plans(quantize_spec(spec), model_format, target))
+            assert rounds_by_frame(plan.step)
+            assert rounds_by_frame(plan.sequence)
+            assert all(
+                rounds_by_frame(each.step) for each in plans(quantize_spec(spec), model_format, target)
+            )
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -213,10 +222,37 @@ def test_the_plans_differ_and_stay_few(make_spec) -> None:
             assert 2 <= len(found) <= 11
 
 
+def fastest(spec: SeqSpec, target: str, compute: Compute | None = None) -> str | None:
+    found = {each: choose(spec, each, target, compute=compute) for each in TARGETS[target].formats}
+    return fastest_format(spec, found, target)
+
+
 def test_the_fastest_format_is_onnx_below_the_crossover_and_tflite_above(make_spec) -> None:
-    assert fastest_format(make_spec("gru", hidden=32), "pi4") == "onnx"
-    assert fastest_format(make_spec("gru", hidden=256), "pi4") == "tflite"
-    assert fastest_format(make_spec("gru", hidden=32), "armv7") == "tflite"
+    assert fastest(quantize_spec(make_spec("gru", hidden=32)), "pi4") == "onnx"
+    assert fastest(quantize_spec(make_spec("gru", hidden=256)), "pi4") == "tflite"
+
+
+def test_fp32_files_and_fp32_compute_have_a_crossover_of_their_own(make_spec) -> None:
+    spec = make_spec("gru", hidden=256)
+    kept = quantize_spec(spec, ("gru0",))
+    for each, compute in ((spec, None), (quantize_spec(spec), "fp32"), (kept, None)):
+        assert fastest(each, "pi4", compute) == "onnx"
+    assert fastest(transformer(32), "pi4") == "tflite"
+
+
+def test_no_format_is_called_fastest_where_the_forms_were_not_compared(make_spec) -> None:
+    assert fastest(quantize_spec(make_spec("gru", hidden=128)), "pi4", "int8") is None
+    assert fastest(quantize_spec(transformer(256)), "pi4") is None
+    only_rows = transformer(16)
+    only_rows = replace(only_rows, layers=(only_rows.layers[0], *only_rows.layers[-2:]))
+    assert fastest(quantize_spec(only_rows), "pi5") is None
+
+
+def test_the_layer_with_the_most_weights_decides_the_fastest_format(make_spec) -> None:
+    heavy, wide = make_spec("gru", hidden=48, features=2000), make_spec("gru", hidden=128, features=48)
+    layers = (heavy.layers[0], replace(wide.layers[0], name="gru1"), *wide.layers[1:])
+    assert fastest(quantize_spec(wide), "pi5") == "tflite"
+    assert fastest(quantize_spec(replace(wide, layers=layers)), "pi5") == "onnx"
 
 
 def test_an_unknown_target_is_named(make_spec) -> None:

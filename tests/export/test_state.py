@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgeseq_export.spec import CausalConv, ClassToken, Linear, Pool, Residual, SeqSpec
+from edgeseq_export.spec import Attention, CausalConv, ClassToken, Linear, Pool, Residual, SeqSpec
 from edgeseq_export.state import LOWEST, StateTensor, states_of, why_no_step
 
 
@@ -29,6 +29,16 @@ def test_a_convolution_inside_a_residual_keeps_the_frames_of_its_own_width() -> 
     inner = (Linear("up", zeros(9, 6), zeros(9)), CausalConv("conv", zeros(6, 27), zeros(6), 3))
     spec = SeqSpec(6, tuple("abcdef"), (Residual("r", inner), Pool("p", "last")))
     assert states_of(spec) == (StateTensor("conv.frames", (2, 9)),)
+
+
+def test_rotary_attention_keeps_its_turn_beside_its_window() -> None:
+    weights = (zeros(24, 6), zeros(24), zeros(6, 8), zeros(6))
+    for rotary in (False, True):
+        attention = Attention("a", 2, *weights, rotary, window=5)
+        spec = SeqSpec(6, tuple("abcdef"), (attention, Pool("p", "last")))
+        shapes = {"a.keys": (5, 8), "a.values": (5, 8), "a.position": (1, 1)}
+        shapes |= {"a.turn": (1, 4)} if rotary else {}
+        assert {state.name: state.shape for state in states_of(spec)} == shapes
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])

@@ -9,7 +9,7 @@ from edgeseq_device import runtimes
 from edgeseq_export import write_model
 from edgeseq_export.parity import TOLERANCE, compare
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Linear, SeqSpec, quantize_spec
+from edgeseq_export.spec import Attention, Linear, Pool, Residual, SeqSpec, quantize_spec
 
 SHAPES = [
     (1, False, "last"),
@@ -68,6 +68,15 @@ def test_a_model_that_reads_backwards_is_not_causal(make_spec) -> None:
     for model_format in ("onnx", "tflite"):
         assert not write_model(make_spec("gru", bidirectional=True), model_format, "unit").causal
         assert write_model(make_spec("gru"), model_format, "unit").causal
+
+
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+@pytest.mark.parametrize(("window", "causal"), [(None, False), (3, True)])
+def test_a_model_with_attention_is_causal_where_it_has_a_window(model_format, window, causal) -> None:
+    zeros = [np.zeros(shape, np.float32) for shape in ((18, 6), 18, (6, 6), 6)]
+    block = Residual("outer", (Residual("inner", (Attention("attention", 2, *zeros, window=window),)),))
+    model = write_model(SeqSpec(6, tuple("abcdef"), (block, Pool("pool", "mean"))), model_format, "unit")
+    assert model.causal == causal
 
 
 def test_equal_specs_give_equal_bytes(make_spec) -> None:

@@ -27,7 +27,9 @@ def lower_attention(graph: OnnxGraph, layer: Attention, product: Product, rows: 
     graph.node_with("Split", [qkv, graph.integers(D, D, D)], [q, k, v], axis=2)
     bias = ""
     if layer.rotary:
-        q, k = (_turned(graph, layer, rows, heads) for heads in (q, k))
+        width = D // layer.heads
+        rotation = _step_rotation(graph, layer, width) if graph.is_step else _rotation(graph, rows, width)
+        q, k = (_turned(graph, heads, rotation) for heads in (q, k))
     if graph.is_step:
         k, v = (_cached(graph, layer, *pair) for pair in (("keys", k), ("values", v)))
         bias = _cache_bias(graph, layer)
@@ -44,32 +46,42 @@ def lower_attention(graph: OnnxGraph, layer: Attention, product: Product, rows: 
     return rows.with_features(multiply(graph, layer.name, joined, layer.weight_out, layer.bias_out, product))
 
 
-def _turned(graph: OnnxGraph, layer: Attention, rows: Rows, heads: Value) -> Value:
-    """[N, T, D] with every head turned by its frame's position."""
-    width = layer.weight_out.shape[1] // layer.heads
-    cos, sin = (_rotation(graph, layer, rows, width, operator) for operator in ("Cos", "Sin"))
-    first = graph.integers(0)
-    return graph.node("RotaryEmbedding", [heads, first, cos, sin], f"{heads}.turned", domain=MICROSOFT)
+def _turned(graph: OnnxGraph, heads: Value, rotation: list[Value]) -> Value:
+    """[N, T, D] with every head turned by its frame's angles; rotation: their cosines and sines [T, d/2]."""
+    inputs = [heads, graph.integers(0), *rotation]
+    return graph.node("RotaryEmbedding", inputs, f"{heads}.turned", domain=MICROSOFT)
 
 
-def _rotation(graph: OnnxGraph, layer: Attention, rows: Rows, width: int, operator: str) -> Value:
-    """The cosine or sine of every position's angles, [T, width / 2]; in a step of the one position."""
-    owner = layer.name if graph.is_step else rows.clock
-    name, angles = f"{owner}.{operator.lower()}_{width}", f"{owner}.angles_{width}"
-    if graph.has(name):
-        return name
+def _rotation(graph: OnnxGraph, rows: Rows, width: int) -> list[Value]:
+    """Of every position, [T, width / 2] each; shared by all layers alike."""
+    cos, sin, angles = (f"{rows.clock}.{name}_{width}" for name in ("cos", "sin", "angles"))
     if not graph.has(angles):
-        frequencies = graph.constant(f"frequencies_{width}", rotary_frequencies(width)[None])
-        graph.node("Mul", [_positions(graph, layer, rows), frequencies], angles)
-    return graph.node(operator, [angles], name)
+        numbers = graph.node("Cast", [frame_numbers(graph, rows)], to=TensorProto.FLOAT)
+        positions = graph.node("Unsqueeze", [numbers, graph.integers(1)])
+        frequencies = graph.constant(f"/frequencies_{width}", rotary_frequencies(width)[None])
+        graph.node("Mul", [positions, frequencies], angles)
+        graph.node("Cos", [angles], cos)
+        graph.node("Sin", [angles], sin)
+    return [cos, sin]
 
 
-def _positions(graph: OnnxGraph, layer: Attention, rows: Rows) -> Value:
-    """[T, 1] float32, in a step [1, 1]."""
-    if graph.is_step:
-        return f"{layer.name}.position"
-    numbers = graph.node("Cast", [frame_numbers(graph, rows)], to=TensorProto.FLOAT)
-    return graph.node("Unsqueeze", [numbers, graph.integers(1)])
+def _step_rotation(graph: OnnxGraph, layer: Attention, width: int) -> list[Value]:
+    """Of this frame, [1, width / 2] each, as the state `turn` has them; the next is turned on from it.
+
+    Each pair is brought back to length 1: it would grow or shrink with the roundings of a long stream.
+    """
+    turn, rotation = f"{layer.name}.turn", [f"{layer.name}.cos", f"{layer.name}.sin"]
+    graph.node_with("Split", [turn, graph.integers(width // 2, width // 2)], rotation, axis=1)
+    angle = rotary_frequencies(width)[None].astype(np.float64)
+    one_frame = [
+        graph.constant(f"/one_frame_{part.__name__}_{width}", part(angle).astype(np.float32))
+        for part in (np.cos, np.sin)
+    ]
+    later = _turned(graph, graph.node("Unsqueeze", [turn, graph.integers(0)]), one_frame)
+    pairs = graph.node("Reshape", [later, graph.integers(2, width // 2)])
+    unit = graph.node("LpNormalization", [pairs], axis=0, p=2)
+    graph.node("Reshape", [unit, graph.integers(1, width)], turn + NEXT)
+    return rotation
 
 
 def _band_bias(graph: OnnxGraph, layer: Attention, window: int, rows: Rows) -> Value:
@@ -97,15 +109,15 @@ def _cached(graph: OnnxGraph, layer: Attention, state: str, now: Value) -> Value
 def _cache_bias(graph: OnnxGraph, layer: Attention) -> Value:
     """[1, heads, 1, W]: rows that no frame has filled yet are not seen. Counts this frame too."""
     W, position = layer.window or 1, f"{layer.name}.position"
-    one = graph.constant("one", np.ones((1, 1), np.float32))
-    graph.node("Add", [position, one], position + NEXT)
+    ahead = graph.node("Add", [position, graph.number(1, np.float32)])
+    graph.node("Min", [ahead, graph.number(W, np.float32)], position + NEXT)
     # row s holds a frame where W - 1 - s, its age, is at most the number of frames before this one
-    ages = graph.constant(f"ages_{W}", np.arange(W - 1, -1, -1, dtype=np.float32).reshape(1, 1, 1, W))
+    ages = graph.constant(f"/ages_{W}", np.arange(W - 1, -1, -1, dtype=np.float32).reshape(1, 1, 1, W))
     return _bias_where(graph, layer, graph.node("LessOrEqual", [ages, position]), f"{layer.name}.seen")
 
 
 def _bias_where(graph: OnnxGraph, layer: Attention, seen: Value, name: str) -> Value:
     """Of every head, as ONNX Runtime up to 1.19 needs it."""
-    zero = graph.constant("zero", np.array(0, np.float32))
+    zero = graph.number(0, np.float32)
     every_head = np.full((1, layer.heads, 1, 1), _UNSEEN, np.float32)
-    return graph.node("Where", [seen, zero, graph.constant(f"unseen_{layer.heads}", every_head)], name)
+    return graph.node("Where", [seen, zero, graph.constant(f"/unseen_{layer.heads}", every_head)], name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ _ELEMENT_TYPES = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32}
 class OnnxGraph:
     """Collects nodes and initializers; `finish` gives the file's bytes.
 
-    is_step: the graph takes one frame and explicit states instead of a whole sequence.
+    is_step: the graph takes one frame and explicit states instead of a whole sequence. What belongs to no
+    layer has a name that begins with "/", as no layer's does (`check_spec`). Every method raises ValueError
+    naming a value whose name stands for another one already.
     """
 
     def __init__(self, *, is_step: bool = False) -> None:
@@ -34,7 +36,7 @@ class OnnxGraph:
         self, operator: str, inputs: Sequence[Value], name: str = "", *, domain: str = "", **attributes: Any
     ) -> Value:
         """Append a node with one output, called `name` where it has one. An input "" is left out."""
-        value = name or f"{operator.lower()}_{len(self._nodes)}"
+        value = name or f"/{operator.lower()}_{len(self._nodes)}"
         self.node_with(operator, inputs, [value], domain=domain, **attributes)
         return value
 
@@ -50,25 +52,24 @@ class OnnxGraph:
         """Append a node with the outputs of these names; an output "" is not computed."""
         name = next(output for output in outputs if output)
         self._nodes.append(helper.make_node(operator, inputs, outputs, name, domain=domain, **attributes))
-        self._values.update(outputs)
+        self._claim(output for output in outputs if output)
 
     def has(self, value: Value) -> bool:
         """Whether a node gives this value already: what several layers share is computed once."""
         return value in self._values
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> Value:
-        """An initializer; a name that is there already keeps its value."""
-        if name not in self._initializers:
-            self._initializers[name] = numpy_helper.from_array(np.array(value, order="C"), name)
+        """An initializer, shared by all that need the same value under the same name."""
+        self._store(numpy_helper.from_array(np.array(value, order="C"), name))
         return name
 
     def integers(self, *values: int) -> Value:
         """[len(values)] int64: axes, shapes and borders, shared by all that need the same ones."""
-        return self.constant("integers_" + "_".join(map(str, values)), np.array(values, np.int64))
+        return self.constant("/integers_" + "_".join(map(str, values)), np.array(values, np.int64))
 
-    def number(self, value: int, dtype: type = np.int64) -> Value:
-        """A whole number as a scalar, shared like `integers`."""
-        return self.constant(f"{np.dtype(dtype).name}_{value}", np.array(value, dtype))
+    def number(self, value: float, dtype: type = np.int64) -> Value:
+        """A scalar, shared like `integers`."""
+        return self.constant(f"/{np.dtype(dtype).name}_{value}", np.array(value, dtype))
 
     def subgraph(
         self, body: OnnxGraph, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
@@ -77,17 +78,15 @@ class OnnxGraph:
 
         Every value of the body needs a name that this graph has not.
         """
-        for name, initializer in body._initializers.items():
-            self._initializers.setdefault(name, initializer)
-        ambiguous = body._values & (self._values | set(self._initializers))
-        if ambiguous:
-            raise ValueError(f"{min(ambiguous)}: a value of a subgraph has the name of one outside it")
-        self._values |= body._values
+        for initializer in body._initializers.values():
+            self._store(initializer)
+        self._claim([*(tensor.name for tensor in inputs), *sorted(body._values)])
         tensors = ([_value_info(tensor) for tensor in group] for group in (inputs, outputs))
         return helper.make_graph(body._nodes, outputs[0].name, *tensors)
 
     def finish(self, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> bytes:
         """The .onnx file, checked against the ONNX specification."""
+        self._claim(tensor.name for tensor in inputs)
         graph = helper.make_graph(
             self._nodes,
             "edgeseq",
@@ -100,6 +99,21 @@ class OnnxGraph:
         model.ir_version = _IR_VERSION
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
+
+    def _claim(self, values: Iterable[Value]) -> None:
+        for value in values:
+            if value in self._values or value in self._initializers:
+                raise _taken(value)
+            self._values.add(value)
+
+    def _store(self, initializer: TensorProto) -> None:
+        name = initializer.name
+        if name in self._values or self._initializers.setdefault(name, initializer) != initializer:
+            raise _taken(name)
+
+
+def _taken(value: Value) -> ValueError:
+    return ValueError(f"{value}: two values of the ONNX graph would have this name; rename the layer")
 
 
 def _value_info(tensor: TensorInfo) -> Any:

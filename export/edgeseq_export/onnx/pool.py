@@ -33,7 +33,7 @@ def _step(graph: OnnxGraph, layer: Pool, rows: Rows) -> Value:
     if layer.kind == "max":
         return graph.node("Max", [rows.value, f"{layer.name}.max"], f"{layer.name}.max{NEXT}")
     total = graph.node("Add", [rows.value, f"{layer.name}.sum"], f"{layer.name}.sum{NEXT}")
-    one = graph.constant("one", np.ones((1, 1), np.float32))
+    one = graph.number(1, np.float32)
     count = graph.node("Add", [f"{layer.name}.count", one], f"{layer.name}.count{NEXT}")
     return graph.node("Div", [total, count], layer.name)
 
@@ -59,15 +59,14 @@ def _reduced(graph: OnnxGraph, layer: Pool, rows: Rows) -> Value:
         operator = "ReduceMean" if layer.kind == "mean" else "ReduceMax"
         return graph.node(operator, [rows.value], layer.name, axes=[1], keepdims=0)
     if layer.kind == "max":
-        masked = _masked(graph, rows, "lowest", LOWEST)
+        masked = _masked(graph, rows, LOWEST)
         return graph.node("ReduceMax", [masked], layer.name, axes=[rows.time_axis], keepdims=0)
-    masked = rows.value if rows.zeros_behind else _masked(graph, rows, "zero", 0)
+    masked = rows.value if rows.zeros_behind else _masked(graph, rows, 0)
     total = graph.node("ReduceSum", [masked, graph.integers(rows.time_axis)], keepdims=0)
     counts = graph.node("Cast", [rows.lengths], to=TensorProto.FLOAT)
     return graph.node("Div", [total, graph.node("Unsqueeze", [counts, graph.integers(1)])], layer.name)
 
 
-def _masked(graph: OnnxGraph, rows: Rows, name: str, outside: float) -> Value:
+def _masked(graph: OnnxGraph, rows: Rows, outside: float) -> Value:
     """The rows with `outside` behind each sequence's end."""
-    filling = graph.constant(name, np.array(outside, np.float32))
-    return graph.node("Where", [inside(graph, rows), rows.value, filling])
+    return graph.node("Where", [inside(graph, rows), rows.value, graph.number(outside, np.float32)])

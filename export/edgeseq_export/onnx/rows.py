@@ -7,10 +7,14 @@ from typing import Literal
 
 from onnx import TensorProto
 
+from edgeseq_device.runtimes import FEATURES
 from edgeseq_export.onnx.graph import OnnxGraph, Value
 
 Layout = Literal["NTF", "TNF", "TF", "NF"]
 """The axes: N sequences, T frames, F features. TF: of the only sequence. NF: behind a Pool layer."""
+
+FRAMES = f"/{FEATURES}"
+"""The clock of the frames that a file is given."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Rows:
     """What a layer takes and gives.
 
     value: float32 in `layout`. width: F. lengths: [N] int32, or "" where the only sequence has T frames.
-    clock: the name of the count of frames T, in front of the names of all that is computed of it.
+    clock: in front of the names of all that is computed of the count of frames T.
     zeros_behind: whether the rows behind a sequence's end are known to be zero.
     """
 
@@ -26,7 +30,7 @@ class Rows:
     layout: Layout
     width: int
     lengths: Value = ""
-    clock: str = "frames"
+    clock: str = FRAMES
     zeros_behind: bool = False
 
     @property

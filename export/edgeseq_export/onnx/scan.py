@@ -20,15 +20,15 @@ def lower_scan_gru(graph: OnnxGraph, layer: GRU, rows: Rows, *, only_final: bool
     """The outputs of every frame, or with `only_final` the final states [1, D * H] alone."""
     rows = rows.to(graph, "TF")
     ends = [
-        _scan(graph, f"{layer.name}.{direction}", cell, rows, only_final=only_final)
-        for direction, cell in cells(layer).items()
+        _scan(graph, f"{layer.name}.{way}", cell, rows, backward=way == "backward", only_final=only_final)
+        for way, cell in cells(layer).items()
     ]
     joined = ends[0] if len(ends) == 1 else graph.node("Concat", ends, f"{layer.name}.joined", axis=1)
     width = layer.forward.hidden * len(ends)
     return rows.pooled(joined, width) if only_final else rows.with_features(joined, width)
 
 
-def _scan(graph: OnnxGraph, name: str, cell: Cell, rows: Rows, *, only_final: bool) -> Value:
+def _scan(graph: OnnxGraph, name: str, cell: Cell, rows: Rows, *, backward: bool, only_final: bool) -> Value:
     """The final state [1, H] of one direction, or its outputs [T, H]."""
     H = cell.hidden
     gates, candidates = _projected(graph, name, cell, rows)
@@ -46,15 +46,14 @@ def _scan(graph: OnnxGraph, name: str, cell: Cell, rows: Rows, *, only_final: bo
     )
     start = graph.constant(f"{name}.start", np.zeros((1, H), np.float32))
     results = [f"{name}.final"] if only_final else [f"{name}.final", f"{name}.outputs"]
-    backwards = int(name.endswith("backward"))
     graph.node_with(
         "Scan",
         [start, gates, candidates],
         results,
         body=graph.subgraph(body, inputs, outputs),
         num_scan_inputs=2,
-        scan_input_directions=[backwards] * 2,
-        scan_output_directions=None if only_final else [backwards],
+        scan_input_directions=[int(backward)] * 2,
+        scan_output_directions=None if only_final else [int(backward)],
     )
     return results[-1]
 

@@ -8,7 +8,7 @@ from typing import Any
 from edgeseq_device.manifest import TensorInfo
 from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
 from edgeseq_export.exported import ExportedModel, StepModel
-from edgeseq_export.forms import LayerForm, Plan, Product, is_causal
+from edgeseq_export.forms import LayerForm, Plan, Product, is_causal, rounds_by_frame
 from edgeseq_export.onnx.attention import lower_attention
 from edgeseq_export.onnx.forms import check_forms
 from edgeseq_export.onnx.graph import OnnxGraph
@@ -35,8 +35,6 @@ from edgeseq_export.spec import (
     Positions,
     Residual,
     SeqSpec,
-    reads_ahead,
-    walk,
 )
 from edgeseq_export.state import NEXT, states_of
 
@@ -55,10 +53,10 @@ def write_onnx(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
 
     features [N, T, F] float32 and lengths [N] int32 in, logits [N, C] float32 out. Where a layer rounds
     activations with one scale over all frames there is no `lengths` and N is 1. Raises ValueError naming a
-    layer whose form is not one of `forms.FORMS`.
+    layer that has no form as the plan wants it, or whose name is another value's.
     """
     check_forms(spec, plan)
-    batch = is_causal(plan.sequence)
+    batch = rounds_by_frame(plan.sequence)
     size = "N" if batch else 1
     inputs = [TensorInfo(FEATURES, "float32", (size, "T", spec.input_features), feature_unit)]
     if batch:
@@ -75,7 +73,7 @@ def write_onnx(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
         outputs=outputs,
         layers=plan.sequence,
         batch=batch,
-        causal=batch and not any(reads_ahead(layer) for layer in walk(spec.layers)),
+        causal=is_causal(spec, plan.sequence),
         step=None if plan.step is None else _write_step(spec, plan.step, feature_unit),
     )
 

@@ -35,7 +35,7 @@ def lower_attention(graph: GraphBuilder, layer: Attention, rows: Tensor, product
     if layer.window is not None:
         scores = ops.add(graph, scores, _outside_window(graph, row_numbers(graph, rows), layer.window))
     context = more.batch_matmul(graph, more.softmax(graph, scores), v)  # [heads, T, d]
-    joined = more.reshape(graph, more.transpose(graph, context, (1, 0, 2)), (-1, layer.weight_out.shape[1]))
+    joined = ops.reshape(graph, more.transpose(graph, context, (1, 0, 2)), (-1, layer.weight_out.shape[1]))
     return multiply_rows(graph, joined, layer.weight_out, layer.bias_out, product, f"{layer.name}.weight_out")
 
 
@@ -47,15 +47,17 @@ def step_attention(
     states and what is returned with the row: as `edgeseq_export.state.layer_states` describes them.
     """
     q, k, v = _project(graph, layer, row, product)
-    position = states["position"]
+    following, position = {}, states["position"]
     if layer.rotary:
-        angles = _angles(graph, layer, position)
+        angles = _halves(graph, states["turn"])
         q, k = (_turned_row(graph, part, layer.heads, angles) for part in (q, k))
+        following["turn"] = _turned_on(graph, states["turn"])
     keys, values = _shifted(graph, states["keys"], k), _shifted(graph, states["values"], v)
     joined = _over_cache(graph, layer.heads, q, keys, values, position)
     out = multiply_rows(graph, joined, layer.weight_out, layer.bias_out, product, f"{layer.name}.weight_out")
-    following = ops.add(graph, position, graph.constant(1.0, np.float32))
-    return out, {"keys": keys, "values": values, "position": following}
+    ahead = ops.add(graph, position, graph.constant(1.0, np.float32))
+    seen = ops.minimum(graph, ahead, graph.constant(graph.shape(keys)[0], np.float32))
+    return out, {"keys": keys, "values": values, "position": seen, **following}
 
 
 def _over_cache(
@@ -78,7 +80,7 @@ def _over_cache(
 
 def lower_positions(graph: GraphBuilder, layer: Positions, rows: Tensor) -> Tensor:
     """rows [T, F] + table[:T]. Running it on more frames than the table has is the runtime's error."""
-    numbers = more.reshape(graph, more.to_int(graph, row_numbers(graph, rows)), (-1,))
+    numbers = ops.reshape(graph, more.to_int(graph, row_numbers(graph, rows)), (-1,))
     table = graph.constant(layer.table, np.float32, f"{layer.name}.table")
     return ops.add(graph, rows, more.look_up(graph, table, numbers))
 
@@ -115,7 +117,7 @@ def _scaled(weight: Weight, factor: FloatArray) -> Weight:
 def _heads_first(graph: GraphBuilder, rows: Tensor, heads: int) -> Tensor:
     """[T, D] -> [heads, T, d]."""
     width = graph.shape(rows)[1] // heads
-    return more.transpose(graph, more.reshape(graph, rows, (-1, heads, width)), (1, 0, 2))
+    return more.transpose(graph, ops.reshape(graph, rows, (-1, heads, width)), (1, 0, 2))
 
 
 def _angles(graph: GraphBuilder, layer: Attention, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,7 +130,7 @@ def _angles(graph: GraphBuilder, layer: Attention, positions: Tensor) -> tuple[T
 def _turned(graph: GraphBuilder, value: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     """[heads, M, d] with the pairs (i, i + d/2) turned."""
     cos, sin = angles
-    first, second = ops.split(graph, value, 2)
+    first, second = _halves(graph, value)
     turned = [
         ops.subtract(graph, ops.multiply(graph, first, cos), ops.multiply(graph, second, sin)),
         ops.add(graph, ops.multiply(graph, second, cos), ops.multiply(graph, first, sin)),
@@ -139,15 +141,35 @@ def _turned(graph: GraphBuilder, value: Tensor, angles: tuple[Tensor, Tensor]) -
 def _turned_row(graph: GraphBuilder, row: Tensor, heads: int, angles: tuple[Tensor, Tensor]) -> Tensor:
     """[1, D] with the pairs of each head turned."""
     depth = graph.shape(row)[1]
-    turned = _turned(graph, more.reshape(graph, row, (heads, depth // heads)), angles)
-    return more.reshape(graph, turned, (1, depth))
+    turned = _turned(graph, ops.reshape(graph, row, (heads, depth // heads)), angles)
+    return ops.reshape(graph, turned, (1, depth))
+
+
+def _turned_on(graph: GraphBuilder, turn: Tensor) -> Tensor:
+    """turn [1, d], cosines and sines, one frame later.
+
+    Each pair is brought back to length 1, by a step of Newton's for 1 / sqrt(squares) from 1: it would grow
+    or shrink with the roundings of a long stream.
+    """
+    angle = rotary_frequencies(graph.shape(turn)[1])[None].astype(np.float64)
+    one_frame = graph.constant(np.cos(angle), np.float32), graph.constant(np.sin(angle), np.float32)
+    later = _turned(graph, turn, one_frame)
+    squares = ops.add(graph, *_halves(graph, ops.multiply(graph, later, later)))
+    excess = ops.multiply(graph, squares, graph.constant(0.5, np.float32))
+    factor = ops.subtract(graph, graph.constant(1.5, np.float32), excess)
+    return ops.multiply(graph, later, ops.concatenate(graph, [factor, factor], 1))
+
+
+def _halves(graph: GraphBuilder, value: Tensor) -> tuple[Tensor, Tensor]:
+    first, second = ops.split(graph, value, 2)
+    return first, second
 
 
 def _outside_window(graph: GraphBuilder, numbers: Tensor, window: int) -> Tensor:
     """[T, T]: 0 where row t sees column s, t - window < s <= t, and far below elsewhere."""
     half = np.float32((window - 1) / 2)
     middle = ops.subtract(graph, numbers, graph.constant(half, np.float32))
-    distance = ops.subtract(graph, middle, more.reshape(graph, numbers, (1, -1)))
+    distance = ops.subtract(graph, middle, ops.reshape(graph, numbers, (1, -1)))
     excess = ops.subtract(graph, graph.constant(half, np.float32), more.magnitude(graph, distance))
     below = ops.minimum(graph, excess, graph.constant(0.0, np.float32))
     return ops.multiply(graph, below, graph.constant(_FAR, np.float32))

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Shape, Tensor
 
 _Op = schema.BuiltinOperator
 _Options = schema.BuiltinOptions
-
-
-def reshape(graph: GraphBuilder, value: Tensor, shape: Shape) -> Tensor:
-    """The same numbers in another shape; -1 is as long as it needs to be at run time."""
-    known = -int(np.prod(shape))
-    full = int(np.prod(graph.shape(value)))
-    options = schema.ReshapeOptionsT()
-    options.newShape = list(shape)
-    output = graph.tensor(tuple(full // known if size == -1 else size for size in shape), graph.dtype(value))
-    target = graph.constant(shape, np.int32)
-    graph.operator(_Op.RESHAPE, [value, target], [output], (_Options.ReshapeOptions, options))
-    return output
 
 
 def transpose(graph: GraphBuilder, value: Tensor, order: Shape) -> Tensor:
@@ -54,17 +41,17 @@ def softmax(graph: GraphBuilder, value: Tensor) -> Tensor:
 
 def cosine(graph: GraphBuilder, value: Tensor) -> Tensor:
     """The cosine of angles in radians."""
-    return _unary(graph, _Op.COS, value, (_Options.CosOptions, schema.CosOptionsT()))
+    return ops.unary(graph, _Op.COS, value, (_Options.CosOptions, schema.CosOptionsT()))
 
 
 def sine(graph: GraphBuilder, value: Tensor) -> Tensor:
     """The sine of angles in radians."""
-    return _unary(graph, _Op.SIN, value)
+    return ops.unary(graph, _Op.SIN, value)
 
 
 def magnitude(graph: GraphBuilder, value: Tensor) -> Tensor:
     """|value|."""
-    return _unary(graph, _Op.ABS, value, (_Options.AbsOptions, schema.AbsOptionsT()))
+    return ops.unary(graph, _Op.ABS, value, (_Options.AbsOptions, schema.AbsOptionsT()))
 
 
 def sum_before(graph: GraphBuilder, value: Tensor) -> Tensor:
@@ -90,10 +77,4 @@ def look_up(graph: GraphBuilder, table: Tensor, rows: Tensor) -> Tensor:
     """table [P, N], rows [M] int32 -> [M, N]. A row outside the table stops the run with an error."""
     output = graph.tensor((*graph.shape(rows), *graph.shape(table)[1:]))
     graph.operator(_Op.EMBEDDING_LOOKUP, [rows, table], [output])
-    return output
-
-
-def _unary(graph: GraphBuilder, builtin: int, value: Tensor, options: tuple[int, Any] = (0, None)) -> Tensor:
-    output = graph.tensor(graph.shape(value))
-    graph.operator(builtin, [value], [output], options)
     return output

@@ -1,7 +1,8 @@
 """The one lowering of each layer kind: a chunk of rows and explicit states in, rows and next states out.
 
-A step is a chunk of one row. A sequence is a loop over chunks (`scan`), or one chunk of all its rows where a
-layer needs them at once (`sequence`). States have the names, shapes and meanings of `edgeseq_export.state`.
+A step is a chunk of one row. A sequence is a loop over chunks (`time_loop`), or one chunk of all its rows
+where a layer needs them at once (`sequence`). States have the names, shapes and meanings of
+`edgeseq_export.state`.
 """
 
 from __future__ import annotations

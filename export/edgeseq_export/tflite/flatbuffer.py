@@ -1,4 +1,4 @@
-"""A small builder over the TFLite schema: buffers, tensors, operators, subgraphs, one signature.
+"""A small builder over the TFLite schema: buffers, tensors, operators, subgraphs, signatures.
 
 Shapes are kept as they are for one frame (T = 1); a tensor whose shape depends on the run-time length
 is resized by its operator when the interpreter prepares the graph.

@@ -92,29 +92,36 @@ def dequantize(graph: GraphBuilder, weight: Tensor) -> Tensor:
     return graph.widened[weight]
 
 
+def unary(graph: GraphBuilder, builtin: int, value: Tensor, options: tuple[int, Any] = (0, None)) -> Tensor:
+    """One float32 tensor in, another of its shape out."""
+    output = graph.tensor(graph.shape(value))
+    graph.operator(builtin, [value], [output], options)
+    return output
+
+
 def sigmoid(graph: GraphBuilder, value: Tensor) -> Tensor:
     """1 / (1 + exp(-value))."""
-    return _unary(graph, _Op.LOGISTIC, value)
+    return unary(graph, _Op.LOGISTIC, value)
 
 
 def tanh(graph: GraphBuilder, value: Tensor) -> Tensor:
     """The hyperbolic tangent."""
-    return _unary(graph, _Op.TANH, value)
+    return unary(graph, _Op.TANH, value)
 
 
 def relu(graph: GraphBuilder, value: Tensor) -> Tensor:
     """The larger of value and 0."""
-    return _unary(graph, _Op.RELU, value)
+    return unary(graph, _Op.RELU, value)
 
 
 def gelu(graph: GraphBuilder, value: Tensor) -> Tensor:
     """value * Phi(value) with the exact error function."""
-    return _unary(graph, _Op.GELU, value, (_Options.GeluOptions, schema.GeluOptionsT()))
+    return unary(graph, _Op.GELU, value, (_Options.GeluOptions, schema.GeluOptionsT()))
 
 
 def inverse_root(graph: GraphBuilder, value: Tensor) -> Tensor:
     """1 / sqrt(value)."""
-    return _unary(graph, _Op.RSQRT, value)
+    return unary(graph, _Op.RSQRT, value)
 
 
 def split(graph: GraphBuilder, value: Tensor, parts: int) -> list[Tensor]:
@@ -219,13 +226,14 @@ def filled(graph: GraphBuilder, shape: Shape, fill: float) -> Tensor:
     return output
 
 
-def flatten_batch(graph: GraphBuilder, value: Tensor) -> Tensor:
-    """[1, T, I] -> [T, I]."""
-    shape = graph.shape(value)[1:]
+def reshape(graph: GraphBuilder, value: Tensor, shape: Shape) -> Tensor:
+    """The same numbers in another shape; -1 is as long as it needs to be at run time."""
+    known = -int(np.prod(shape))
+    full = int(np.prod(graph.shape(value)))
     options = schema.ReshapeOptionsT()
-    options.newShape = [-1, *shape[1:]]
-    output = graph.tensor(shape, graph.dtype(value))
-    target = graph.constant(options.newShape, np.int32)
+    options.newShape = list(shape)
+    output = graph.tensor(tuple(full // known if size == -1 else size for size in shape), graph.dtype(value))
+    target = graph.constant(shape, np.int32)
     graph.operator(_Op.RESHAPE, [value, target], [output], (_Options.ReshapeOptions, options))
     return output
 
@@ -266,12 +274,6 @@ def _binary(
     shape = np.broadcast_shapes(graph.shape(left), graph.shape(right))
     output = graph.tensor(shape, graph.dtype(left))
     graph.operator(builtin, [left, right], [output], options)
-    return output
-
-
-def _unary(graph: GraphBuilder, builtin: int, value: Tensor, options: tuple[int, Any] = (0, None)) -> Tensor:
-    output = graph.tensor(graph.shape(value))
-    graph.operator(builtin, [value], [output], options)
     return output
 
 

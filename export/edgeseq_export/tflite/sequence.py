@@ -1,9 +1,9 @@
 """The sequence form: which layers become loops over time, and which take all rows at once.
 
 The layers before the Pool layer fall into segments, in order:
-- a run: layers without a look ahead, at least one of them recurrent -> one loop over time (`scan`). Linear,
-  Norm, CausalConv and Residual layers beside a recurrent one are in its loop. A Pool layer (last, mean, max)
-  behind a run is in its loop too: then nothing that is as long as the sequence is kept.
+- a run: layers without a look ahead, at least one of them recurrent -> one loop over time (`time_loop`).
+  Linear, Norm, CausalConv and Residual layers beside a recurrent one are in its loop. A Pool layer (last,
+  mean, max) behind a run is in its loop too: then nothing that is as long as the sequence is kept.
 - a bidirectional layer -> the loop of each direction, the backward one over the rows in reverse order; a
   Pool layer behind it is in both loops.
 - any other layer on its own, on all [T, F] rows.
@@ -39,7 +39,7 @@ from edgeseq_export.tflite.attention import lower_attention, lower_class_token, 
 from edgeseq_export.tflite.chunk import Forms, advance
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.rows import lower_conv
-from edgeseq_export.tflite.scan import Run, scan
+from edgeseq_export.tflite.time_loop import Run, loop_over_time
 
 
 def lower_sequence(graph: GraphBuilder, layers: tuple[Layer, ...], forms: Forms, rows: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def _lower_segment(
     if isinstance(first, (GRU, LSTM)) and first.backward is not None:
         return _lower_directions(graph, first, forms, rows, pool)
     if _is_loop(segment):
-        return scan(graph, Run(first.name, segment, pool), forms, rows)
+        return loop_over_time(graph, Run(first.name, segment, pool), forms, rows)
     return _lower_whole(graph, first, forms, rows)
 
 
@@ -131,7 +131,7 @@ def _lower_directions(
         alone = replace(layer, name=f"{layer.name}.{direction}", forward=cell, backward=None)
         turned = ops.reverse_rows(graph, rows) if direction == "backward" else rows
         own_forms = {**forms, alone.name: forms[layer.name]}
-        out = scan(graph, Run(alone.name, (alone,), pool), own_forms, turned)
+        out = loop_over_time(graph, Run(alone.name, (alone,), pool), own_forms, turned)
         outs.append(ops.reverse_rows(graph, out) if direction == "backward" and pool is None else out)
     return ops.concatenate(graph, outs, 1)
 

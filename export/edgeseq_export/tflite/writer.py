@@ -6,7 +6,7 @@ from edgeseq_device.manifest import TensorInfo
 from edgeseq_device.runtimes import FEATURES, LOGITS, SIGNATURE, STEP_SIGNATURE
 from edgeseq_export.exported import ExportedModel, StepModel
 from edgeseq_export.forms import LayerForm, Plan, is_causal
-from edgeseq_export.spec import SeqSpec, reads_ahead
+from edgeseq_export.spec import SeqSpec
 from edgeseq_export.state import NEXT, states_of
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.chunk import Forms, advance
@@ -32,7 +32,7 @@ def write_tflite(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
         outputs=(_logits(spec),),
         layers=plan.sequence,
         batch=False,
-        causal=is_causal(plan.sequence) and not any(reads_ahead(layer) for layer in spec.layers),
+        causal=is_causal(spec, plan.sequence),
         step=step,
     )
 
@@ -48,7 +48,8 @@ def _logits(spec: SeqSpec) -> TensorInfo:
 def _write_sequence(model: ModelBuilder, spec: SeqSpec, forms: Forms) -> None:
     graph = model.subgraph("main")
     features = graph.input((1, 1, spec.input_features), name=FEATURES, signature=(1, -1, spec.input_features))
-    logits = lower_sequence(graph, spec.layers, forms, ops.flatten_batch(graph, features))
+    rows = ops.reshape(graph, features, (-1, spec.input_features))
+    logits = lower_sequence(graph, spec.layers, forms, rows)
     graph.packed.outputs = [logits]
     model.signature(SIGNATURE, graph, {FEATURES: features}, {LOGITS: logits})
 

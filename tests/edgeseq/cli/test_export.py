@@ -88,6 +88,7 @@ def test_an_artifact_holds_what_a_board_needs(place: Path, precision: str) -> No
     assert all(gate["passed"] for gate in report["size"] + report["parity"] + report["accuracy_drop"])
     assert [gate["subject"] for gate in report["parity"][1:]] == [
         "onnx",
+        "onnx batch",
         "tflite",
         "onnx step",
         "tflite step",
@@ -151,10 +152,12 @@ def test_int8_compute_that_is_slower_than_fp32_is_shipped_only_when_asked_for_an
     assert "gru0, head compute in int8, which measured slower than fp32 compute on armv7" in result.output
     (model,) = open_artifact(place / "artifacts/chirps-gru-int8-armv7").models
     assert {layer["product"] for layer in model.layers} == {"row_scale", "none"}
+    assert (model.parity_tolerance, model.step.parity_tolerance) == (1e-3, 1e-3)
     result = edgeseq("export", "--int8", "--target", "armv7")
     assert "measured slower" not in result.output
     (model,) = open_artifact(place / "artifacts/chirps-gru-int8-armv7").models
     assert {layer["product"] for layer in model.layers} == {"widened", "none"}
+    assert (model.parity_tolerance, model.step.parity_tolerance) == (1e-5, 1e-5)
 
 
 def test_a_layer_that_is_kept_in_fp32_is_float_in_every_file(place: Path) -> None:

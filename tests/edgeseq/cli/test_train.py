@@ -113,7 +113,7 @@ def test_a_recording_longer_than_the_learned_positions_ends_in_one_line(
     options = ["--model", "transformer", "--positions", "learned", "--max-frames", "7"]
     ran = edgeseq("train", "--data", tiny_series, *QUICK, *options, "--no-augment")
     assert ran.exit_code == 2
-    assert "7 are learned: train with more max frames" in ran.stderr
+    assert "--max-frames 7 positions would be learned: give --max-frames" in ran.stderr
 
 
 @pytest.mark.parametrize(

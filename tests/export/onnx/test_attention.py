@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from edgeseq_device import runtimes
+from edgeseq_device.errors import DataError
 from edgeseq_export.forms import DYNAMIC, FLOAT, WIDENED
 from edgeseq_export.reference import run_reference
 from edgeseq_export.spec import ClassToken, Positions
@@ -64,13 +66,27 @@ def test_outliers_in_attention_are_answered_right(product, draw, lab) -> None:
     lab.assert_agrees(spec, model, [outlier, np.zeros((9, 12), np.float32)])
 
 
+@PRODUCTS
 @pytest.mark.parametrize("known", [1, 30])
-def test_more_frames_than_there_are_positions_are_refused(known, draw, lab) -> None:
-    spec = lab.classifier(Positions("place", draw.array(known, 12)), pooling="mean")
-    spec, model = lab.write(spec, WIDENED)
+def test_more_frames_than_there_are_positions_are_refused_by_their_number(
+    known, product, draw, lab, tmp_path
+) -> None:
+    place, attention = Positions("place", draw.array(known, 12)), draw.attention("attention", 12, 2)
+    spec, model = lab.write(lab.classifier(place, attention, pooling="mean"), product)
     lab.assert_agrees(spec, model, [lab.features(known)])
-    with pytest.raises(Exception, match="place"):
-        lab.Runner(model.content).run(lab.features(known + 1))
+    (tmp_path / "model.onnx").write_bytes(model.content)
+    with pytest.raises(DataError, match=f"place: more frames than the {known} positions it learned"):
+        runtimes.load(tmp_path / "model.onnx", "onnx").run(lab.features(known + 1))
+
+
+def test_a_class_token_takes_one_of_the_positions(draw, lab) -> None:
+    layers = (ClassToken("token", draw.array(1, 12)), Positions("place", draw.array(31, 12)))
+    spec, model = lab.write(lab.classifier(*layers, pooling="first"), WIDENED)
+    lab.assert_agrees(spec, model, [lab.features(30)])
+    with pytest.raises(
+        Exception, match="place: more frames, the class token included, than the 31 positions"
+    ):
+        lab.Runner(model.content).run(lab.features(31))
 
 
 def test_int8_attention_is_marked_as_not_causal_though_its_window_is(draw, lab) -> None:

@@ -33,12 +33,17 @@ def streams(draw):
             *draw.block("one", 12, 2, rotary=True, window=5),
             *draw.block("two", 12, 4, depth=16, rotary=True, window=64),
         ),
+        "convolved": (
+            draw.attention("before", 12, 2, rotary=True, window=5),
+            draw.conv("between", 12, 8, 3, "gelu"),
+            draw.attention("after", 8, 2, rotary=True, window=7),
+        ),
     }
 
 
 @pytest.mark.parametrize("product", [FLOAT, WIDENED], ids=lambda each: each.name)
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
-@pytest.mark.parametrize("name", ["gru", "lstm", "mixed", "attention", "rotary"])
+@pytest.mark.parametrize("name", ["gru", "lstm", "mixed", "attention", "rotary", "convolved"])
 def test_steps_answer_as_the_sequence_form_and_the_reference(product, pooling, name, draw, lab) -> None:
     spec, model = lab.write(lab.classifier(*streams(draw)[name], pooling=pooling), product)
     features, runner = lab.features(max(FRAMES)), lab.Runner(model.content)
@@ -46,6 +51,16 @@ def test_steps_answer_as_the_sequence_form_and_the_reference(product, pooling, n
     for frames in FRAMES:
         for whole in (runner.run(features[:frames]), run_reference(spec, features[:frames])):
             assert np.abs(logits[frames - 1] - whole).max() <= 1e-5 * max(1, np.abs(whole).max())
+
+
+def test_the_frame_after_a_long_stream_is_answered_as_after_its_window(draw, lab) -> None:
+    attention = draw.attention("attention", 12, 1, depth=64, rotary=True, window=5)
+    spec, model = lab.write(lab.classifier(attention), WIDENED)
+    features = lab.features(20_000)
+    logits = lab.run_steps(model.step, features)
+    for end in (5, 37, 20_000):
+        expected = run_reference(spec, features[end - 5 : end])
+        assert np.abs(logits[end - 1] - expected).max() <= 1e-6 * max(1, np.abs(expected).max())
 
 
 def test_inputs_and_outputs_are_the_states_in_the_order_of_the_layers(draw, lab) -> None:

@@ -11,7 +11,9 @@ from edgeseq_export import write_model
 from edgeseq_export.budget import weight_bytes
 from edgeseq_export.forms import DYNAMIC, FLOAT, HYBRID, WIDENED, LayerForm, Plan
 from edgeseq_export.onnx import write_onnx
-from edgeseq_export.spec import Residual, quantize_spec, quantized_layers
+from edgeseq_export.onnx.graph import OnnxGraph
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import ClassToken, Positions, Residual, quantize_spec, quantized_layers
 
 PRODUCTS = pytest.mark.parametrize("product", [FLOAT, WIDENED, DYNAMIC], ids=lambda each: each.name)
 
@@ -154,6 +156,66 @@ def test_a_plan_for_other_layers_is_refused(spec, lab) -> None:
     plan = lab.plan_of(spec, FLOAT)
     with pytest.raises(ValueError, match="plan"):
         write_onnx(spec, Plan(plan.sequence[1:]), "unit")
+
+
+@PRODUCTS
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("one", "zero", "lowest", "frames", "ages_5", "unseen_2"),
+        ("int64_0", "float32_1", "int32_one", "integers_0", "cast_0", "frames.count"),
+    ],
+)
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_layers_may_be_called_as_constants_are(names, product, pooling, draw, lab) -> None:
+    layers = (
+        draw.conv(names[0], 12, 16, 3),
+        Positions(names[1], draw.array(90, 16)),
+        draw.gru(names[2], 16, 12, both=True),
+        ClassToken(names[3], draw.array(1, 24)),
+        draw.attention(names[4], 24, 2, rotary=True, window=5),
+        draw.linear(names[5], 24, 12),
+    )
+    spec, model = lab.write(lab.classifier(*layers, pooling=pooling), product)
+    lab.assert_agrees(spec, model, [lab.features(frames) for frames in (1, 37)])
+
+
+def test_layers_of_a_step_may_be_called_as_constants_are(draw, lab) -> None:
+    layers = (
+        draw.linear("one", 12, 16),
+        draw.attention("zero", 16, 2, rotary=True, window=5),
+        draw.linear("float32_1", 16, 12),
+    )
+    spec, model = lab.write(lab.classifier(*layers, pooling="mean"), FLOAT)
+    features = lab.features(9)
+    error = lab.run_steps(model.step, features)[-1] - run_reference(spec, features, model.step.rounding)
+    assert np.abs(error).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "name", ["pool.sum", "head.weight", "head.product", "gru.h", "gru.h.next", "attention.seen"]
+)
+def test_a_layer_called_as_a_value_of_another_is_refused_by_name(name, draw, lab) -> None:
+    layers = (
+        draw.gru("gru", 12, 12),
+        draw.attention("attention", 12, 2, window=5),
+        draw.linear(name, 12, 12),
+    )
+    with pytest.raises(ValueError, match=f"{name}: .* rename the layer"):
+        lab.write(lab.classifier(*layers, pooling="mean"), FLOAT)
+
+
+def test_a_constant_of_a_name_has_one_value(draw) -> None:
+    graph, weight = OnnxGraph(), draw.array(3, 4)
+    assert graph.constant("weight", weight) == graph.constant("weight", weight.copy()) == "weight"
+    for other in (weight + 1, weight.astype(np.float64), weight.reshape(4, 3)):
+        with pytest.raises(ValueError, match="weight"):
+            graph.constant("weight", other)
+    with pytest.raises(ValueError, match="weight"):
+        graph.node("Identity", ["weight"], "weight")
+    graph.node("Identity", ["weight"], "same")
+    with pytest.raises(ValueError, match="same"):
+        graph.constant("same", weight)
 
 
 def test_weights_that_are_no_numbers_are_refused(spec) -> None:

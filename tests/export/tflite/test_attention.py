@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from edgeseq_export.quantize import QuantizedTensor
 from edgeseq_export.reference import run_reference
 from edgeseq_export.spec import (
     Attention,
+    CausalConv,
     ClassToken,
     Layer,
     Linear,
@@ -181,6 +183,28 @@ def test_steps_answer_as_the_whole_sequence(rotary, window, product, draw_featur
         stepped, whole = loaded.run_steps(features), loaded.run(features)
         check_answer(stepped, spec, features, model)
         assert error(stepped, whole) < TOLERANCE[product.compute], frames
+
+
+def test_the_frame_after_a_long_stream_is_answered_as_after_its_window(draw_features, load) -> None:
+    spec = attention_spec(1, 64, rotary=True, window=5, pooling="last", blocks=1)
+    loaded = load(written(spec))
+    features = draw_features(20_000, FEATURES)
+    for end in (5, 37, 20_000):
+        expected = run_reference(spec, features[end - 5 : end])
+        assert error(loaded.run_steps(features[:end]), expected) < 1e-6, end
+
+
+def test_attention_on_both_sides_of_a_convolution_steps_as_the_whole_sequence(draw_features, load) -> None:
+    rng = np.random.default_rng(3)
+    convolution = CausalConv("between", draw(rng, 10, 3 * 10), draw(rng, 10), 3, "relu")
+    spec = attention_spec(rotary=True, window=5)
+    *blocks, pool, head = spec.layers
+    spec = replace(spec, layers=(*blocks[:2], convolution, *blocks[2:], pool, head))
+    loaded = load(written(spec))
+    for frames in (1, 2, 37):
+        features = draw_features(frames, FEATURES)
+        for answer in (loaded.run_steps(features), loaded.run(features)):
+            assert error(answer, run_reference(spec, features)) < TOLERANCE["fp32"]
 
 
 def test_a_frame_outside_the_window_changes_no_later_frame(draw_features, load) -> None:

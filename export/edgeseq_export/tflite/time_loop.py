@@ -58,7 +58,7 @@ class Run:
         return wanted.pop()
 
 
-def scan(graph: GraphBuilder, run: Run, forms: Forms, rows: Tensor) -> Tensor:
+def loop_over_time(graph: GraphBuilder, run: Run, forms: Forms, rows: Tensor) -> Tensor:
     """rows [T, F] through a run from its initial states: all rows [T, F'], or [1, F'] where it is pooled.
 
     Raises ValueError naming a layer that has no such form.

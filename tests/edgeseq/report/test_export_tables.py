@@ -1,0 +1,36 @@
+"""The last line of an export: which of its files to take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeseq.export.report import ExportReport
+from edgeseq.report.export_tables import fastest_lines
+from edgeseq_export import FORMATS, write_model
+from tests.export.conftest import random_spec
+
+
+@pytest.fixture
+def report() -> ExportReport:
+    """With a model in both formats."""
+    report = ExportReport("int8", Path("artifacts/gestures"), target="pi5")
+    report.models += [write_model(random_spec(hidden=4), each, "m/s2") for each in FORMATS]
+    return report
+
+
+def test_the_fastest_format_of_sequences_and_of_steps_is_said(report: ExportReport) -> None:
+    report.fastest |= {"sequence": "onnx", "step": "tflite"}
+    (line,) = fastest_lines(report)
+    assert "whole sequences onnx (by the table of measured forms), frame by frame tflite" in line
+
+
+def test_what_is_not_known_is_not_said(report: ExportReport) -> None:
+    report.fastest |= {"sequence": None, "step": "tflite"}
+    assert fastest_lines(report) == ["fastest on pi5: frame by frame tflite"]
+    report.fastest |= {"sequence": None, "step": None}
+    assert fastest_lines(report) == []
+    del report.models[1]
+    report.fastest |= {"sequence": "onnx", "step": None}
+    assert fastest_lines(report) == []
