@@ -24,6 +24,7 @@ FLOOR, CEILING = 0.08, 6.0
 RUNTIMES = {"tflite": ("LiteRT", "#0b6e99"), "onnx": ("ONNX Runtime", "#c2410c")}
 COMPUTES = {"int8": ("int8 compute", "-", "o"), "fp32": ("fp32 compute", "--", "s")}
 BASELINES = {
+    "op bound": ("ORT fp32, through IOBinding", "#000000", "--"),
     "op quantize_dynamic": ("ORT quantize_dynamic", "#555555", ":"),
     "torch": ("torch fp32", "#6b6b6b", "-."),
     "torch quantize_dynamic": ("torch quantize_dynamic", "#b8a100", "-."),
@@ -79,7 +80,7 @@ def _draw_legend(figure: Figure, axes: Sequence[Axes]) -> None:
 def _draw_panel(axis: Axes, rows: Sequence[Row], title: str) -> None:
     for role, (label, colour, style) in BASELINES.items():
         line = [row for row in rows if row.subject.role == role]
-        _draw_line(axis, line, label, color=colour, linestyle=style, linewidth=1.3)
+        _draw_line(axis, line, label, color=colour, linestyle=style, linewidth=1.3, marker=".", markersize=4)
     for runtime, (runtime_label, colour) in RUNTIMES.items():
         for compute, (compute_label, style, marker) in COMPUTES.items():
             label = f"edgeseq, {runtime_label}, {compute_label}"

@@ -12,7 +12,7 @@ from edgeseq.devices.profiles import profile, profile_names
 from edgeseq_device import runtimes
 from edgeseq_export import bundle, write_model
 from edgeseq_export.choice import TARGETS, choose, fastest_format, plans, slower_than_fp32
-from edgeseq_export.crossovers import INT8_FROM, TFLITE_FROM
+from edgeseq_export.crossovers import INT8_FROM, TFLITE_FROM_FP32
 from edgeseq_export.forms import (
     DYNAMIC,
     FLOAT,
@@ -71,7 +71,7 @@ def test_every_target_has_a_crossover_for_every_kind_of_layer() -> None:
         for each in target.formats:
             assert all(target.core in column for column in INT8_FROM[each].values())
         if "onnx" in target.formats:
-            assert all(target.core in column for column in TFLITE_FROM.values())
+            assert all(target.core in column for column in TFLITE_FROM_FP32.values())
 
 
 @pytest.mark.parametrize(("target", "model_format"), PAIRS)

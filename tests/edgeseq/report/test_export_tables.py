@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgeseq.export.report import ExportReport
 from edgeseq.report.export_tables import fastest_lines
 from edgeseq_export import FORMATS, write_model
-from tests.export.conftest import random_spec
+from edgeseq_export.spec import Linear, Pool, SeqSpec
 
 
 @pytest.fixture
 def report() -> ExportReport:
     """With a model in both formats."""
     report = ExportReport("int8", Path("artifacts/gestures"), target="pi5")
-    report.models += [write_model(random_spec(hidden=4), each, "m/s2") for each in FORMATS]
+    head = Linear("head", np.ones((2, 3), np.float32), np.zeros(2, np.float32))
+    spec = SeqSpec(3, ("up", "down"), (Pool("pool", "mean"), head))
+    report.models += [write_model(spec, each, "m/s2") for each in FORMATS]
     return report
 
 
