@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -262,10 +263,12 @@ def check_features(path: str, features: FloatArray, features_count: int) -> None
     not made for, int8 products NaN and infinity."""
     if features.shape[1:] != (features_count,) or not len(features):
         raise DataError(f"{path}: takes features [T >= 1, {features_count}], not {list(features.shape)}")
-    # half the time of all(): 1 us of [100, 40]
-    if features.dtype.kind == "f" and np.count_nonzero(np.isfinite(features)) != features.size:
-        frame = int(np.isfinite(features).all(axis=1).argmin())
-        raise DataError(f"{path}: features hold NaN or infinity in frame {frame}; mend the recording")
+    # the sum of squares takes a third of isfinite's time, and is infinite for finite numbers above 1e19 too
+    if features.dtype.kind == "f" and not math.isfinite(np.vdot(features, features)):
+        finite = np.isfinite(features).all(axis=1)
+        if not finite.all():
+            frame = int(finite.argmin())
+            raise DataError(f"{path}: features hold NaN or infinity in frame {frame}; mend the recording")
 
 
 def _check_batch(path: str, batch: Sequence[FloatArray]) -> None:

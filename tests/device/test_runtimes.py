@@ -11,7 +11,7 @@ import pytest
 
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.errors import DataError, DeviceError
-from edgeseq_device.runtimes import has_vnni, import_runtime, load
+from edgeseq_device.runtimes import check_features, has_vnni, import_runtime, load
 from edgeseq_export import write_model
 from edgeseq_export.choice import choose
 from edgeseq_export.reference import run_reference
@@ -100,6 +100,12 @@ def test_what_is_no_number_is_refused_and_leaves_no_trace(
         with pytest.raises(DataError, match=rf"model\.{model_format}: features hold NaN .* in frame 2; "):
             answer()
     np.testing.assert_array_equal(model.run(features), expected)
+
+
+def test_large_numbers_are_numbers() -> None:
+    large = np.full((4, 5), 1e30, np.float32)
+    with np.errstate(all="raise"):
+        check_features("model.onnx", large, 5)
 
 
 @pytest.mark.parametrize("model_format", FORMATS)
