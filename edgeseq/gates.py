@@ -53,7 +53,9 @@ def judge_size(spec: SeqSpec, sizes: Sequence[SizeCheck], watch: Watch) -> None:
         tensors = tensor_sizes(spec)
         rest = over[0].bytes - sum(tensor.bytes for tensor in tensors)
         watch("tensors", [*tensors, TensorSize(f"graph and the rest ({over[0].format})", (), "", rest)])
-        found = ", ".join(f"{each.format} takes {each.bytes:,} bytes" for each in over)
+        found = ", ".join(
+            f"{each.format} takes {each.bytes:,} bytes for {' + '.join(each.files)}" for each in over
+        )
         int8 = any(tensor.dtype == "int8" for tensor in tensors)
         advice = "train with a smaller --hidden" if int8 else "use --int8, train with a smaller --hidden"
         raise BudgetError(

@@ -74,6 +74,10 @@ def check_options(options: ExportOptions) -> None:
         )
     if options.tune and options.compute:
         raise UsageError("--tune measures both kinds of compute; leave out --compute")
+    if options.batch and options.compute == "int8":
+        raise UsageError(
+            "--batch: ONNX Runtime's int8 compute rounds over all sequences at once; leave out --compute int8"
+        )
 
 
 def check_kept_layers(spec: SeqSpec, keep_fp32: Sequence[str]) -> None:

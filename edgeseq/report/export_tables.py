@@ -149,7 +149,7 @@ def _sensitivity(rows: Sequence[LayerSensitivity]) -> Table:
 
 def fastest_lines(report: ExportReport) -> list[str]:
     """Which file to take, where there is more than one and that is known."""
-    how = "as measured" if report.tuning else "by the table of measured forms"
+    how = "as measured" if report.tuning else "by the table in docs/export.md"
     sequence, step = report.fastest["sequence"], report.fastest["step"]
     told = [f"whole sequences {sequence} ({how})"] if sequence else []
     told += [f"frame by frame {step}"] if step else []

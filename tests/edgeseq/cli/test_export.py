@@ -141,7 +141,7 @@ def test_the_step_form_counts_towards_the_budget(place: Path) -> None:
     shutil.rmtree(place / "artifacts")
     result = edgeseq("export", "--int8", "--format", "onnx", "--max-size", str(files_alone - 1))
     assert result.exit_code == 3
-    assert f"onnx takes {files_alone:,} bytes" in result.output
+    assert f"onnx takes {files_alone:,} bytes for model.onnx" in result.output
 
 
 def test_int8_compute_that_is_slower_than_fp32_is_shipped_only_when_asked_for_and_warned_about(
@@ -171,10 +171,16 @@ def test_a_layer_that_is_kept_in_fp32_is_float_in_every_file(place: Path) -> Non
 
 
 def test_a_batch_is_an_onnx_file_that_takes_several_sequences(place: Path) -> None:
-    result = edgeseq("export", "--int8", "--batch", "--compute", "int8")
+    result = edgeseq("export", "--int8", "--batch")
     assert result.exit_code == 0, result.output
     (model,) = open_artifact(place / "artifacts/chirps-gru-int8-generic").models
     assert (model.format, model.batch) == ("onnx", True)
+
+
+def test_int8_compute_takes_no_batch(place: Path) -> None:
+    result = edgeseq("export", "--int8", "--batch", "--compute", "int8")
+    assert result.exit_code == 2
+    assert "--batch: ONNX Runtime's int8 compute rounds over all sequences at once" in result.stderr
 
 
 def test_sensitivity_is_shown_and_recorded_layer_by_layer(place: Path) -> None:

@@ -26,7 +26,7 @@ def report() -> ExportReport:
 def test_the_fastest_format_of_sequences_and_of_steps_is_said(report: ExportReport) -> None:
     report.fastest |= {"sequence": "onnx", "step": "tflite"}
     (line,) = fastest_lines(report)
-    assert "whole sequences onnx (by the table of measured forms), frame by frame tflite" in line
+    assert "whole sequences onnx (by the table in docs/export.md), frame by frame tflite" in line
 
 
 def test_what_is_not_known_is_not_said(report: ExportReport) -> None:
