@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from edgeseq.devices.agent_link import Device
 from edgeseq.export.options import ExportOptions, check_kept_layers
 from edgeseq.export.report import ExportReport
-from edgeseq.export.tune import Subject, Tuning, tune
+from edgeseq.export.tune import Subject, Tuning, Watched, tune
 from edgeseq.features import FeatureSplits
 from edgeseq.gates import other_rounding_warning, slower_warning
 from edgeseq.models.classifier import SequenceClassifier
@@ -21,9 +21,6 @@ from edgeseq_export.choice import choose, fastest_format, slower_than_fp32
 from edgeseq_export.forms import FLOAT, NO_PRODUCT, rounding
 from edgeseq_export.spec import quantize_spec
 from edgeseq_export.state import why_no_step
-
-Step = Callable[[str, int, int], None]
-"""Called while something long goes on: what it is, how much is done, how much there is."""
 
 
 def spec_to_export(run: Run, trained: SeqSpec, options: ExportOptions) -> SeqSpec:
@@ -96,7 +93,7 @@ def tuned_plans(
     options: ExportOptions,
     device: Device,
     report: ExportReport,
-    step: Step,
+    step: Watched,
 ) -> dict[Format, Plan]:
     """By what was measured on `device`."""
     found = {}

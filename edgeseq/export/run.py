@@ -25,7 +25,7 @@ from edgeseq.export.plans import (
     write_models,
 )
 from edgeseq.export.report import ExportReport
-from edgeseq.export.tune import Subject, tuning_device
+from edgeseq.export.tune import Subject, Watched, tuning_device
 from edgeseq.features import FeatureSplits
 from edgeseq.gates import (
     AccuracyDrop,
@@ -48,16 +48,13 @@ from edgeseq_export.state import why_no_step
 
 _LIBRARIES = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "flatbuffers")
 
-Step = Callable[[str, int, int], None]
-"""Called while recordings are run: what runs, how many are done, how many there are."""
-
 
 def artifact_folder(run: Run, options: ExportOptions) -> Path:
     """artifacts/RUN-PRECISION-TARGET, or the name that was asked for."""
     return ARTIFACTS / (options.name or f"{run.name}-{options.precision}-{options.target}")
 
 
-def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Watch, step: Step) -> Path:
+def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Watch, step: Watched) -> Path:
     """Write the artifact and return its folder; what is measured goes into `report` and to `watch`.
 
     Raises BudgetError or GateError where a gate is not passed, DataError where the run's data changed,
@@ -134,7 +131,7 @@ def _measure_accuracy(
     splits: FeatureSplits,
     max_drop: float,
     report: ExportReport,
-    step: Step,
+    step: Watched,
 ) -> None:
     """The trained module and the exported files themselves, on the validation and the test split."""
     for name in ("validation", "test"):
@@ -162,7 +159,7 @@ def _measure_accuracy(
             report.warnings += filter(None, [few_recordings_warning(fp32.n)])
 
 
-def _progress(step: Step, what: str) -> Callable[[int, int], None]:
+def _progress(step: Watched, what: str) -> Callable[[int, int], None]:
     return lambda done, n: step(what, done, n)
 
 

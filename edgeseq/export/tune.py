@@ -35,7 +35,7 @@ _LAUNCH = Limits(warmup_s=0.2, warmup_max_s=2.0, steady_runs=200, steady_s=0.3, 
 _COUNTING = Limits(instruction_runs=5, timeout_s=EMULATED_TIMEOUT_S)
 
 Watched = Callable[[str, int, int], None]
-"""Called while plans are measured: what is measured, how many are done, how many there are."""
+"""Called while something long goes on: what it is, how much is done, how much there is."""
 
 
 @dataclass(frozen=True, eq=False)
