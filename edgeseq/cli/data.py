@@ -42,7 +42,7 @@ def list_sets(json_file: Path | None) -> None:
 @json_option
 def info(reference: str, json_file: Path | None, **given: Any) -> None:
     """What a data set holds, and how it would be split, as training would read it."""
-    from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions, default_front_end, load, split
+    from edgeseq.data import DataOptions, SplitOptions, load, split
 
     given = {key: value for key, value in given.items() if value is not None}
     splitting = {key: given.pop(key) for key in SPLIT_OPTIONS if key in given}
@@ -53,12 +53,13 @@ def info(reference: str, json_file: Path | None, **given: Any) -> None:
     options = DataOptions(**given)
     dataset = load(reference, options)
     splits = split(dataset, SplitOptions(**splitting))
-    front_end = default_front_end(dataset, FrontEndOptions(options.sample_rate_hz))
-    facts = _facts(reference, dataset, splits, front_end.sample_rate_hz)
+    facts = _facts(reference, dataset, splits, _features_rate_hz(dataset, options.sample_rate_hz))
     for key, value in _fact_rows(facts):
         output().print(f"{key:<24}{value}", soft_wrap=True)
     classes = facts["classes"]
     rows = [[label, *counts.values(), sum(counts.values())] for label, counts in classes.items()]
+    if any(outside := facts["out_of_scope"].values()):
+        rows.append(["(out of scope)", *outside, sum(outside)])
     output().print(table("Recordings", ["class", "train", "validation", "test", "all"], rows))
     print_warnings(facts["warnings"])
     write_json(json_file, facts)
@@ -124,7 +125,7 @@ def _facts(reference: str, dataset: Dataset, splits: Splits, features_rate_hz: i
 
     sides = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     counts = {side: Counter(dataset.recordings[i].label for i in places) for side, places in sides.items()}
-    lengths = sorted(len(recording.samples) for recording in dataset.recordings)
+    outside = Counter(str(recording.split) for recording in dataset.out_of_scope)
     known = CATALOGUE.get(reference)
     return {
         "name": dataset.name,
@@ -137,27 +138,56 @@ def _facts(reference: str, dataset: Dataset, splits: Splits, features_rate_hz: i
         "features_rate_hz": features_rate_hz,
         "recordings": len(dataset.recordings),
         "groups": len({r.group for r in dataset.recordings if r.group is not None}),
-        "samples": {"least": lengths[0], "median": lengths[len(lengths) // 2], "most": lengths[-1]},
+        **{unit: _range(lengths) for unit, lengths in _lengths(dataset).items()},
         "split": {"origin": splits.origin, **{side: len(places) for side, places in sides.items()}},
         "classes": {label: {side: counts[side][label] for side in sides} for label in dataset.labels},
+        "out_of_scope": {side: outside[side] for side in sides},
         "content_sha256": dataset.content_sha256,
         "warnings": [*dataset.warnings, *splits.warnings],
     }
 
 
+def _features_rate_hz(dataset: Dataset, chosen_hz: int | None) -> int | None:
+    from edgeseq.data import FrontEndOptions, default_front_end
+
+    if dataset.kind == "text":
+        return None
+    return default_front_end(dataset, FrontEndOptions(chosen_hz)).sample_rate_hz
+
+
+def _lengths(dataset: Dataset) -> dict[str, list[int]]:
+    """How long each recording is, by the unit that is counted in."""
+    samples = [recording.samples for recording in dataset.recordings]
+    if dataset.kind != "text":
+        return {"samples": [len(each) for each in samples]}
+    texts = [str(each) for each in samples]
+    return {"characters": [len(text) for text in texts], "words": [len(text.split()) for text in texts]}
+
+
+def _range(lengths: list[int]) -> dict[str, int]:
+    ordered = sorted(lengths)
+    return {"least": ordered[0], "median": ordered[len(ordered) // 2], "most": ordered[-1]}
+
+
 def _fact_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
-    lengths, rate = facts["samples"], facts["sample_rate_hz"]
-    features = f", features at {facts['features_rate_hz']} Hz" if facts["kind"] == "audio" else ""
     rows: list[tuple[str, object]] = [
         ("data set", facts["name"]),
         ("kind", facts["kind"]),
         ("recordings", facts["recordings"]),
         ("classes", len(facts["classes"])),
-        ("groups", facts["groups"] or "none"),
-        ("channels", ", ".join(facts["channels"])),
-        ("sample rate", f"{rate} Hz{features}" if rate else "unknown"),
-        ("samples in a recording", f"{lengths['least']} to {lengths['most']}, median {lengths['median']}"),
-        ("split", facts["split"]["origin"]),
-        ("content sha256", facts["content_sha256"]),
     ]
+    if any(outside := facts["out_of_scope"].values()):
+        rows.append(("out of scope", sum(outside)))
+    rows.append(("groups", facts["groups"] or "none"))
+    if facts["kind"] != "text":
+        rate = facts["sample_rate_hz"]
+        features = f", features at {facts['features_rate_hz']} Hz" if facts["kind"] == "audio" else ""
+        rows.append(("channels", ", ".join(facts["channels"])))
+        rows.append(("sample rate", f"{rate} Hz{features}" if rate else "unknown"))
+    for unit in ("samples", "characters", "words"):
+        if unit in facts:
+            lengths = facts[unit]
+            spread = f"{lengths['least']} to {lengths['most']}, median {lengths['median']}"
+            rows.append((f"{unit} in a {'recording' if unit == 'samples' else 'text'}", spread))
+    rows += [("split", facts["split"]["origin"]), ("content sha256", facts["content_sha256"])]
     return [*rows, *((key, facts[key]) for key in ("summary", "home", "licence") if facts[key])]

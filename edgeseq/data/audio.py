@@ -20,7 +20,6 @@ from edgeseq.data.dataset import (
     Recording,
     assembled,
     given_split,
-    validation_warning,
 )
 from edgeseq.data.lineage import FileTree, common_folder, content_hash, open_tree, sha256_of
 from edgeseq.data.wav import RATES_HZ, Audio, decode_wav
@@ -35,7 +34,6 @@ class Tags:
     label: str
     group: str | None
     split: GivenSplit | None
-    split_word: str = ""
 
 
 def read_audio(path: Path, options: DataOptions, name: str) -> Dataset:
@@ -76,7 +74,7 @@ def read_audio(path: Path, options: DataOptions, name: str) -> Dataset:
         channels=("audio",),
         sample_rate_hz=rate_hz,
         content_sha256=content_hash(digests),
-        warnings=[*_rate_warnings(rates, rate_hz), *validation_warning(tag.split_word for tag in tags)],
+        warnings=_rate_warnings(rates, rate_hz),
         test_pattern=options.test_pattern,
     )
 
@@ -136,7 +134,7 @@ class Tagger:
             )
         word = self._split_word(name, found.get("split"))
         split = given_split(word, f"{self.where}: {file}") if word else None
-        return Tags(found["label"], found.get("group"), split, word)
+        return Tags(found["label"], found.get("group"), split)
 
     def _split_word(self, name: str, matched: str | None) -> str:
         """What the options, the pattern or the first folder calls the split; empty when nothing does."""

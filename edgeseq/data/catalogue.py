@@ -16,13 +16,13 @@ DATA_DIR_VARIABLE = "EDGESEQ_DATA_DIR"
 
 @dataclass(frozen=True)
 class Download:
-    """A public zip archive, and which of its files belong to the data set.
+    """A public zip archive, and which of its files belong to the data set; or, without `member`, one file.
 
     `member` is a regular expression over the archive's names; its group 1 is the name a file gets.
     """
 
     url: str
-    member: str
+    member: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,18 @@ CATALOGUE: dict[str, NamedSet] = {
                 r"^(?:.*/)?(BasicMotions_(?:TRAIN|TEST)\.ts)$",
             ),
             options=DataOptions(sample_rate_hz=10),
+        ),
+        NamedSet(
+            name="clinc150",
+            summary="CLINC150: questions to a voice assistant, 150 intents; 1,200 more are out of scope",
+            kind="text",
+            recordings=22_500,
+            classes=150,
+            home="https://github.com/clinc/oos-eval",
+            licence="CC BY 3.0",
+            content_sha256="acbe550aca2d2940ee76a1a977dbd59c1bbdf6efad5fcd31253e8af4ba1f0ab5",
+            files=("clinc150.json",),
+            download=Download("https://raw.githubusercontent.com/clinc/oos-eval/master/data/data_full.json"),
         ),
     )
 }

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseq.names import unknown
 from edgeseq_device.errors import DataError, UsageError
-from edgeseq_device.frontend import FrontEnd, LogMel, Standardise
+from edgeseq_device.frontend import LogMel, Standardise
 
-Kind = Literal["audio", "series"]
-GivenSplit = Literal["train", "test"]
+Kind = Literal["audio", "series", "text"]
+GivenSplit = Literal["train", "validation", "test"]
+Samples = NDArray[np.float32] | str
+"""What was recorded: readings [n, channels] float32, n >= 1, finite (audio is mono in [-1, 1]), or a text."""
 HIGHEST_DEFAULT_RATE_HZ = 16_000  # speech and most sounds keep what tells them apart below 8 kHz
-VALIDATION_WORDS = ("val", "valid", "validation", "dev")
 GIVEN_SPLITS: dict[str, GivenSplit] = {
     "train": "train",
     "training": "train",
-    **dict.fromkeys(VALIDATION_WORDS, "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
     "test": "test",
     "testing": "test",
 }
@@ -33,8 +35,8 @@ class DataOptions:
     Patterns are regular expressions searched in a recording's name, such as `yes/anna_3.wav`.
     `label_pattern` has a named group `label`, and may have `group` and `split`; without it an audio file's
     label is the folder it lies in. `group_pattern` has a named group `group`. A name that `test_pattern`
-    matches is a test recording, every other one is for training. The columns are those of a CSV file.
-    Where the data itself says train, validation or test, its validation recordings count as training.
+    matches is a test recording, every other one is for training. The columns are those of a table.
+    Recordings of `out_of_scope_label` are of none of the classes: `Dataset.out_of_scope`.
     """
 
     label_pattern: str | None = None
@@ -46,11 +48,16 @@ class DataOptions:
     group_column: str | None = None
     split_column: str | None = None
     time_column: str | None = None
+    text_column: str | None = None
+    out_of_scope_label: str | None = None
 
     def only(self, *applicable: str, reference: str) -> DataOptions:
-        """These options; UsageError when one is given that does not concern the data at `reference`."""
+        """These options; UsageError when one is given that does not concern the data at `reference`.
+
+        The label out of scope concerns all data.
+        """
         for name, value in dataclasses.asdict(self).items():
-            if value is not None and name not in applicable:
+            if value is not None and name not in (*applicable, "out_of_scope_label"):
                 flag = f"--{name.removesuffix('_hz').replace('_', '-')}"
                 raise UsageError(f"{reference}: {flag} does not concern this data")
         return self
@@ -63,9 +70,11 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class FrontEndOptions:
-    """Settings of the default front end; they concern audio.
+    """Settings of the default front end; UsageError where one that is given does not concern the data.
 
-    `sample_rate_hz` None = the data's rate, at most 16 kHz. Frames and hops are in milliseconds.
+    Audio: `sample_rate_hz` None = the data's rate, at most 16 kHz; frames and hops are in milliseconds.
+    Text: the kind of `tokenizer`, its `vocabulary` of at most so many tokens, and the columns of
+    `edgeseq_device.tokens.Tokens`; None = by the kind (`edgeseq.tokenizer_training.settled`).
     """
 
     sample_rate_hz: int | None = None
@@ -73,14 +82,39 @@ class FrontEndOptions:
     hop_ms: float = 10.0
     mels: int = 40
     pre_emphasis: float = 0.0
+    tokenizer: str | None = None
+    vocabulary: int | None = None
+    ngrams: int | None = None
+    subwords: int | None = None
+    buckets: int | None = None
+    max_tokens: int | None = None
+    lowercase: bool | None = None
+
+    def only_of(self, dataset: Dataset) -> FrontEndOptions:
+        """These options; UsageError when one is given that does not concern the data's kind."""
+        given = [name for name, value in dataclasses.asdict(self).items() if value != getattr(_DEFAULT, name)]
+        for name in given:
+            if name not in _CONCERNS[dataset.kind]:
+                kinds = " and ".join(kind for kind, names in _CONCERNS.items() if name in names)
+                flag = f"--{name.removesuffix('_hz').replace('_', '-')}"
+                raise UsageError(f"{dataset.name} holds {dataset.kind}; {flag} concerns {kinds}")
+        return self
+
+
+_DEFAULT = FrontEndOptions()
+_CONCERNS: dict[Kind, tuple[str, ...]] = {
+    "audio": ("sample_rate_hz", "frame_ms", "hop_ms", "mels", "pre_emphasis"),
+    "series": ("sample_rate_hz",),
+    "text": ("tokenizer", "vocabulary", "ngrams", "subwords", "buckets", "max_tokens", "lowercase"),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One recording. samples: [n, channels] float32, n >= 1, finite; audio is mono in [-1, 1]."""
+    """One recording: a sound, a series or a text. name: its file, or its place in one."""
 
     name: str
-    samples: NDArray[np.float32]
+    samples: Samples
     label: str
     group: str | None = None
     split: GivenSplit | None = None
@@ -92,6 +126,8 @@ class Dataset:
 
     `content_sha256` is the hash of what was read (`edgeseq.data.lineage`); `sample_rate_hz` None = unknown.
     `test_pattern` is the caller's, where the recordings' `split` comes from it and not from the data.
+    `out_of_scope`: recordings of none of the classes, such as questions that a model should not answer; they
+    are in none of the `Splits`, and their own label is not among `labels`.
     """
 
     name: str
@@ -103,6 +139,7 @@ class Dataset:
     content_sha256: str
     warnings: tuple[str, ...] = ()
     test_pattern: str | None = None
+    out_of_scope: tuple[Recording, ...] = ()
 
 
 def assembled(
@@ -115,18 +152,22 @@ def assembled(
     content_sha256: str,
     warnings: Iterable[str] = (),
     test_pattern: str | None = None,
+    out_of_scope: Sequence[Recording] = (),
 ) -> Dataset:
     """The data set of these recordings, after the checks that every reader owes.
 
     What only training needs is checked by `edgeseq.data.split`. Raises DataError for no recording, no
-    channel, NaN or infinity, ragged channel counts and an empty label; each names the recording.
+    channel, NaN or infinity, ragged channel counts, an empty text and an empty label; each names the
+    recording.
     """
     if not recordings:
         raise DataError(f"{name}: there is no recording in it")
     if not channels:
         raise DataError(f"{name}: its recordings have no channel")
-    for recording in recordings:
-        _check_samples(name, recording, len(channels))
+    for recording in (*recordings, *out_of_scope):
+        _check_samples(f"{name}: {recording.name}", recording.samples, len(channels))
+        if not recording.label:
+            raise DataError(f"{name}: {recording.name}: the label is empty")
     return Dataset(
         name,
         kind,
@@ -137,39 +178,61 @@ def assembled(
         content_sha256,
         tuple(warnings),
         test_pattern,
+        tuple(out_of_scope),
     )
 
 
-def default_front_end(dataset: Dataset, options: FrontEndOptions | None = None) -> FrontEnd:
-    """The front end that suits the data, not fitted yet: LogMel for audio, Standardise for a series.
+def default_front_end(dataset: Dataset, options: FrontEndOptions | None = None) -> LogMel | Standardise:
+    """The front end that suits readings, not fitted yet: LogMel for audio, Standardise for a series.
 
-    Raises UsageError for settings that do not fit together.
+    That of a text is trained (`edgeseq.tokenizer_training`). Raises UsageError for settings that do not fit
+    together or do not concern the data.
     """
-    options = options or FrontEndOptions()
+    options = (options or FrontEndOptions()).only_of(dataset)
     if dataset.kind == "series":
-        if dataclasses.replace(options, sample_rate_hz=None) != FrontEndOptions():
-            raise UsageError(f"{dataset.name} is a series; --mels, --frame-ms and --hop-ms concern audio")
         return Standardise(len(dataset.channels), dataset.sample_rate_hz)
     rate_hz = options.sample_rate_hz or min(dataset.sample_rate_hz or 0, HIGHEST_DEFAULT_RATE_HZ)
     return LogMel(rate_hz, options.frame_ms, options.hop_ms, options.mels, pre_emphasis=options.pre_emphasis)
 
 
-def given_split(word: str, where: str) -> GivenSplit:
-    """The split that a word in the data names; validation is training: it is always taken from there.
+def set_aside(dataset: Dataset, label: str) -> Dataset:
+    """`dataset` with the recordings of `label` out of scope instead of a class of their own.
 
-    Raises DataError, naming the place `where`, for another word.
+    Those that the data gives no split are validation and test in turn. Nothing trains on them: where the
+    data has train and test only, those of train are validation. Raises UsageError for a label that no
+    recording has, DataError where no other one is left.
     """
+    known = {recording.label for recording in (*dataset.recordings, *dataset.out_of_scope)}
+    if label not in known:
+        raise UsageError(f"{dataset.name}: {unknown('--out-of-scope-label', label, known)}")
+    inside = tuple(recording for recording in dataset.recordings if recording.label != label)
+    outside = tuple(recording for recording in dataset.recordings if recording.label == label)
+    if not inside:
+        raise DataError(f'{dataset.name}: every recording has the label "{label}", which is out of scope')
+    return dataclasses.replace(
+        dataset,
+        recordings=inside,
+        labels=tuple(each for each in dataset.labels if each != label),
+        out_of_scope=(*dataset.out_of_scope, *_with_sides(outside)),
+    )
+
+
+def _with_sides(outside: Sequence[Recording]) -> Iterator[Recording]:
+    validated = any(recording.split == "validation" for recording in outside)
+    turns: tuple[GivenSplit, ...] = ("validation", "test")
+    for place, recording in enumerate(outside):
+        side = recording.split or turns[place % 2]
+        yield dataclasses.replace(
+            recording, split="validation" if side == "train" and not validated else side
+        )
+
+
+def given_split(word: str, where: str) -> GivenSplit:
+    """The split that a word in the data names. Raises DataError, naming the place, for another word."""
     try:
         return GIVEN_SPLITS[word.strip().lower()]
     except KeyError:
         raise DataError(f'{where}: the split "{word}" is none of {", ".join(GIVEN_SPLITS)}') from None
-
-
-def validation_warning(words: Iterable[str]) -> list[str]:
-    """One warning when the data itself names a validation split; nothing otherwise."""
-    if not any(word.strip().lower() in VALIDATION_WORDS for word in words):
-        return []
-    return ["the data's own validation recordings count as training; validation is drawn from training"]
 
 
 def refuse_unknown_labels(
@@ -185,16 +248,15 @@ def refuse_unknown_labels(
             )
 
 
-def _check_samples(name: str, recording: Recording, channels: int) -> None:
-    where = f"{name}: {recording.name}"
-    if recording.samples.shape[0] == 0:
+def _check_samples(where: str, samples: Samples, channels: int) -> None:
+    if isinstance(samples, str):
+        if not samples.strip():
+            raise DataError(f"{where}: the text is empty")
+        return
+    if samples.shape[0] == 0:
         raise DataError(f"{where}: the recording has zero samples")
-    if recording.samples.shape[1] != channels:
-        raise DataError(
-            f"{where}: {recording.samples.shape[1]} channels where the other recordings have {channels}"
-        )
-    if not np.isfinite(recording.samples).all():
-        row, channel = np.argwhere(~np.isfinite(recording.samples))[0]
+    if samples.shape[1] != channels:
+        raise DataError(f"{where}: {samples.shape[1]} channels where the other recordings have {channels}")
+    if not np.isfinite(samples).all():
+        row, channel = np.argwhere(~np.isfinite(samples))[0]
         raise DataError(f"{where}: NaN or infinity at sample {row}, channel {channel}")
-    if not recording.label:
-        raise DataError(f"{where}: the label is empty")

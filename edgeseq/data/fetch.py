@@ -1,7 +1,7 @@
 """Downloads a named data set into the cache, in the form that a local mirror has too.
 
 A public archive wraps its files in folders of its own; only the members that the catalogue wants are kept,
-under their base names, and only when their content hash is the catalogue's.
+under their base names. What is downloaded is kept only when its content hash is the catalogue's.
 """
 
 from __future__ import annotations
@@ -66,10 +66,14 @@ def fetch(known: NamedSet, folder: Path, progress: Progress, open_url: OpenUrl =
         raise DataError(f"{known.name} is built in; there is nothing to fetch")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{known.name}-") as temporary:
-        archive = Path(temporary) / "download.zip"
-        _download(known, archive, progress, open_url)
+        downloaded = Path(temporary) / "download"
+        _download(known, downloaded, progress, open_url)
         unwrapped = Path(temporary) / "content"
-        unwrap(archive, known.download, unwrapped)
+        unwrapped.mkdir()
+        if known.download.member is None:
+            downloaded.replace(unwrapped / known.files[0])
+        else:
+            unwrap(downloaded, known.download, unwrapped)
         _check_content(known, unwrapped)
         for file in _packed(known, unwrapped):
             file.replace(folder / file.name)
@@ -104,12 +108,11 @@ def _length(response: IO[bytes]) -> int | None:
 
 
 def unwrap(archive: Path, download: Download, destination: Path) -> None:
-    """Write the wanted members of a public archive into `destination`, under their base names.
+    """Write the wanted members of a public archive into the folder `destination`, under their base names.
 
     Lines of a text format (`.ts`) end in a line feed afterwards. Raises DataError for no readable zip,
     an unsafe member, or no wanted member.
     """
-    destination.mkdir()
     for name, content in _members(archive, download):
         text = name.endswith(".ts")
         (destination / name).write_bytes(content.replace(b"\r\n", b"\n") if text else content)
@@ -119,7 +122,7 @@ def unwrap(archive: Path, download: Download, destination: Path) -> None:
 
 def _members(archive: Path, download: Download) -> Iterator[tuple[str, bytes]]:
     """Final name and content of each wanted member."""
-    wanted = re.compile(download.member)
+    wanted = re.compile(download.member or "")
     try:
         with zipfile.ZipFile(archive) as opened:
             check_archive(opened, archive)

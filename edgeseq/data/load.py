@@ -7,25 +7,62 @@ from pathlib import Path
 
 from edgeseq.data.audio import read_audio
 from edgeseq.data.catalogue import CATALOGUE, DATA_DIR_VARIABLE, NamedSet, cache_folder, required
-from edgeseq.data.dataset import DataOptions, Dataset
+from edgeseq.data.columns import usual_column
+from edgeseq.data.dataset import DataOptions, Dataset, set_aside
 from edgeseq.data.gestures import read_gestures
 from edgeseq.data.series_csv import read_csv
 from edgeseq.data.series_npz import read_npz
 from edgeseq.data.series_ts import read_ts, ts_files
+from edgeseq.data.text import USUAL_NAMES as TEXT_COLUMNS
+from edgeseq.data.text import read_text
+from edgeseq.data.text_clinc import read_clinc
+from edgeseq.data.text_rows import csv_header
 from edgeseq.names import unknown
 from edgeseq_device.errors import DataError, UsageError
 
-READERS = {".zip": read_audio, ".ts": read_ts, ".npz": read_npz, ".csv": read_csv}
+
+def _read_table(path: Path, options: DataOptions, name: str) -> Dataset:
+    """Texts or series: a `.csv` file may hold either."""
+    reader = read_text if _holds_texts(path, options) else read_csv
+    return reader(path, options, name)
+
+
+def _holds_texts(path: Path, options: DataOptions) -> bool:
+    """Whether the options name a text column, or name none of a series' and the header has a usual name."""
+    if options.text_column is not None:
+        return True
+    if options.recording_column is not None or options.time_column is not None:
+        return False
+    return usual_column(csv_header(path), TEXT_COLUMNS["text"]) is not None
+
+
+READERS = {
+    ".zip": read_audio,
+    ".ts": read_ts,
+    ".npz": read_npz,
+    ".csv": _read_table,
+    ".tsv": read_text,
+    ".jsonl": read_text,
+    ".json": read_clinc,
+}
+ONE_FILE = (".ts", ".npz", ".csv", ".tsv", ".jsonl")  # what a folder may hold one of
 
 
 def load(reference: str, options: DataOptions | None = None) -> Dataset:
     """The data set that a reference names: one of the catalogue, or a path.
 
-    A path is a folder or zip of WAV files, a `.ts`, `.npz` or `.csv` file, or a folder that holds one such
-    file or one `.ts` pair. A name of the catalogue wins over a path; write `./gestures` for the folder.
-    Raises UsageError for a reference that is neither, DataError for data that is refused.
+    A path is a folder or zip of WAV files, a `.ts`, `.npz`, `.csv`, `.tsv`, `.jsonl` or CLINC150's `.json`
+    file, or a folder that holds one such file or one `.ts` pair. A name of the catalogue wins over a path;
+    write `./gestures` for the folder. Raises UsageError for a reference that is neither, DataError for data
+    that is refused.
     """
     options = options or DataOptions()
+    dataset = _loaded(reference, options)
+    label = options.out_of_scope_label
+    return dataset if label is None else set_aside(dataset, label)
+
+
+def _loaded(reference: str, options: DataOptions) -> Dataset:
     if reference in CATALOGUE:
         return _load_named(CATALOGUE[reference], options)
     path = Path(reference).expanduser()
@@ -51,15 +88,20 @@ def load_path(path: Path, options: DataOptions, name: str | None = None) -> Data
 
 
 def _load_folder(path: Path, options: DataOptions, name: str) -> Dataset:
-    series = sorted(file for file in path.iterdir() if file.suffix.lower() in (".ts", ".npz", ".csv"))
     if any(file.suffix.lower() == ".wav" for file in path.rglob("*")):
         return read_audio(path, options, name)
-    if not series:
-        raise DataError(f"{path}: the folder holds no .wav, .ts, .npz or .csv file")
-    files = {file for file, _ in ts_files(series[0])} if series[0].suffix.lower() == ".ts" else {series[0]}
-    if others := [file.name for file in series if file not in files]:
-        raise DataError(f"{path}: several data files ({series[0].name}, {others[0]}); name the one to read")
-    return load_path(series[0], options, name)
+    # A .json beside a data file usually describes it.
+    found = _with_suffix(path, *ONE_FILE) or _with_suffix(path, ".json")
+    if not found:
+        raise DataError(f"{path}: the folder holds no .wav, {', '.join(ONE_FILE)} or .json file")
+    files = {file for file, _ in ts_files(found[0])} if found[0].suffix.lower() == ".ts" else {found[0]}
+    if others := [file.name for file in found if file not in files]:
+        raise DataError(f"{path}: several data files ({found[0].name}, {others[0]}); name the one to read")
+    return load_path(found[0], options, name)
+
+
+def _with_suffix(folder: Path, *suffixes: str) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in suffixes)
 
 
 def _load_named(known: NamedSet, options: DataOptions) -> Dataset:

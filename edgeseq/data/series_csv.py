@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeseq.data.dataset import DataOptions, Dataset, Recording, assembled, given_split, validation_warning
+from edgeseq.data.columns import check_header, find_columns
+from edgeseq.data.dataset import DataOptions, Dataset, Recording, assembled, given_split
 from edgeseq.data.lineage import content_hash, sha256_of
-from edgeseq.names import unknown
-from edgeseq_device.errors import DataError, UsageError
+from edgeseq.data.text_lines import BOM, decoded
+from edgeseq_device.errors import DataError
 
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "recording": (
@@ -90,12 +91,11 @@ def read_csv(path: Path, options: DataOptions, name: str) -> Dataset:
     """The recordings of a CSV file, in order of appearance, their lines in the file's order.
 
     Raises DataError, naming file and line, for a missing column, a ragged line, a cell that is no finite
-    number, a time that does not increase, and a label, group or split that changes within a recording;
-    UsageError for a column of the options that is not in the header.
+    number, a time that does not increase, and a label, group or split that changes within a recording.
     """
     options.only("sample_rate_hz", *(f"{role}_column" for role in USUAL_NAMES), reference=str(path))
     content = path.read_bytes()
-    lines = csv.reader(io.StringIO(_text(content, path), newline=""), strict=True)
+    lines = csv.reader(io.StringIO(decoded(content.removeprefix(BOM), path), newline=""), strict=True)
     recordings: dict[str, Rows] = {}
     try:
         layout = _layout([cell.strip() for cell in next(lines, [])], options, path)
@@ -111,53 +111,19 @@ def read_csv(path: Path, options: DataOptions, name: str) -> Dataset:
         channels=[layout.header[i] for i in layout.channels],
         sample_rate_hz=options.sample_rate_hz,
         content_sha256=content_hash([(path.name, sha256_of(content))]),
-        warnings=validation_warning(rows.fixed.get("split", "") for rows in recordings.values()),
     )
 
 
-def _text(content: bytes, path: Path) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file in UTF-8 ({error.reason} at byte {error.start})") from error
-
-
 def _layout(header: Sequence[str], options: DataOptions, path: Path) -> Layout:
-    if not header:
-        raise DataError(f"{path}: the file is empty; its first line must be a header")
-    if len(set(header)) != len(header) or "" in header:
-        raise DataError(f"{path}: line 1: the header needs one name, of its own, for each column")
-    separators = [mark for mark in (";", "\t", "|") if mark in header[0]]
-    if len(header) == 1 and separators:
-        mark = "a tab" if separators[0] == "\t" else f"`{separators[0]}`"
-        raise DataError(f"{path}: line 1: its separator looks like {mark}; save it with commas between cells")
-    roles = _roles(header, options, path)
-    channels = tuple(i for i in range(len(header)) if i not in roles.values())
+    check_header(header, path)
+    if "" in header:
+        raise DataError(f"{path}: line 1: a column has no name; each one must have one")
+    columns = find_columns(header, USUAL_NAMES, ("recording", "label"), options, path)
+    channels = tuple(i for i, column in enumerate(header) if column not in columns.values())
     if not channels:
         raise DataError(f"{path}: line 1: the header leaves no column as a channel")
+    roles = {role: header.index(column) for role, column in columns.items()}
     return Layout(path, tuple(header), roles, channels)
-
-
-def _roles(header: Sequence[str], options: DataOptions, path: Path) -> dict[str, int]:
-    """The place of each role's column; recording and label must be there."""
-    lowered = [cell.lower() for cell in header]
-    roles: dict[str, int] = {}
-    for role, usual in USUAL_NAMES.items():
-        wanted = getattr(options, f"{role}_column")
-        if wanted is not None and wanted not in header:
-            raise UsageError(f"{path}: {unknown(f'--{role}-column', wanted, header)}")
-        found = [lowered.index(word) for word in usual if word in lowered]
-        if wanted is not None:
-            roles[role] = header.index(wanted)
-        elif found:
-            roles[role] = found[0]
-    for role in ("recording", "label"):
-        if role not in roles:
-            raise DataError(
-                f"{path}: line 1: no column says which {role} a line has"
-                f" (looked for {', '.join(USUAL_NAMES[role])}); name it with --{role}-column"
-            )
-    return roles
 
 
 def _moment(cell: str, where: str) -> float:

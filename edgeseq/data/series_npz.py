@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseq.data.dataset import DataOptions, Dataset, Recording, assembled, given_split, validation_warning
+from edgeseq.data.dataset import DataOptions, Dataset, Recording, assembled, given_split
 from edgeseq.data.lineage import ARCHIVE_FAULTS, check_archive, content_hash, sha256_of
 from edgeseq.names import unknown
 from edgeseq_device.errors import DataError
@@ -51,7 +51,6 @@ def read_npz(path: Path, options: DataOptions, name: str) -> Dataset:
         channels=_channels(arrays, pieces, path),
         sample_rate_hz=options.sample_rate_hz or _rate(arrays, path),
         content_sha256=digest,
-        warnings=validation_warning(map(str, arrays.get("splits", np.array([])).tolist())),
     )
 
 

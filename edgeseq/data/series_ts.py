@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgeseq.data.dataset import DataOptions, Dataset, GivenSplit, Recording, assembled
 from edgeseq.data.lineage import content_hash, sha256_of
+from edgeseq.data.text_lines import BOM, decoded
 from edgeseq_device.errors import DataError
 
 PAIR: dict[str, GivenSplit] = {"_TRAIN": "train", "_TEST": "test"}
@@ -49,7 +50,7 @@ def read_ts(path: Path, options: DataOptions, name: str) -> Dataset:
             raise DataError(f"{file}: @classLabel lists other classes than the training file does")
         first = header
         recordings += found
-    count = recordings[0].samples.shape[1]
+    count = np.shape(recordings[0].samples)[1]
     return assembled(
         name,
         "series",
@@ -102,10 +103,7 @@ def _parse(content: bytes, file: Path, split: GivenSplit | None) -> tuple[Header
 
 def _lines(content: bytes, file: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines, without comments and empty ones."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: not a text file in UTF-8 ({error.reason} at byte {error.start})") from error
+    text = decoded(content.removeprefix(BOM), file)
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip() and not line.lstrip().startswith(("#", "%")):
             yield number, line.strip()
@@ -199,7 +197,7 @@ def _check_line(header: Header, columns: Sequence[NDArray[np.float32]], label: s
 
 
 def _check_together(header: Header, recordings: Sequence[Recording], file: Path) -> None:
-    shapes = [recording.samples.shape for recording in recordings]
+    shapes = [np.shape(recording.samples) for recording in recordings]
     if header.univariate is False and header.dimensions is None and {shape[1] for shape in shapes} == {1}:
         raise DataError(f"{file}: the header says @univariate false, the series have one dimension")
     if header.equal_length and len({shape[0] for shape in shapes}) > 1:

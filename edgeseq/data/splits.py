@@ -1,6 +1,6 @@
 """Which recordings train, which validate, which test.
 
-The test split is the data's own where the data has one. Validation is always taken from training.
+Test and validation are the data's own where the data has them; what it lacks is drawn.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ FEW_RECORDINGS = 100
 class SplitOptions:
     """Fractions are of the recordings at hand: test of all, validation of what is left for training.
 
-    `validation_fraction` None = 0.1, or 0.2 where fewer than 100 recordings are left for training.
-    `by_group`: no group (speaker, subject) may be in two splits. `test_fraction` is unused where the data
-    gives its own test split.
+    `validation_fraction` None = the data's own validation split; where it has none 0.1, or 0.2 where fewer
+    than 100 recordings are left for training. A fraction that is given draws validation anew, from training
+    and the data's own validation together. `by_group`: no group (speaker, subject) may be in two splits.
+    `test_fraction` is unused where the data gives its own test split.
     """
 
     validation_fraction: float | None = None
@@ -66,28 +67,53 @@ def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
     options = options or SplitOptions()
     _check(dataset, options)
     _check_trainable(dataset)
-    given = dataset.recordings[0].split is not None
-    warnings = []
-    if given and options.by_group and (shared := _shared_groups(dataset)):
-        given = False
-        warnings.append(
-            f"the test split {_giver(dataset)} shares {len(shared)} groups with training"
-            f" (such as {shared[0]}); it was set aside for a split by group"
-        )
-    everything = list(range(len(dataset.recordings)))
-    if given:
-        test = [i for i in everything if dataset.recordings[i].split == "test"]
+    kept, warnings = _kept(dataset, options)
+    everything = range(len(dataset.recordings))
+    if "test" in kept:
+        test = _own(dataset, "test")
     else:
         test = _held_out(dataset, everything, options.test_fraction, options, "test")
     rest = sorted(set(everything) - set(test))
-    usual = VALIDATION_FRACTION if len(rest) >= FEW_RECORDINGS else VALIDATION_FRACTION_OF_FEW
-    validation = _held_out(dataset, rest, options.validation_fraction or usual, options, "validation")
+    if "validation" in kept:
+        validation = _own(dataset, "validation")
+    else:
+        usual = VALIDATION_FRACTION if len(rest) >= FEW_RECORDINGS else VALIDATION_FRACTION_OF_FEW
+        validation = _held_out(dataset, rest, options.validation_fraction or usual, options, "validation")
     train = sorted(set(rest) - set(validation))
     known = {dataset.recordings[i].label for i in train}
     refuse_unknown_labels((dataset.recordings[i] for i in (*validation, *test)), known, dataset.name)
     drawn = "drawn by group" if options.by_group else "drawn by class"
-    origin = f"test {_giver(dataset) if given else drawn}, validation {drawn}"
+    words = {side: _giver(dataset) if side in kept else drawn for side in ("test", "validation")}
+    origin = f"test {words['test']}, validation {words['validation']}"
+    warnings += _repeated_texts(dataset, train, validation, test)
     return Splits(tuple(train), tuple(validation), tuple(test), origin, tuple(warnings))
+
+
+def _kept(dataset: Dataset, options: SplitOptions) -> tuple[set[str], list[str]]:
+    """Which of the data's own validation and test splits stay, and a warning where one does not."""
+    own = {str(recording.split) for recording in dataset.recordings} & {"validation", "test"}
+    if "test" in own and options.by_group and (shared := _shared_groups(dataset, "test")):
+        warning = (
+            f"the test split {_giver(dataset)} shares {len(shared)} groups with training"
+            f" (such as {shared[0]}); it was set aside for a split by group"
+        )
+        return set(), [warning]
+    if "validation" not in own:
+        return own, []
+    if options.validation_fraction is not None:
+        reason = f"--validation-fraction {options.validation_fraction}"
+    elif options.by_group and (shared := _shared_groups(dataset, "validation")):
+        reason = f"it shares {len(shared)} groups with training (such as {shared[0]})"
+    else:
+        return own, []
+    return own - {"validation"}, [
+        f"the data's own validation split was put to training, and validation drawn from there: {reason}"
+    ]
+
+
+def _own(dataset: Dataset, side: str) -> list[int]:
+    """The places that the data itself gives to one side."""
+    return [i for i, recording in enumerate(dataset.recordings) if recording.split == side]
 
 
 def _check(dataset: Dataset, options: SplitOptions) -> None:
@@ -113,16 +139,18 @@ def _check_trainable(dataset: Dataset) -> None:
     if None in given and any(given):
         without = dataset.recordings[given.index(None)].name
         raise DataError(f"{dataset.name}: {without}: has no split where others have one")
-    for only, lacking in (("test", "train"), ("train", "test")):
-        if set(given) == {only}:
-            raise DataError(f"{dataset.name}: {_one_sided(dataset, only)}; none is left to {lacking} on")
+    if None not in given:
+        for lacking in ("train", "test"):
+            if lacking not in given:
+                raise DataError(f"{dataset.name}: {_one_sided(dataset)}; none is left to {lacking} on")
 
 
-def _one_sided(dataset: Dataset, only: str) -> str:
+def _one_sided(dataset: Dataset) -> str:
     n = len(dataset.recordings)
+    sides = sorted({str(recording.split) for recording in dataset.recordings})
     if dataset.test_pattern is None:
-        return f"every recording belongs to the {only} split"
-    share = "all" if only == "test" else "none"
+        return f"every recording belongs to the {' or '.join(sides)} split"
+    share = "all" if sides == ["test"] else "none"
     return f"--test-pattern {dataset.test_pattern!r} matches {share} of {n} recordings"
 
 
@@ -130,11 +158,26 @@ def _giver(dataset: Dataset) -> str:
     return "given by the data" if dataset.test_pattern is None else "by --test-pattern"
 
 
-def _shared_groups(dataset: Dataset) -> list[str]:
-    sides: dict[str, set[str]] = {"train": set(), "test": set()}
-    for recording in dataset.recordings:
-        sides[str(recording.split)].add(str(recording.group))
-    return sorted(sides["train"] & sides["test"])
+def _shared_groups(dataset: Dataset, side: str) -> list[str]:
+    """The groups that are in a split of the data's own and, too, in one that is trained on with it."""
+    others = {"train"} if side == "validation" else {"train", "validation"}
+    groups = [{str(r.group) for r in dataset.recordings if r.split in sides} for sides in ({side}, others)]
+    return sorted(groups[0] & groups[1])
+
+
+def _repeated_texts(
+    dataset: Dataset, train: Sequence[int], validation: Sequence[int], test: Sequence[int]
+) -> list[str]:
+    """A warning for each held-out split with texts that training has, too, to the letter."""
+    if dataset.kind != "text":
+        return []
+    trained = {dataset.recordings[i].samples for i in train}
+    warnings = []
+    for side, places in (("validation", validation), ("test", test)):
+        count = sum(dataset.recordings[i].samples in trained for i in places)
+        if count:
+            warnings.append(f"{count} of {len(places)} {side} texts are in the training split, too")
+    return warnings
 
 
 def _held_out(

@@ -58,7 +58,7 @@ def test_list_names_every_set_its_licence_and_whether_it_is_here(nothing_here: P
     for word in ("gestures", "built in", "fsdd", "CC BY-SA 4.0", "basicmotions", "not fetched"):
         assert word in result.stdout
     rows = json.loads((nothing_here / "out.json").read_text())["data_sets"]
-    assert {row["name"] for row in rows} == {"gestures", "fsdd", "basicmotions"}
+    assert {row["name"] for row in rows} == {"gestures", "fsdd", "basicmotions", "clinc150"}
     assert all(len(row["content_sha256"]) == 64 for row in rows)
 
 
@@ -98,6 +98,25 @@ def test_info_takes_the_options_of_training(tmp_path: Path) -> None:
     assert facts["split"]["origin"] == "test drawn by group, validation drawn by group"
     assert facts["split"]["test"] == 16
     assert facts["sample_rate_hz"] == 20
+
+
+def test_info_of_texts_counts_words_and_what_is_out_of_scope(tmp_path: Path) -> None:
+    lines = ["text,label,split"]
+    for side, count in (("train", 4), ("validation", 2), ("test", 2)):
+        lines += [
+            f"{word} number {i},{word},{side}" for word in ("go", "stop", "other") for i in range(count)
+        ]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    arguments = ["--out-of-scope-label", "other", "--json", str(tmp_path / "out.json")]
+    result = run("info", str(tmp_path / "a.csv"), *arguments)
+    assert result.exit_code == 0, result.output
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert (facts["kind"], facts["recordings"], sorted(facts["classes"])) == ("text", 16, ["go", "stop"])
+    assert facts["out_of_scope"] == {"train": 4, "validation": 2, "test": 2}
+    assert facts["words"] == {"least": 3, "median": 3, "most": 3}
+    assert "characters in a text" in result.stdout
+    assert "(out of scope)" in result.stdout
+    assert "sample rate" not in result.stdout
 
 
 def test_info_of_fsdd_shows_where_it_comes_from(data_dir: Path) -> None:

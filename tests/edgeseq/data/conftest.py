@@ -51,7 +51,7 @@ def word_folder(tmp_path: Path, write_wav: WriteWav) -> Path:
 def data_dir() -> Path:
     """The local mirror; the test is skipped, by name, where a file is absent."""
     folder = Path(os.environ.get("EDGESEQ_DATA_DIR", ""))
-    for file in ("fsdd.zip", "BasicMotions_TRAIN.ts", "BasicMotions_TEST.ts"):
+    for file in ("fsdd.zip", "BasicMotions_TRAIN.ts", "BasicMotions_TEST.ts", "clinc150.json"):
         if "EDGESEQ_DATA_DIR" not in os.environ or not (folder / file).is_file():
             pytest.skip(f"EDGESEQ_DATA_DIR does not hold {file}")
     return folder

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeseq.data import DataOptions, Dataset, FrontEndOptions, Recording, default_front_end
-from edgeseq.data.dataset import assembled, given_split
+from edgeseq.data.dataset import assembled, given_split, set_aside
 from edgeseq.settings import settings_from_dict
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import LogMel, Standardise
@@ -47,7 +47,10 @@ def test_labels_are_sorted() -> None:
     assert dataset.labels == ("10", "9", "a", "b")
 
 
-@pytest.mark.parametrize(("word", "side"), [("Train", "train"), (" test ", "test"), ("validation", "train")])
+@pytest.mark.parametrize(
+    ("word", "side"),
+    [("Train", "train"), (" test ", "test"), ("validation", "validation"), ("DEV", "validation")],
+)
 def test_words_for_a_split(word: str, side: str) -> None:
     assert given_split(word, "here") == side
 
@@ -55,6 +58,39 @@ def test_words_for_a_split(word: str, side: str) -> None:
 def test_another_word_for_a_split_is_refused() -> None:
     with pytest.raises(DataError, match='here: the split "exam" is none of train, training, val'):
         given_split("exam", "here")
+
+
+def test_what_is_out_of_scope_is_no_class() -> None:
+    rows = [("a", "1", "train"), ("b", "2", "test"), ("c", "oos", "train"), ("d", "oos", "test")]
+    dataset = set_aside(together(*(recording(*row) for row in rows)), "oos")
+    assert dataset.labels == ("1", "2")
+    assert [each.name for each in dataset.recordings] == ["a", "b"]
+    assert [(each.name, each.split) for each in dataset.out_of_scope] == [("c", "validation"), ("d", "test")]
+
+
+def test_the_datas_own_validation_is_kept_out_of_scope_too() -> None:
+    rows = [("a", "1", "train"), ("b", "oos", "train"), ("c", "oos", "validation"), ("d", "oos", "test")]
+    dataset = set_aside(together(*(recording(*row) for row in rows)), "oos")
+    assert [each.split for each in dataset.out_of_scope] == ["train", "validation", "test"]
+
+
+def test_what_is_out_of_scope_without_a_split_is_halved() -> None:
+    dataset = set_aside(together(recording("a", "1"), *(recording(f"o{i}", "oos") for i in range(4))), "oos")
+    assert [each.split for each in dataset.out_of_scope] == ["validation", "test"] * 2
+
+
+def test_a_label_out_of_scope_must_be_there_and_leave_another() -> None:
+    dataset = together(recording("a", "oos"))
+    with pytest.raises(UsageError, match='unknown --out-of-scope-label "oos!"; did you mean "oos"'):
+        set_aside(dataset, "oos!")
+    with pytest.raises(DataError, match='every recording has the label "oos", which is out of scope'):
+        set_aside(dataset, "oos")
+
+
+@pytest.mark.parametrize("text", ["", " \t\n"])
+def test_an_empty_text_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="set: a: the text is empty"):
+        together(Recording("a", text, "1"), kind="text")
 
 
 def test_options_survive_json() -> None:
@@ -85,5 +121,5 @@ def test_a_series_is_standardised_per_channel() -> None:
 
 def test_audio_settings_do_not_concern_a_series() -> None:
     dataset = together(recording("a", "1"), recording("b", "2"))
-    with pytest.raises(UsageError, match="set is a series; --mels"):
+    with pytest.raises(UsageError, match="set holds series; --mels concerns audio"):
         default_front_end(dataset, FrontEndOptions(mels=20))

@@ -13,8 +13,9 @@ from typing import IO
 import pytest
 
 from edgeseq.data import load
-from edgeseq.data.catalogue import CATALOGUE, Download, NamedSet
+from edgeseq.data.catalogue import CATALOGUE, NamedSet
 from edgeseq.data.fetch import HttpsOnly, fetch, open_https
+from edgeseq.data.lineage import content_hash, sha256_of
 from edgeseq.data.load import load_path
 from edgeseq_device.errors import DataError, EdgeseqError
 
@@ -83,6 +84,19 @@ def test_the_same_set_is_packed_into_the_same_bytes(tmp_path: Path, digits: tupl
     known, archive = digits
     one, other = (fetch(known, tmp_path / folder, ignored, Server(archive)) for folder in "ab")
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_plain_file_is_kept_under_the_sets_own_name(tmp_path: Path) -> None:
+    content = b'{"train": [["hello", "greet"]], "val": [], "test": []}'
+    digest = content_hash([("data_full.json", sha256_of(content))])
+    known = dataclasses.replace(CATALOGUE["clinc150"], content_sha256=digest)
+    path = fetch(known, tmp_path / "cache", ignored, Server(content))
+    assert path == tmp_path / "cache/clinc150.json"
+    assert path.read_bytes() == content
+    with pytest.raises(DataError, match="is not the clinc150 that edgeseq knows"):
+        fetch(known, tmp_path / "cache", ignored, Server(content + b" "))
+    assert path.read_bytes() == content
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == ["clinc150.json"]
 
 
 def test_the_real_fsdd_survives_githubs_wrapping(tmp_path: Path, data_dir: Path) -> None:
@@ -195,5 +209,5 @@ def test_the_catalogues_patterns_name_each_file_once() -> None:
     import re
 
     for known in CATALOGUE.values():
-        if isinstance(known.download, Download):
+        if known.download is not None and known.download.member is not None:
             assert re.compile(known.download.member).groups == 1

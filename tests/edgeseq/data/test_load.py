@@ -41,7 +41,9 @@ def test_a_path_that_does_not_exist_is_said(reference: str) -> None:
 
 def test_a_file_that_no_reader_knows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"")
-    with pytest.raises(DataError, match=r"a\.mp3: no reader .* \.zip, \.ts, \.npz, \.csv"):
+    with pytest.raises(
+        DataError, match=r"a\.mp3: no reader .* \.zip, \.ts, \.npz, \.csv, \.tsv, \.jsonl, \.json"
+    ):
         load(str(tmp_path / "a.mp3"))
 
 
@@ -55,6 +57,38 @@ def test_a_folder_with_several_data_files_is_refused(tmp_path: Path) -> None:
     saved(tmp_path / "b.npz")
     with pytest.raises(DataError, match=r"several data files \(a\.npz, b\.npz\)"):
         load(str(tmp_path))
+
+
+def test_a_json_beside_a_data_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "about.json").write_text("{}")
+    with pytest.raises(DataError, match=r"about\.json: not CLINC150's layout"):
+        load(str(tmp_path))
+    saved(tmp_path / "a.npz")
+    assert load(str(tmp_path)).kind == "series"
+
+
+@pytest.mark.parametrize(
+    ("header", "options", "kind"),
+    [
+        ("id,text,label", DataOptions(), "text"),
+        ("ID,Utterance,intent", DataOptions(), "text"),
+        ("id,words,label", DataOptions(text_column="words"), "text"),
+        ("id,x,label", DataOptions(), "series"),
+        ("id,message,label", DataOptions(recording_column="id"), "series"),
+    ],
+)
+def test_a_csv_holds_texts_where_a_column_says_so(
+    tmp_path: Path, header: str, options: DataOptions, kind: str
+) -> None:
+    (tmp_path / "a.csv").write_text(f"{header}\n1,3,a\n2,4,b\n")
+    assert load(str(tmp_path / "a.csv"), options).kind == kind
+
+
+def test_a_label_out_of_scope_concerns_every_kind_of_data() -> None:
+    dataset = load("gestures", DataOptions(out_of_scope_label="up_down"))
+    assert len(dataset.labels) == 5
+    assert (len(dataset.recordings), len(dataset.out_of_scope)) == (1020, 204)
+    assert dataset.content_sha256 == CATALOGUE["gestures"].content_sha256
 
 
 def test_a_set_that_is_not_here_says_how_to_get_it(nothing_here: Path) -> None:
@@ -119,7 +153,7 @@ def test_every_named_set_is_described_in_full(known) -> None:
     assert known.built_in or known.files
 
 
-@pytest.mark.parametrize("name", ["fsdd", "basicmotions"])
+@pytest.mark.parametrize("name", ["fsdd", "basicmotions", "clinc150"])
 def test_what_the_catalogue_says_of_a_set_is_so(name: str, data_dir: Path) -> None:
     dataset, known = load(name), CATALOGUE[name]
     assert dataset.content_sha256 == known.content_sha256

@@ -118,6 +118,66 @@ def test_a_given_test_split_is_kept_and_validation_taken_from_training() -> None
     assert splits.origin == "test given by the data, validation drawn by class"
 
 
+def in_three(*, groups: bool = False) -> Dataset:
+    """24 recordings of each split and two classes; with `groups`, validation shares its own with training."""
+    return dataset_of(
+        [
+            (label, f"{side == 'test'}{i}" if groups else None, side)
+            for side in ("train", "validation", "test")
+            for label in "ab"
+            for i in range(12)
+        ]
+    )
+
+
+def test_a_given_validation_split_is_kept() -> None:
+    dataset = in_three()
+    splits = split(dataset)
+    check_partition(dataset, splits)
+    assert {dataset.recordings[i].split for i in splits.validation} == {"validation"}
+    assert {dataset.recordings[i].split for i in splits.train} == {"train"}
+    assert splits.origin == "test given by the data, validation given by the data"
+    assert splits == split(dataset, SplitOptions(seed=7))
+    assert not splits.warnings
+
+
+def test_a_validation_fraction_draws_from_training_and_the_given_validation() -> None:
+    dataset = in_three()
+    splits = split(dataset, SplitOptions(validation_fraction=0.25))
+    check_partition(dataset, splits)
+    assert {dataset.recordings[i].split for i in splits.test} == {"test"}
+    assert labels_of(dataset, splits.validation) == {"a": 6, "b": 6}
+    assert {dataset.recordings[i].split for i in splits.train} == {"train", "validation"}
+    assert splits.origin == "test given by the data, validation drawn by class"
+    assert "own validation split was put to training" in splits.warnings[0]
+    assert "--validation-fraction 0.25" in splits.warnings[0]
+
+
+def test_a_given_validation_split_that_shares_groups_is_redrawn_by_group() -> None:
+    dataset = in_three(groups=True)
+    splits = split(dataset, SplitOptions(by_group=True))
+    check_partition(dataset, splits)
+    assert {dataset.recordings[i].split for i in splits.test} == {"test"}
+    assert not groups_of(dataset, splits.validation) & groups_of(dataset, splits.train)
+    assert "it shares 12 groups with training (such as False0)" in splits.warnings[0]
+
+
+def texts_of(*rows: tuple[str, str, str | None]) -> Dataset:
+    recordings = [Recording(f"t{i}", text, label, None, side) for i, (text, label, side) in enumerate(rows)]  # type: ignore[arg-type]
+    return assembled("set", "text", recordings, channels=("text",), sample_rate_hz=None, content_sha256="0")
+
+
+def test_texts_that_are_held_out_and_in_training_are_counted() -> None:
+    dataset = texts_of(
+        *[("yes", "a", "train"), ("no", "b", "train"), ("yes", "a", "validation"), ("No", "b", "validation")],
+        *[("no", "b", "test"), ("yes", "a", "test"), ("never", "b", "test")],
+    )
+    assert split(dataset).warnings == (
+        "1 of 2 validation texts are in the training split, too",
+        "2 of 3 test texts are in the training split, too",
+    )
+
+
 def test_a_given_split_that_shares_groups_is_redrawn_by_group_and_said() -> None:
     rows = [(label, f"g{g}", side) for side in ("train", "test") for label in "ab" for g in range(5)]
     dataset = dataset_of(rows)
@@ -200,6 +260,17 @@ def test_fsdd_validates_on_270_training_recordings(data_dir: object) -> None:
         (("train", None), "ab", "set: r1: has no split where others have one"),
         (("test", "test"), "ab", "every recording belongs to the test split; none is left to train on"),
         (("train", "train"), "ab", "every recording belongs to the train split; none is left to test on"),
+        (
+            ("train", "validation"),
+            "ab",
+            "every recording belongs to the train or validation split; none is left to test on",
+        ),
+        (("test", "validation"), "ab", "belongs to the test or validation split; none is left to train on"),
+        (
+            ("train", "train", "test", "validation"),
+            "abac",
+            r'r3: the label "c" is unknown to the training data \(known: a, b',
+        ),
         (
             ("train",) * 4 + ("test",),
             "aabbc",

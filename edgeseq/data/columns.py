@@ -1,0 +1,70 @@
+"""Which column of a table is which: one that an option names, or one known by its usual name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edgeseq.data.dataset import DataOptions
+from edgeseq.names import unknown
+from edgeseq_device.errors import DataError
+
+SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+UsualNames = Mapping[str, tuple[str, ...]]  # by role, such as "label"; in lower case, the first one wins
+
+
+def check_header(header: Sequence[str], path: Path, separator: str = ",") -> None:
+    """Raises DataError for an empty header, a name that is there twice and a separator that is another."""
+    if not any(header):
+        raise DataError(f"{path}: the file is empty; its first line must be a header")
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise DataError(
+            f'{path}: line 1: the column "{twice[0]}" is there twice; the header needs one name, of its own,'
+            " for each column"
+        )
+    others = [mark for mark in SEPARATORS if mark != separator and mark in header[0]]
+    if len(header) == 1 and others:
+        raise DataError(
+            f"{path}: line 1: its separator looks like {SEPARATORS[others[0]]}; save it with"
+            f" {SEPARATORS[separator]} between cells"
+        )
+
+
+def find_columns(
+    header: Sequence[str], usual: UsualNames, required: Sequence[str], options: DataOptions, path: Path
+) -> dict[str, str]:
+    """The column of each role in `usual` that has one, as the header writes it.
+
+    Raises DataError, naming the nearest column, for one of the options that is not in the header and for a
+    required role without a column.
+    """
+    columns: dict[str, str] = {}
+    for role, names in usual.items():
+        wanted = getattr(options, f"{role}_column")
+        if wanted is not None and wanted not in header:
+            raise DataError(f"{path}: line 1: {unknown(f'--{role}-column', wanted, header)}")
+        found = wanted or usual_column(header, names)
+        if found is not None:
+            columns[role] = found
+    for role in required:
+        if role not in columns:
+            raise DataError(f"{path}: line 1: {_missing(role, usual[role], header)}")
+    return columns
+
+
+def usual_column(header: Sequence[str], names: Sequence[str]) -> str | None:
+    """The column with the first of these names, in any case; None where there is none."""
+    by_name = {cell.lower(): cell for cell in reversed(header)}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _missing(role: str, names: Sequence[str], header: Sequence[str]) -> str:
+    by_name = {cell.lower(): cell for cell in header}
+    near = [match for name in names for match in difflib.get_close_matches(name, by_name, n=1)]
+    question = f'; did you mean "{by_name[near[0]]}"' if near else ""
+    return (
+        f"no column says which {role} a line has (looked for {', '.join(names)}; the header has"
+        f" {', '.join(header)}){question}; name it with --{role}-column"
+    )
