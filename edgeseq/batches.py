@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +12,21 @@ from torch import Tensor
 
 from edgeseq.draws import stream
 
-FloatArray = npt.NDArray[np.float32]
+FeatureArray = npt.NDArray[Any]
 
 BATCHES_PER_BUCKET = (
     8  # recordings are sorted by length only within so many batches, so that order stays random
 )
 
 
-def padded(features: Sequence[FloatArray]) -> tuple[Tensor, Tensor]:
-    """n arrays [T_i, F] -> (features [n, max T_i, F] float32, zeros after the end; lengths [n] int64)."""
+def padded(features: Sequence[FeatureArray]) -> tuple[Tensor, Tensor]:
+    """n arrays [T_i, F] -> (features [n, max T_i, F], zeros after the end; lengths [n] int64).
+
+    Features are float32 like the arrays, or int64, which torch's tables take, where these are int32.
+    """
     lengths = np.array([len(item) for item in features], np.int64)
-    batch = np.zeros((len(features), int(lengths.max()), features[0].shape[1]), np.float32)
+    dtype = np.int64 if features[0].dtype.kind == "i" else np.float32
+    batch = np.zeros((len(features), int(lengths.max()), features[0].shape[1]), dtype)
     for row, item in zip(batch, features, strict=True):
         row[: len(item)] = item
     return torch.from_numpy(batch), torch.from_numpy(lengths)
@@ -49,7 +54,7 @@ def evaluation_batches(lengths: npt.NDArray[np.int64], batch_size: int) -> Itera
 
 
 def logits_of(
-    forward: Callable[[Tensor, Tensor], Tensor], features: Sequence[FloatArray], batch_size: int = 64
+    forward: Callable[[Tensor, Tensor], Tensor], features: Sequence[FeatureArray], batch_size: int = 64
 ) -> npt.NDArray[np.float32]:
     """[n, C] float32 logits of n recordings [T_i, F], in their order, without gradients."""
     lengths = np.array([len(item) for item in features], np.int64)

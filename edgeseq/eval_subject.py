@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 from edgeseq import data as datasets
-from edgeseq.artifacts import ARTIFACTS
+from edgeseq.artifacts import ARTIFACTS, PROVENANCE_FILE, read_provenance
 from edgeseq.data import Dataset
 from edgeseq.evaluate import Evaluation, evaluate_artifact, evaluate_module
-from edgeseq.features import SPLITS, LabelledFeatures, labelled
+from edgeseq.features import SPLITS, LabelledFeatures, cut_warnings, labelled, out_of_scope
 from edgeseq.names import unknown
 from edgeseq.runs import RUNS, Run, RunFolder, load_recorded, open_run, recorded_splits
 from edgeseq.training.recipe import Recipe
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError, UsageError
-from edgeseq_device.frontend import FrontEnd, LogMel, front_end_from_dict
+from edgeseq_device.frontend import FrontEnd, front_end_from_dict
 from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE
 
 Evaluate = Callable[[LabelledFeatures, Callable[[int, int], None]], Evaluation]
@@ -27,7 +27,8 @@ Evaluate = Callable[[LabelledFeatures, Callable[[int, int], None]], Evaluation]
 class Subject:
     """One trained model in the forms that can be evaluated, each by name: torch, onnx, tflite.
 
-    `splits_sha256` None: its artifact was exported without it.
+    `splits_sha256` None: its artifact was exported without it. `thresholds`: below which largest probability
+    a form's answer is none of the classes; empty for a model that was trained without such recordings.
     """
 
     kind: Literal["run", "artifact"]
@@ -38,16 +39,21 @@ class Subject:
     data_sha256: str
     splits_sha256: str | None
     forms: dict[str, Evaluate]
+    thresholds: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The recordings of one evaluation. split: train, validation, test or all."""
+    """The recordings of one evaluation, and those of none of the classes, which there may be none of.
+
+    split: train, validation, test or all.
+    """
 
     reference: str
     content_sha256: str
     split: str
     recordings: LabelledFeatures
+    outside: LabelledFeatures
     warnings: tuple[str, ...]
 
 
@@ -85,12 +91,15 @@ def choose(
         )
     _check_kind(subject, dataset)
     name = split or ("test" if same else "all")
+    places = _places(subject, dataset, name)
+    recordings = [dataset.recordings[i] for i in places]
     return Chosen(
         reference or subject.recipe.data,
         dataset.content_sha256,
         name,
-        _recordings(subject, dataset, name),
-        dataset.warnings,
+        labelled(dataset, subject.front_end, places, subject.labels),
+        out_of_scope(dataset, subject.front_end, name),
+        (*dataset.warnings, *cut_warnings(subject.front_end, {name: recordings})),
     )
 
 
@@ -107,18 +116,18 @@ def _read(subject: Subject, reference: str | None, label_pattern: str | None) ->
     return dataset
 
 
-def _recordings(subject: Subject, dataset: Dataset, name: str) -> LabelledFeatures:
+def _places(subject: Subject, dataset: Dataset, name: str) -> Sequence[int]:
     places: Sequence[int] = range(len(dataset.recordings))
     splitting, expected = subject.recipe.splitting, subject.splits_sha256
     if name in SPLITS and dataset.content_sha256 == subject.data_sha256 and expected is not None:
         places = getattr(recorded_splits(dataset, splitting, expected, subject.path), name)
     elif name in SPLITS:
         places = getattr(datasets.split(dataset, splitting), name)
-    return labelled(dataset, subject.front_end, places, subject.labels)
+    return places
 
 
 def _check_kind(subject: Subject, dataset: Dataset) -> None:
-    wanted = "audio" if isinstance(subject.front_end, LogMel) else "series"
+    wanted = subject.front_end.takes
     if dataset.kind != wanted:
         raise DataError(f"{dataset.name}: it holds {dataset.kind}, {subject.path} was trained on {wanted}")
 
@@ -126,23 +135,44 @@ def _check_kind(subject: Subject, dataset: Dataset) -> None:
 def _of_run(run: Run) -> Subject:
     module = run.module()
     forms: dict[str, Evaluate] = {"torch": lambda recordings, _progress: evaluate_module(module, recordings)}
+    chosen = run.metrics.get("out_of_scope")
     return Subject(
-        "run", run.path, run.recipe, run.labels, run.front_end, run.data_sha256, run.splits_sha256, forms
+        "run",
+        run.path,
+        run.recipe,
+        run.labels,
+        run.front_end,
+        run.data_sha256,
+        run.splits_sha256,
+        forms,
+        {} if chosen is None else {"torch": float(chosen["threshold"])},
     )
 
 
 def _of_artifact(path: Path) -> Subject:
     artifact = open_artifact(path)
-    manifest, where = artifact.manifest, str(path / MANIFEST_FILE)
+    provenance, where = read_provenance(path), str(path / PROVENANCE_FILE)
     try:
-        recipe = Recipe.from_dict(manifest["recipe"], f"{where}: recipe")
-        front_end = front_end_from_dict(manifest["features"]["front_end"])
-        data_sha256 = str(manifest["data"]["content_sha256"])
-        splits_sha256 = manifest["data"].get("splits_sha256")
+        recipe = Recipe.from_dict(provenance["recipe"], f"{where}: recipe")
+        front_end = front_end_from_dict(artifact.manifest["features"]["front_end"], path)
+        data_sha256 = str(provenance["data"]["content_sha256"])
+        splits_sha256 = provenance["data"].get("splits_sha256")
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where}: incomplete ({error!r}); export it again") from error
     forms = {model.format: _form(artifact, model.format) for model in artifact.models}
-    return Subject("artifact", path, recipe, artifact.labels, front_end, data_sha256, splits_sha256, forms)
+    chosen = {model.format: model.rejection_threshold for model in artifact.models}
+    thresholds = {name: each for name, each in chosen.items() if each is not None}
+    return Subject(
+        "artifact",
+        path,
+        recipe,
+        artifact.labels,
+        front_end,
+        data_sha256,
+        splits_sha256,
+        forms,
+        thresholds,
+    )
 
 
 def _form(artifact: Artifact, format_name: str) -> Evaluate:

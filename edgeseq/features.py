@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeseq import data
-from edgeseq.data import Dataset, FrontEndOptions, SplitOptions, Splits
+from edgeseq.data import Dataset, FrontEndOptions, Recording, SplitOptions, Splits
 from edgeseq.data.dataset import refuse_unknown_labels
+from edgeseq.tokenizer_training import trained_tokens
 from edgeseq_device.errors import DataError
-from edgeseq_device.frontend import FrontEnd
+from edgeseq_device.frontend import FrontEnd, Tokens
 
 FloatArray = npt.NDArray[np.float32]
+FeatureArray = npt.NDArray[Any]
+"""One recording: [T, F] float32, or [T, K] int32 where the model looks tokens up."""
 SPLITS = ("train", "validation", "test")
+OUT_OF_SCOPE = -1
+"""The label number of a recording that belongs to none of the classes."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledFeatures:
-    """names: [n]; features: n arrays [T, F] float32, unpadded and standardised; labels: [n] int64."""
+    """names: [n]; features: n arrays, unpadded and standardised; labels: [n] int64."""
 
     names: tuple[str, ...]
-    features: tuple[FloatArray, ...]
+    features: tuple[FeatureArray, ...]
     labels: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -37,11 +43,16 @@ class LabelledFeatures:
 
 @dataclass(frozen=True, eq=False)
 class FeatureSplits:
-    """The three splits of one data set; a recording is in exactly one of them."""
+    """The three splits of one data set; a recording is in exactly one of them.
+
+    `out_of_scope`: recordings of none of the classes, under "validation" and "test" where there are any;
+    their labels are all OUT_OF_SCOPE.
+    """
 
     train: LabelledFeatures
     validation: LabelledFeatures
     test: LabelledFeatures
+    out_of_scope: Mapping[str, LabelledFeatures] = field(default_factory=dict)
 
     def named(self, split: str) -> LabelledFeatures:
         """The split called train, validation or test."""
@@ -71,52 +82,81 @@ class Prepared:
 def prepare(dataset: Dataset, splitting: SplitOptions, front_end_options: FrontEndOptions) -> Prepared:
     """Splits `dataset`, fits the front end on the training split and computes all features.
 
-    Raises DataError where the data cannot be split so or the front end refuses a recording.
+    Raises DataError where the data cannot be split so or the front end refuses a recording, UsageError for
+    options of the front end that do not fit together or do not concern the data.
     """
     chosen = data.split(dataset, splitting)
-    unfitted = data.default_front_end(dataset, front_end_options)
-    train = [raw_features(dataset, unfitted, i) for i in chosen.train]
-    front_end = unfitted.fitted_on(train)
-    splits = FeatureSplits(
-        _labelled(dataset, chosen.train, [front_end.standardised(raw) for raw in train], dataset.labels),
-        labelled(dataset, front_end, chosen.validation, dataset.labels),
-        labelled(dataset, front_end, chosen.test, dataset.labels),
-    )
-    warnings = (*dataset.warnings, *chosen.warnings)
+    training = [dataset.recordings[i] for i in chosen.train]
+    front_end = _fitted(dataset, training, front_end_options)
+    splits = split_features(dataset, front_end, chosen, dataset.labels)
+    parts = {name: [dataset.recordings[i] for i in getattr(chosen, name)] for name in SPLITS}
+    warnings = (*dataset.warnings, *chosen.warnings, *cut_warnings(front_end, parts))
     return Prepared(dataset, front_end, splits, chosen.origin, chosen.sha256, warnings)
+
+
+def _fitted(dataset: Dataset, training: Sequence[Recording], options: FrontEndOptions) -> FrontEnd:
+    if dataset.kind == "text":
+        return trained_tokens([str(each.samples) for each in training], options.only_of(dataset))
+    unfitted = data.default_front_end(dataset, options)
+    return unfitted.fitted_on(_raw(each, unfitted, dataset.sample_rate_hz) for each in training)
+
+
+def cut_warnings(front_end: FrontEnd, parts: Mapping[str, Sequence[Recording]]) -> list[str]:
+    """One warning that counts, by part of the data, the texts of more tokens than the front end reads."""
+    if not isinstance(front_end, Tokens):
+        return []
+    cut = {
+        name: [n for each in part if (n := front_end.tokens_cut(each.samples))]
+        for name, part in parts.items()
+    }
+    longest = front_end.max_tokens + max((n for each in cut.values() for n in each), default=0)
+    counts = ", ".join(f"{len(cut[name])} of {len(parts[name])} in {name}" for name in cut if cut[name])
+    if not counts:
+        return []
+    cut_to = f"texts cut to their first {front_end.max_tokens} tokens: {counts}"
+    return [f"{cut_to}; the longest has {longest} (--max-tokens {longest} reads all)"]
 
 
 def split_features(
     dataset: Dataset, front_end: FrontEnd, splits: Splits, labels: tuple[str, ...]
 ) -> FeatureSplits:
-    """The features of the three splits, by a front end that is fitted already."""
-    return FeatureSplits(*(labelled(dataset, front_end, getattr(splits, name), labels) for name in SPLITS))
+    """The features of the three splits and of what is out of scope, by a front end that is fitted already."""
+    outside = {name: out_of_scope(dataset, front_end, name) for name in ("validation", "test")}
+    train, validation, test = (labelled(dataset, front_end, getattr(splits, name), labels) for name in SPLITS)
+    return FeatureSplits(train, validation, test, {name: each for name, each in outside.items() if len(each)})
+
+
+def out_of_scope(dataset: Dataset, front_end: FrontEnd, split: str) -> LabelledFeatures:
+    """What belongs to none of the classes, in that split or, under "all", in any."""
+    part = [each for each in dataset.out_of_scope if split in ("all", each.split)]
+    return _labelled(part, front_end, dataset.sample_rate_hz, [OUT_OF_SCOPE] * len(part))
 
 
 def labelled(
     dataset: Dataset, front_end: FrontEnd, indices: Sequence[int], labels: tuple[str, ...]
 ) -> LabelledFeatures:
     """Features and label numbers of some recordings. Raises DataError on a label the model does not know."""
-    refuse_unknown_labels([dataset.recordings[i] for i in indices], labels, dataset.name, "the model")
-    features = [front_end.standardised(raw_features(dataset, front_end, i)) for i in indices]
-    return _labelled(dataset, indices, features, labels)
-
-
-def raw_features(dataset: Dataset, front_end: FrontEnd, index: int) -> FloatArray:
-    """[T, F] float32 of one recording, not standardised. Raises DataError naming one that is refused."""
-    recording = dataset.recordings[index]
-    try:
-        return front_end.raw(recording.samples, dataset.sample_rate_hz)
-    except DataError as error:
-        raise DataError(f"{recording.name}: {error}") from error
+    recordings = [dataset.recordings[i] for i in indices]
+    refuse_unknown_labels(recordings, labels, dataset.name, "the model")
+    numbers = {label: number for number, label in enumerate(labels)}
+    return _labelled(
+        recordings, front_end, dataset.sample_rate_hz, (numbers[each.label] for each in recordings)
+    )
 
 
 def _labelled(
-    dataset: Dataset, indices: Sequence[int], features: Sequence[FloatArray], labels: tuple[str, ...]
+    recordings: Sequence[Recording], front_end: FrontEnd, rate_hz: int | None, numbers: Iterable[int]
 ) -> LabelledFeatures:
-    recordings = [dataset.recordings[i] for i in indices]
     return LabelledFeatures(
         tuple(recording.name for recording in recordings),
-        tuple(features),
-        np.array([labels.index(recording.label) for recording in recordings], np.int64),
+        tuple(front_end.standardised(_raw(each, front_end, rate_hz)) for each in recordings),
+        np.array(list(numbers), np.int64),
     )
+
+
+def _raw(recording: Recording, front_end: FrontEnd, rate_hz: int | None) -> FeatureArray:
+    """Features of one recording, not standardised. Raises DataError naming one that is refused."""
+    try:
+        return front_end.raw(recording.samples, rate_hz)
+    except DataError as error:
+        raise DataError(f"{recording.name}: {error}") from error

@@ -15,12 +15,15 @@ from edgeseq import data as datasets
 from edgeseq import models
 from edgeseq.data import Dataset, SplitOptions, Splits
 from edgeseq.features import FeatureSplits, split_features
+from edgeseq.files import atomic_write_bytes
 from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.config import inputs_of
 from edgeseq.names import check_folder_name, unknown
 from edgeseq.training.checkpoint import load_weights
 from edgeseq.training.recipe import Recipe
 from edgeseq_device.errors import DataError, UsageError
-from edgeseq_device.frontend import FrontEnd, front_end_from_dict
+from edgeseq_device.frontend import FrontEnd, Tokens, front_end_from_dict
+from edgeseq_device.manifest import TOKENIZER_FILE
 from edgeseq_export.spec import SeqSpec
 
 RUNS = Path("runs")
@@ -64,6 +67,11 @@ class RunFolder:
         return self.path / "history.jsonl"
 
     @property
+    def tokenizer(self) -> Path:
+        """The tokenizer of a text model, trained on its training split."""
+        return self.path / TOKENIZER_FILE
+
+    @property
     def is_run(self) -> bool:
         """Whether training began here."""
         return self.recipe.is_file()
@@ -99,7 +107,7 @@ class Run:
 
     def module(self) -> SequenceClassifier:
         """The torch module with the best weights, in evaluation mode. Raises DataError on damaged weights."""
-        module = models.build(self.recipe.model, self.front_end.features_count, self.labels)
+        module = models.build(self.recipe.model, inputs_of(self.front_end), self.labels)
         weights, _ = load_weights(RunFolder(self.path).weights)
         try:
             module.load_state_dict(weights)
@@ -123,9 +131,9 @@ def open_run(reference: str | Path | None = None) -> Run:
     """
     folder = find_run_folder(reference)
     if not folder.is_finished:
-        raise UsageError(
-            f"{folder.path}: training is not over; finish it with: edgeseq train --resume {folder.path.name}"
-        )
+        command = "train" if read_recipe(folder).distill is None else "distill"
+        advice = f"finish it with: edgeseq {command} --resume {folder.path.name}"
+        raise UsageError(f"{folder.path}: training is not over; {advice}")
     result = _read_json(folder.result)
     where = str(folder.result)
     if result.get("run_version") != RUN_VERSION:
@@ -138,7 +146,7 @@ def open_run(reference: str | Path | None = None) -> Run:
             path=folder.path,
             recipe=read_recipe(folder),
             labels=tuple(str(label) for label in result["labels"]),
-            front_end=front_end_from_dict(result["front_end"]),
+            front_end=front_end_from_dict(result["front_end"], folder.path),
             data_sha256=str(result["data"]["content_sha256"]),
             splits_sha256=str(result["splits"]["sha256"]),
             parameters=int(result["parameters"]),
@@ -190,6 +198,21 @@ def check_new_name(name: str) -> None:
     check_folder_name(name)
     if (RUNS / name).exists():
         raise UsageError(_taken(RUNS / name))
+
+
+def keep_tokenizer(folder: RunFolder, front_end: FrontEnd) -> None:
+    """Writes the tokenizer of text into the run, nothing for readings.
+
+    Raises DataError where training began with another one: other versions of libraries train others.
+    """
+    if not isinstance(front_end, Tokens):
+        return
+    if folder.tokenizer.exists() and folder.tokenizer.read_bytes() != front_end.content:
+        raise DataError(
+            f"{folder.tokenizer}: the same texts give another tokenizer here than when training began; use"
+            " the version of `tokenizers` that it began with, or train a new run"
+        )
+    atomic_write_bytes(folder.tokenizer, front_end.content)
 
 
 def discard(folder: RunFolder) -> None:
