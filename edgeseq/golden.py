@@ -48,7 +48,9 @@ def choose_golden(module: nn.Module, spec: SeqSpec, models: Models, splits: Feat
     )
 
 
-def step_references(spec: SeqSpec, features: Sequence[FloatArray], models: Models) -> dict[str, FloatArray]:
+def step_references(
+    spec: SeqSpec, features: Sequence[runtimes.Features], models: Models
+) -> dict[str, FloatArray]:
     """[n, C] for each step form that rounds in another way than its sequence form."""
     return {
         name: _reference(spec, features, model.step.rounding)
@@ -136,7 +138,7 @@ def _with_noise(
 
 def _reference(
     spec: SeqSpec,
-    features: Sequence[FloatArray],
+    features: Sequence[runtimes.Features],
     rounding: Rounding | None = None,
     noise: np.random.Generator | None = None,
 ) -> FloatArray:

@@ -120,9 +120,10 @@ def choose_cpus(threads: int) -> list[int] | None:
 def _common_job(artifact: Artifact, request: Request, scratch: Path) -> dict[str, Any]:
     """What every worker is told. The input is a bare file: reading an .npz costs a process 2 MB."""
     features = artifact.golden().median_input
-    features.tofile(scratch / "input.f32")
+    features.tofile(scratch / "input")
     return {
-        "input": str(scratch / "input.f32"),
+        "input": str(scratch / "input"),
+        "dtype": artifact.features_dtype,
         "input_shape": list(features.shape),
         "golden": str(artifact.golden_path),
         "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],

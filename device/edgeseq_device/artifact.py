@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from edgeseq_device.errors import DataError
 from edgeseq_device.manifest import (
+    FEATURE_TYPES,
+    FEATURES,
     MANIFEST_FILE,
     SUMS_FILE,
+    TOKENIZER_FILE,
     ModelFile,
-    check_size_and_hash,
     get,
     listed_name,
     models,
@@ -39,6 +41,7 @@ class Artifact:
     models: tuple[ModelFile, ...]
     labels: tuple[str, ...]
     features_count: int
+    features_dtype: str
     golden_path: Path
     golden_count: int
     manifest_sha256: str
@@ -64,17 +67,18 @@ class Artifact:
             raise DataError(f"{self.golden_path}: not deployed; take the whole folder that was exported")
         formats = [model.format for model in self.models]
         shape = (self.golden_count, self.features_count, len(self.labels))
-        return read_golden(self.golden_path, formats, shape)
+        return read_golden(self.golden_path, formats, shape, self.features_dtype)
 
 
 def open_artifact(folder: str | Path, only: str | None = None) -> Artifact:
     """Verify an artifact folder and describe it; opens no model in a runtime.
 
     Every file must be listed in SHA256SUMS with its hash, every listed file must be there, the manifest's
-    version must be known and its sizes and hashes must agree. DataError names the file and the cause.
+    version must be known and what it names must be there. DataError names the file and the cause.
 
-    only: a format, such as "tflite", for a board that needs no more than manifest.json, SHA256SUMS and that
-    format's model. Other listed files may then be absent; what is there must still match.
+    only: a format, such as "tflite", for a board that needs no more than manifest.json, SHA256SUMS, that
+    format's model and a text model's tokenizer.json. Other listed files may then be absent; what is there
+    must still match.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -145,24 +149,38 @@ def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str], only: 
         raise DataError(f"{where}: labels must be two or more names; export the artifact again")
     golden = get(manifest, "golden", dict, where)
     golden_name = listed_name(get(golden, "file", str, f"{where}: golden"), sums, f"{where}: golden")
-    _check_files(path, get(manifest, "files", dict, where), sums)
+    found = models(path, manifest, sums, only)
+    features = get(manifest, "features", dict, where)
+    _check_tokenizer(path, features, sums)
     return Artifact(
         path=path,
         manifest=manifest,
-        models=models(path, manifest, sums, only),
+        models=found,
         labels=labels,
-        features_count=positive(get(manifest, "features", dict, where), "count", f"{where}: features"),
+        features_count=positive(features, "count", f"{where}: features"),
+        features_dtype=_features_dtype(found, where),
         golden_path=path / golden_name,
         golden_count=positive(golden, "count", f"{where}: golden"),
         manifest_sha256=sums[MANIFEST_FILE],
     )
 
 
-def _check_files(path: Path, files: dict[str, Any], sums: dict[str, str]) -> None:
-    where = str(path / MANIFEST_FILE)
-    for name, entry in files.items():
-        listed_name(name, sums, f"{where}: files")
-        if not isinstance(entry, dict):
-            raise DataError(f"{where}: files: {name} is no JSON object; export the artifact again")
-        if (path / name).exists():
-            check_size_and_hash(path / name, entry, sums[name], f"{where}: files: {name}")
+def _check_tokenizer(path: Path, features: dict[str, Any], sums: dict[str, str]) -> None:
+    """A front end of tokens has its tokenizer in the folder, on every board."""
+    front_end = features.get("front_end")
+    if not isinstance(front_end, dict) or front_end.get("kind") != "tokens":
+        return
+    listed_name(TOKENIZER_FILE, sums, f"{path / MANIFEST_FILE}: features")
+    if not (path / TOKENIZER_FILE).is_file():
+        raise DataError(f"{path / TOKENIZER_FILE}: missing; a text model needs it on every board")
+
+
+def _features_dtype(models: tuple[ModelFile, ...], where: str) -> str:
+    """The one type of features that every form of every model takes."""
+    forms = [form for model in models for form in (model, model.step) if form is not None]
+    taken = {each.dtype for form in forms for each in form.inputs if each.name == FEATURES}
+    if len(taken) != 1 or not taken <= set(FEATURE_TYPES):
+        found = ", ".join(sorted(taken)) or "none"
+        wanted = " or ".join(FEATURE_TYPES)
+        raise DataError(f"{where}: inputs: {FEATURES} are {found}, must all be {wanted}; export it again")
+    return taken.pop()

@@ -12,21 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq_device.errors import DataError
-
-FloatArray = npt.NDArray[np.float32]
+from edgeseq_device.runtimes import Features, FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class GoldenVectors:
     """n real recordings as features, with answers.
 
-    features: n arrays [T, F] float32, T differs; logits: [n, C] float32, the trained fp32 model's;
-    references: per format [n, C] float32, the reference interpreter's with that format's rounding;
+    features: n arrays [T, F] float32, or int32 ids, T differs; logits: [n, C] float32, the trained fp32
+    model's; references: per format [n, C] float32, the reference interpreter's with that format's rounding;
     labels: [n] int64; names: [n]; own_step_references: as `references`, of the step forms that round in
     another way than their sequence forms.
     """
 
-    features: tuple[FloatArray, ...]
+    features: tuple[Features, ...]
     logits: FloatArray
     references: dict[str, FloatArray]
     labels: npt.NDArray[np.int64]
@@ -38,19 +37,25 @@ class GoldenVectors:
         return self.own_step_references.get(model_format, self.references[model_format])
 
     @property
-    def median_input(self) -> FloatArray:
+    def median_input(self) -> Features:
         """[T, F]: the input of median length, the lower of the two middle ones."""
         return sorted(self.features, key=len)[(len(self.features) - 1) // 2]
 
 
-def read_golden(path: Path, formats: Sequence[str], shape: tuple[int, int, int]) -> GoldenVectors:
-    """Read golden.npz; shape: (vectors n, features F, classes C). DataError when it does not fit."""
+def read_golden(
+    path: Path, formats: Sequence[str], shape: tuple[int, int, int], features_dtype: str
+) -> GoldenVectors:
+    """Read golden.npz; shape: (vectors n, features F, classes C). DataError when it does not fit.
+
+    features_dtype: "float32" for readings, "int32" for ids.
+    """
     count, features_count, classes = shape
     answers = (count, classes)
     with _open(path) as arrays:
         return GoldenVectors(
             features=tuple(
-                _array(arrays, path, key, np.float32, (None, features_count)) for key in feature_keys(count)
+                _array(arrays, path, key, np.dtype(features_dtype).type, (None, features_count))
+                for key in feature_keys(count)
             ),
             logits=_array(arrays, path, "logits", np.float32, answers),
             references={

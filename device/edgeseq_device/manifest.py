@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,10 +12,12 @@ from edgeseq_device.errors import DataError
 MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 SUMS_FILE = "SHA256SUMS"
+TOKENIZER_FILE = "tokenizer.json"
 FORMATS = ("onnx", "tflite")
+FEATURES, FEATURE_TYPES = "features", ("float32", "int32")
+"""The name of a model's first input, and what it may hold: readings, or ids of tokens."""
 MANIFEST_BYTES_MAX = 16_000_000
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _T = TypeVar("_T")
 
 
@@ -50,7 +51,6 @@ class StepFile:
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     states: tuple[StateInfo, ...]
-    layers: tuple[dict[str, Any], ...]
     parity_tolerance: float
 
 
@@ -59,6 +59,7 @@ class ModelFile:
     """One model file of an artifact: the same trained model in one format.
 
     parity_tolerance: max|a - b| / max(1, max|b|) of its answers to the reference's may not exceed it.
+    rejection_threshold: an answer whose largest probability is below it is none of the classes; None without.
     step: its streaming form; None where there is none, and then `step_reason` says why.
     """
 
@@ -71,8 +72,8 @@ class ModelFile:
     outputs: tuple[TensorInfo, ...]
     batch: bool
     causal: bool
-    layers: tuple[dict[str, Any], ...]
     parity_tolerance: float
+    rejection_threshold: float | None = None
     step: StepFile | None = None
     step_reason: str | None = None
 
@@ -99,7 +100,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def models(
     path: Path, manifest: dict[str, Any], sums: dict[str, str], only: str | None = None
 ) -> tuple[ModelFile, ...]:
-    """Every model entry, or that of the format `only`, its size and hash checked against `sums`.
+    """Every model entry, or that of the format `only`. sums: the hash of every file, already verified.
 
     A form without a parity tolerance of its own, of an older artifact, has that of the whole artifact.
     DataError names the entry.
@@ -134,20 +135,19 @@ def _model(
     name = listed_name(get(entry, "file", str, where), sums, where)
     if not (path / name).is_file():
         raise DataError(f"{path / name}: listed in {SUMS_FILE} but missing; export the artifact again")
-    check_size_and_hash(path / name, entry, sums[name], where)
     step, step_reason = _step(path, entry, sums, where, tolerance)
     return ModelFile(
         format=entry["format"],
         path=path / name,
-        bytes=positive(entry, "bytes", where),
-        sha256=get(entry, "sha256", str, where),
+        bytes=(path / name).stat().st_size,
+        sha256=sums[name],
         weight_bytes=get(entry, "weight_bytes", int, where),
         inputs=_tensors(entry, "inputs", where),
         outputs=_tensors(entry, "outputs", where),
         batch=get(entry, "batch", bool, where),
         causal=get(entry, "causal", bool, where),
-        layers=tuple(get(entry, "layers", list, where)),
         parity_tolerance=_tolerance(entry, "parity_tolerance", where, tolerance),
+        rejection_threshold=_threshold(entry, where),
         step=step,
         step_reason=step_reason,
     )
@@ -165,11 +165,10 @@ def _step(
     name = listed_name(get(entry, "file", str, where), sums, where)
     if not (path / name).is_file():
         return None, f"{name} is not deployed"
-    check_size_and_hash(path / name, entry, sums[name], where)
     step = StepFile(
         path=path / name,
-        bytes=positive(entry, "bytes", where),
-        sha256=get(entry, "sha256", str, where),
+        bytes=(path / name).stat().st_size,
+        sha256=sums[name],
         signature=None if entry.get("signature") is None else get(entry, "signature", str, where),
         inputs=_tensors(entry, "inputs", where),
         outputs=_tensors(entry, "outputs", where),
@@ -177,7 +176,6 @@ def _step(
             _state(each, f"{where}: states[{index}]")
             for index, each in enumerate(get(entry, "states", list, where))
         ),
-        layers=tuple(get(entry, "layers", list, where)),
         parity_tolerance=_tolerance(entry, "parity_tolerance", where, tolerance),
     )
     return step, None
@@ -211,15 +209,6 @@ def _tensors(entry: dict[str, Any], key: str, where: str) -> tuple[TensorInfo, .
     if not tensors:
         raise DataError(f"{where}: {key} is empty; export the artifact again")
     return tuple(tensors)
-
-
-def check_size_and_hash(file: Path, entry: dict[str, Any], actual_sha256: str, where: str) -> None:
-    """DataError unless the entry's `bytes` and `sha256` are those of the file."""
-    sha256, size = get(entry, "sha256", str, where), get(entry, "bytes", int, where)
-    if not _SHA256.fullmatch(sha256) or sha256 != actual_sha256:
-        raise DataError(f"{where}: sha256 is not that of {file}; export the artifact again")
-    if size != file.stat().st_size:
-        raise DataError(f"{where}: {size} bytes, but {file} has {file.stat().st_size}; export it again")
 
 
 def plain_name(name: str, where: str) -> str:
@@ -258,4 +247,13 @@ def _tolerance(entry: dict[str, Any], key: str, where: str, default: float | Non
     value = entry.get(key, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
         raise DataError(f"{where}: {key} is {value!r}, must be in (0, 1); export the artifact again")
+    return float(value)
+
+
+def _threshold(entry: dict[str, Any], where: str) -> float | None:
+    value = entry.get("rejection_threshold")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise DataError(f"{where}: rejection_threshold is {value!r}, must be in [0, 1]; export it again")
     return float(value)

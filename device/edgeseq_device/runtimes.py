@@ -9,21 +9,25 @@ import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
 
+from edgeseq_device import manifest
 from edgeseq_device.errors import DataError, DeviceError
 
 if TYPE_CHECKING:
     from edgeseq_device.stepping import LoadedStep, State
 
 FloatArray = npt.NDArray[np.float32]
+Features = Union[FloatArray, npt.NDArray[np.int32]]
+"""[T, F]: float32 readings, or int32 ids of tokens for a model of text."""
 
 SIGNATURE, STEP_SIGNATURE = "serving_default", "step"
-FEATURES, LENGTHS, LOGITS, NEXT = "features", "lengths", "logits", ".next"
+FEATURES, LENGTHS, LOGITS, NEXT = manifest.FEATURES, "lengths", "logits", ".next"
 """The names of an edgeseq model's inputs and output; a step gives a state back under its name with NEXT."""
+ONNX_TYPES = {"tensor(float)": "float32", "tensor(int32)": "int32"}
 _QUIET_FROM = 3  # ONNX Runtime's severity "error": warnings about a board's missing GPU are noise
 
 
@@ -36,15 +40,17 @@ class LoadedModel(Protocol):
     """What the runtime was told beside its defaults, JSON-able."""
     features_count: int
     """F, the features of one frame."""
+    dtype: np.dtype[Any]
+    """Of the features: float32 readings, or int32 ids."""
 
-    def run(self, features: FloatArray) -> FloatArray:
-        """features: [T, F] float32 -> logits [C] float32, an array of the caller's own.
+    def run(self, features: Features) -> FloatArray:
+        """features: [T, F] -> logits [C] float32, an array of the caller's own.
 
-        DataError for another shape or type, NaN or infinity.
+        DataError for another shape or type, NaN, infinity, a negative id or one that the model has no row of.
         """
 
-    def run_batch(self, batch: Sequence[FloatArray]) -> FloatArray:
-        """One sequence or more, [T_i, F] float32 of any lengths -> logits [len(batch), C] float32."""
+    def run_batch(self, batch: Sequence[Features]) -> FloatArray:
+        """One sequence or more, [T_i, F] of any lengths -> logits [len(batch), C] float32."""
 
 
 def import_runtime(model_format: str) -> str:
@@ -130,30 +136,32 @@ class _OnnxModel:
         self.settings = settings
         self._path = path
         self._session = session
-        shapes = {each.name: each.shape for each in session.get_inputs()}
+        inputs = {each.name: each for each in session.get_inputs()}
+        shapes = {name: each.shape for name, each in inputs.items()}
         outputs = {each.name: each.shape for each in session.get_outputs()}
         fits = set(shapes) - {LENGTHS} == {FEATURES} and len(shapes[FEATURES]) == 3
         if not fits or set(outputs) != {LOGITS} or not isinstance(outputs[LOGITS][-1], int):
             raise DataError(f"{path}: inputs {shapes}, outputs {outputs} are not an edgeseq model's")
         self.features_count = int(shapes[FEATURES][2])
+        self.dtype = _dtype(path, ONNX_TYPES.get(inputs[FEATURES].type, inputs[FEATURES].type))
         self._takes_lengths = LENGTHS in shapes
         self._binding = session.io_binding()
-        self._features = np.zeros((0, self.features_count), np.float32)
+        self._features = np.zeros((0, self.features_count), self.dtype)
         self._lengths = np.zeros(1, np.int32)
         self._logits = np.zeros(outputs[LOGITS][-1], np.float32)
         self._bind("output", LOGITS, self._logits[None])
         if self._takes_lengths:
             self._bind("input", LENGTHS, self._lengths)
 
-    def run(self, features: FloatArray) -> FloatArray:
-        """features: [T, F] float32 -> logits [C]; through arrays that are bound anew only when T changes.
+    def run(self, features: Features) -> FloatArray:
+        """features: [T, F] -> logits [C]; through arrays that are bound anew only when T changes.
 
         `session.run` costs 25,000 instructions more: 2 % of a GRU-64 over 100 frames.
         """
-        check_features(self._path, features, self.features_count)
+        check_features(self._path, features, self.features_count, self.dtype)
         try:
             if len(features) != len(self._features):
-                self._features = np.zeros(features.shape, np.float32)
+                self._features = np.zeros(features.shape, self.dtype)
                 self._bind("input", FEATURES, self._features[None])
                 self._lengths[0] = len(features)
             np.copyto(self._features, features, casting="equiv")
@@ -167,15 +175,15 @@ class _OnnxModel:
         bind = getattr(self._binding, f"bind_{side}")
         bind(name, "cpu", 0, values.dtype.type, values.shape, values.ctypes.data)
 
-    def run_batch(self, batch: Sequence[FloatArray]) -> FloatArray:
+    def run_batch(self, batch: Sequence[Features]) -> FloatArray:
         """[T_i, F] each -> [B, C]; one call, padded, where the model takes lengths."""
         _check_batch(self._path, batch)
         if not self._takes_lengths:
             return np.stack([self.run(each) for each in batch])
         for each in batch:
-            check_features(self._path, each, self.features_count)
+            check_features(self._path, each, self.features_count, self.dtype)
         lengths = np.array([len(each) for each in batch], np.int32)
-        padded = np.zeros((len(batch), int(lengths.max()), self.features_count), np.float32)
+        padded = np.zeros((len(batch), int(lengths.max()), self.features_count), self.dtype)
         try:
             for row, each in zip(padded, batch):
                 np.copyto(row[: len(each)], each, casting="equiv")
@@ -234,12 +242,13 @@ class _LiteRTModel:
         if [each["index"] for each in details] != [self._input]:
             raise DataError(f"{path}: signature {SIGNATURE!r} is not the first graph; not an edgeseq model")
         self.features_count = int(details[0]["shape"][2])
+        self.dtype = _dtype(path, np.dtype(details[0]["dtype"]).name)
         self._frames = int(details[0]["shape"][1])
 
-    def run(self, features: FloatArray) -> FloatArray:
-        """features: [T, F] float32 -> logits [C]; memory is planned anew only when T changes."""
+    def run(self, features: Features) -> FloatArray:
+        """features: [T, F] -> logits [C]; memory is planned anew only when T changes."""
         interpreter = self._interpreter
-        check_features(self._path, features, self.features_count)
+        check_features(self._path, features, self.features_count, self.dtype)
         try:
             if len(features) != self._frames:
                 interpreter.resize_tensor_input(self._input, [1, *features.shape])
@@ -252,26 +261,46 @@ class _LiteRTModel:
             raise refused(self._path, self.version, error) from error
         return logits
 
-    def run_batch(self, batch: Sequence[FloatArray]) -> FloatArray:
+    def run_batch(self, batch: Sequence[Features]) -> FloatArray:
         """[T_i, F] each -> [B, C], one after the other: this form has batch 1."""
         _check_batch(self._path, batch)
         return np.stack([self.run(each) for each in batch])
 
 
-def check_features(path: str, features: FloatArray, features_count: int) -> None:
-    """DataError for what a runtime answers plausibly and without an error: LiteRT a width that the model was
-    not made for, int8 products NaN and infinity."""
+def check_features(path: str, features: Features, features_count: int, dtype: np.dtype[Any]) -> None:
+    """DataError for another type, and for what a runtime answers plausibly and without an error: LiteRT a
+    width that the model was not made for, int8 products NaN and infinity, ONNX Runtime a negative id."""
     if features.shape[1:] != (features_count,) or not len(features):
         raise DataError(f"{path}: takes features [T >= 1, {features_count}], not {list(features.shape)}")
+    if features.dtype != dtype:
+        raise DataError(f"{path}: takes {_MEANING[dtype.kind]}, {dtype}, not {features.dtype}")
+    if dtype.kind == "i":
+        check_ids(path, int(features.min()))
+        return
     # the sum of squares takes a third of isfinite's time, and is infinite for finite numbers above 1e19 too
-    if features.dtype.kind == "f" and not math.isfinite(np.vdot(features, features)):
+    if not math.isfinite(np.vdot(features, features)):
         finite = np.isfinite(features).all(axis=1)
         if not finite.all():
             frame = int(finite.argmin())
             raise DataError(f"{path}: features hold NaN or infinity in frame {frame}; mend the recording")
 
 
-def _check_batch(path: str, batch: Sequence[FloatArray]) -> None:
+_MEANING = {"f": "readings", "i": "ids of tokens"}
+
+
+def _dtype(path: str, name: str) -> np.dtype[Any]:
+    if name not in manifest.FEATURE_TYPES:
+        raise DataError(f"{path}: takes features of {name}; not an edgeseq model")
+    return np.dtype(name)
+
+
+def check_ids(path: str, lowest: int) -> None:
+    """DataError where the lowest id of some features is negative: ONNX Runtime would count from the end."""
+    if lowest < 0:
+        raise DataError(f"{path}: features hold the id {lowest}; ids of tokens are 0 or above")
+
+
+def _check_batch(path: str, batch: Sequence[Features]) -> None:
     if not len(batch):
         raise DataError(f"{path}: a batch takes one sequence or more, not none")
 

@@ -14,15 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq_device.errors import DataError
+from edgeseq_device.manifest import FEATURE_TYPES
 from edgeseq_device.runtimes import (
     FEATURES,
     LOGITS,
     NEXT,
+    ONNX_TYPES,
     STEP_SIGNATURE,
+    Features,
     FloatArray,
     check_features,
+    check_ids,
     refused,
 )
+
+_Tensor = tuple[Sequence[Any], str]
+"""Shape and numpy's name of the type."""
 
 
 class State(Protocol):
@@ -43,11 +50,11 @@ class State(Protocol):
 class StepGraph:
     """A runtime's step graph, ready: `compute(argument)` reads frame and before, writes logits and after.
 
-    frame: [F]; logits: [C]; before, after: the states in order, contiguous; all float32 memory that stays
-    where it is.
+    frame: [F] float32 or int32; logits: [C]; before, after: the states in order, contiguous; all float32, and
+    all memory that stays where it is.
     """
 
-    frame: FloatArray
+    frame: Features
     logits: FloatArray
     before: tuple[FloatArray, ...]
     after: tuple[FloatArray, ...]
@@ -58,14 +65,16 @@ class StepGraph:
 class LoadedStep:
     """A step form in memory with the state of one stream; a second stream takes a second one.
 
-    version, settings: the runtime's, as of a LoadedModel. features_count: F.
+    version, settings: the runtime's, as of a LoadedModel. features_count: F; dtype: of the frames.
     """
 
-    step: Callable[[FloatArray], FloatArray]
-    """frame: [F] float32 -> logits [C] float32, an array of the caller's own, over all frames since `reset`.
+    step: Callable[[Features], FloatArray]
+    """frame: [F] float32, or int32 ids -> logits [C] float32, an array of the caller's own, over all frames
+    since `reset`.
 
-    Other real numbers are converted; another shape or kind is a DataError and leaves the state as it was.
-    NaN and infinity are not looked for, which would cost a fifth of a step.
+    Other real numbers, or integers for ids, are converted; another shape or kind and a negative id are a
+    DataError and leave the state as it was. NaN and infinity are not looked for, which would cost a fifth of
+    a step.
     """
 
     def __init__(
@@ -73,15 +82,15 @@ class LoadedStep:
     ) -> None:
         self.version = version
         self.settings = settings
-        self.features_count = len(graph.frame)
+        self.features_count, self.dtype = len(graph.frame), graph.frame.dtype
         self.step = _step(path, version, graph)
         self._path = path
         self._states = tuple(zip(states, graph.before))
         self.reset()
 
-    def run(self, features: FloatArray) -> FloatArray:
+    def run(self, features: Features) -> FloatArray:
         """[T >= 1, F] -> the logits [C] behind the last frame of a stream of its own."""
-        check_features(self._path, features, self.features_count)
+        check_features(self._path, features, self.features_count, self.dtype)
         self.reset()
         for frame in features:
             logits = self.step(frame)
@@ -107,23 +116,25 @@ class LoadedStep:
             values[...] = saved[state.name]
 
 
-def _step(path: str, version: str, graph: StepGraph) -> Callable[[FloatArray], FloatArray]:
+def _step(path: str, version: str, graph: StepGraph) -> Callable[[Features], FloatArray]:
     """`LoadedStep.step`, with everything it needs at hand.
 
     memoryviews (`.data`), because they copy in half numpy's instructions and refuse another dtype or length.
     """
     frame_in: Any = graph.frame.data
-    whole = slice(None)
+    takes_ids, whole = graph.frame.dtype.kind == "i", slice(None)
     states = [
         (before.reshape(-1).data, after.reshape(-1).data) for before, after in zip(graph.before, graph.after)
     ]
     compute, argument, answer = graph.compute, graph.argument, graph.logits.copy
 
-    def step(frame: FloatArray) -> FloatArray:
+    def step(frame: Features) -> FloatArray:
         try:
             frame_in[whole] = frame
         except (TypeError, ValueError):
-            frame_in[whole] = _converted(path, frame, graph.frame.shape)
+            frame_in[whole] = _converted(path, frame, graph.frame)
+        if takes_ids:
+            check_ids(path, min(frame_in))
         try:
             compute(argument)
         except Exception as error:
@@ -135,13 +146,17 @@ def _step(path: str, version: str, graph: StepGraph) -> Callable[[FloatArray], F
     return step
 
 
-def _converted(path: str, frame: Any, shape: tuple[int, ...]) -> FloatArray:
-    """Real numbers of another type as float32 [F]; DataError for anything else."""
+def _converted(path: str, frame: Any, like: Features) -> Features:
+    """Real numbers of another type as float32 [F], integers as int32 ids [F]; DataError for anything else."""
     found = np.asarray(frame)
-    if found.shape != shape or found.dtype.kind not in "fiu":
+    kinds = "iu" if like.dtype.kind == "i" else "fiu"
+    if found.shape != like.shape or found.dtype.kind not in kinds:
         given = f"{found.dtype} {list(found.shape)}"
-        raise DataError(f"{path}: a step takes one frame, float32 {list(shape)}, not {given}")
-    return found.astype(np.float32)
+        raise DataError(f"{path}: a step takes one frame, {like.dtype} {list(like.shape)}, not {given}")
+    converted: Any = found.astype(like.dtype)
+    if kinds == "iu" and (converted != found).any():
+        raise DataError(f"{path}: ids {found.min()} .. {found.max()} are beyond those of any table")
+    return converted  # type: ignore[no-any-return]
 
 
 def onnx_graph(session: Any, path: str, states: Sequence[State]) -> StepGraph:
@@ -149,15 +164,17 @@ def onnx_graph(session: Any, path: str, states: Sequence[State]) -> StepGraph:
 
     session: an onnxruntime.InferenceSession.
     """
-    inputs = {each.name: (each.shape, each.type == "tensor(float)") for each in session.get_inputs()}
-    outputs = {each.name: (each.shape, each.type == "tensor(float)") for each in session.get_outputs()}
+    inputs, outputs = (
+        {each.name: (each.shape, ONNX_TYPES.get(each.type, each.type)) for each in side}
+        for side in (session.get_inputs(), session.get_outputs())
+    )
     _check(path, inputs, outputs, states)
-    arrays = {name: np.zeros(shape, np.float32) for name, (shape, _) in {**inputs, **outputs}.items()}
+    arrays = {name: np.zeros(shape, dtype) for name, (shape, dtype) in {**inputs, **outputs}.items()}
     binding = session.io_binding()
     for names, bind in ((inputs, binding.bind_input), (outputs, binding.bind_output)):
         for name in names:
             values = arrays[name]
-            bind(name, "cpu", 0, np.float32, values.shape, values.ctypes.data)
+            bind(name, "cpu", 0, values.dtype.type, values.shape, values.ctypes.data)
     return _graph(arrays, states, session.run_with_iobinding, binding)
 
 
@@ -171,7 +188,7 @@ def litert_graph(interpreter: Any, path: str, states: Sequence[State]) -> StepGr
     runner = interpreter.get_signature_runner(STEP_SIGNATURE)
     details = runner.get_input_details(), runner.get_output_details()
     inputs, outputs = (
-        {name: ([int(n) for n in each["shape"]], each["dtype"] == np.float32) for name, each in side.items()}
+        {name: ([int(n) for n in each["shape"]], np.dtype(each["dtype"]).name) for name, each in side.items()}
         for side in details
     )
     _check(path, inputs, outputs, states)
@@ -196,11 +213,9 @@ def _through_views(interpreter: Any, indices: Mapping[str, int], states: Sequenc
     return _graph(arrays, states, inside.Invoke, subgraph)
 
 
-def _through_runner(
-    runner: Any, tensors: Mapping[str, tuple[list[int], bool]], states: Sequence[State]
-) -> StepGraph:
+def _through_runner(runner: Any, tensors: Mapping[str, _Tensor], states: Sequence[State]) -> StepGraph:
     """The public way, with arrays of our own around it."""
-    arrays = {name: np.zeros(shape, np.float32) for name, (shape, _) in tensors.items()}
+    arrays = {name: np.zeros(shape, dtype) for name, (shape, dtype) in tensors.items()}
     taken = {name: arrays[name] for name in (FEATURES, *(state.name for state in states))}
 
     def compute(feed: Mapping[str, FloatArray]) -> None:
@@ -228,18 +243,23 @@ def _graph(
 
 def _check(
     path: str,
-    inputs: Mapping[str, tuple[Sequence[Any], bool]],
-    outputs: Mapping[str, tuple[Sequence[Any], bool]],
+    inputs: Mapping[str, _Tensor],
+    outputs: Mapping[str, _Tensor],
     states: Sequence[State],
 ) -> None:
-    """DataError unless these tensors, each (shape, whether it is float32), are a step form with `states`."""
+    """DataError unless these tensors are a step form with `states`, all float32 but for features of ids."""
     for side, single, suffix in ((inputs, FEATURES, ""), (outputs, LOGITS, NEXT)):
         wanted = {state.name + suffix: list(state.shape) for state in states}
-        found = {name: list(shape) for name, (shape, _is_float) in side.items()}
+        found = {name: list(shape) for name, (shape, _dtype) in side.items()}
         row = found.pop(single, [])
         fits = len(row) == 2 and row[0] == 1 and isinstance(row[1], int) and row[1] > 0
-        if not fits or found != wanted or not all(is_float for _shape, is_float in side.values()):
-            shown = {name: list(shape) for name, (shape, _is_float) in side.items()}
+        typed = all(dtype in _allowed(name) for name, (_shape, dtype) in side.items())
+        if not fits or found != wanted or not typed:
+            shown = {name: f"{dtype} {list(shape)}" for name, (shape, dtype) in side.items()}
             raise DataError(
                 f"{path}: tensors {shown} are not a step form's with states {sorted(wanted)} in float32"
             )
+
+
+def _allowed(name: str) -> tuple[str, ...]:
+    return FEATURE_TYPES if name == FEATURES else ("float32",)

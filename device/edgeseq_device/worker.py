@@ -257,7 +257,7 @@ def _states(job: dict[str, Any]) -> list[StateInfo]:
 def _golden(job: dict[str, Any]) -> GoldenVectors:
     from edgeseq_device.golden import read_golden
 
-    return read_golden(Path(job["golden"]), [job["format"]], tuple(job["golden_shape"]))
+    return read_golden(Path(job["golden"]), [job["format"]], tuple(job["golden_shape"]), job["dtype"])
 
 
 def _runtime(model: LoadedModel | LoadedStep) -> dict[str, Any]:
@@ -265,10 +265,10 @@ def _runtime(model: LoadedModel | LoadedStep) -> dict[str, Any]:
 
 
 def _input(job: dict[str, Any]) -> Any:
-    """[T, F] float32: the golden input of median length."""
+    """[T, F], float32 or int32: the golden input of median length."""
     import numpy as np
 
-    return np.fromfile(job["input"], np.float32).reshape(job["input_shape"])
+    return np.fromfile(job["input"], job["dtype"]).reshape(job["input_shape"])
 
 
 _JOBS = {

@@ -27,6 +27,7 @@ from edgeseq_export.spec import (
     CausalConv,
     Cell,
     ClassToken,
+    Embedding,
     Layer,
     Linear,
     Norm,
@@ -48,10 +49,10 @@ def quantized_logits(
 ) -> Tensor:
     """Logits [B, C] float32 of padded recordings, as `run_reference(quantize_spec(spec), ...)` of each.
 
-    features: [B, T, F] float32; lengths: [B] int64, each in 1..T. rounding: by layer how activations are
-    rounded before a product with int8 weights. int8: names of the layers that are quantized, None: all.
-    Gradients pass straight through every rounding. Raises ValueError naming a Positions layer that is too
-    short.
+    features: [B, T, F] float32, or int64 ids; lengths: [B] int64, each in 1..T. rounding: by layer how
+    activations are rounded before a product with int8 weights. int8: names of the layers that are quantized,
+    None: all. Gradients pass straight through every rounding. Raises ValueError naming a Positions layer that
+    is too short.
     """
     names = frozenset(quantized_layers(spec) if int8 is None else int8)
     rows = _Layers(rounding, names).run(spec.layers, _Rows(features, lengths))
@@ -93,6 +94,8 @@ class _Layers:
         if isinstance(layer, ClassToken):
             token = _tensor(layer.token).expand(len(rows.values), 1, -1)
             return _Rows(torch.cat([token, rows.values], dim=1), rows.lengths + 1)
+        if isinstance(layer, Embedding):
+            return _Rows(self._embedded(layer, rows.values), rows.lengths)
         if isinstance(layer, Residual):
             return _Rows(rows.values + self.run(layer.layers, rows).values, rows.lengths)
         return _Rows(self._row_by_row(layer, rows), rows.lengths)
@@ -110,6 +113,14 @@ class _Layers:
             values = _rows_before(values, layer.kernel)
         found = self._product(layer, layer.weight, rows)(values) + _tensor(layer.bias)
         return _ACTIVATIONS[layer.activation](found)
+
+    def _embedded(self, layer: Embedding, ids: Tensor) -> Tensor:
+        """ids [B, T, K] -> [B, T, D]. Each row has its own scale: only those that ids name are rounded."""
+        named, places = torch.unique(ids, return_inverse=True)
+        rows = functional.embedding(named, _tensor(layer.weight), padding_idx=0)
+        if layer.name in self.int8:
+            rows = int8_matrix(rows).widened()
+        return functional.embedding(places, rows).sum(dim=2)
 
     def _product(self, layer: Layer, weight: Any, rows: _Rows) -> Callable[[Tensor], Tensor]:
         """[B, T, K] -> [B, T, N] with `weight`, rounded once for as many products as follow."""

@@ -77,7 +77,7 @@ def step_file(model: ExportedModel) -> str:
 
 
 def write_golden(folder: Path, golden: GoldenVectors) -> None:
-    """golden.npz: features_00.. [T, F], logits and references [n, C] float32; labels, names [n]."""
+    """golden.npz: features_00.. [T, F] float32 or int32; logits, references [n, C] float32; labels, names."""
     arrays: dict[str, Any] = dict(zip(feature_keys(len(golden.features)), golden.features, strict=True))
     arrays |= {reference_key(name): answers for name, answers in golden.references.items()}
     arrays |= {step_reference_key(name): answers for name, answers in golden.own_step_references.items()}
@@ -86,7 +86,7 @@ def write_golden(folder: Path, golden: GoldenVectors) -> None:
 
 
 def model_entry(model: ExportedModel, weight_bytes: int, step_reason: str | None = None) -> dict[str, Any]:
-    """The manifest's entry of a model; `seal` adds sizes and hashes.
+    """The manifest's entry of a model.
 
     step_reason: why the model has no step form, such as `state.why_no_step` says.
     """
@@ -98,7 +98,6 @@ def model_entry(model: ExportedModel, weight_bytes: int, step_reason: str | None
         "outputs": [asdict(tensor) for tensor in model.outputs],
         "batch": model.batch,
         "causal": model.causal,
-        "layers": [layer.to_dict() for layer in model.layers],
         **_step_entry(model, step_reason),
     }
 
@@ -113,34 +112,31 @@ def _step_entry(model: ExportedModel, step_reason: str | None) -> dict[str, Any]
         "inputs": [asdict(tensor) for tensor in step.inputs],
         "outputs": [asdict(tensor) for tensor in step.outputs],
         "states": [asdict(state) for state in step.states],
-        "layers": [layer.to_dict() for layer in step.layers],
     }
     return {"step": entry, "step_reason": None}
 
 
 def seal(folder: Path, manifest: Mapping[str, Any], models: Sequence[dict[str, Any]]) -> None:
-    """Write manifest.json with the size and hash of every file here, then SHA256SUMS over all of them."""
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in sorted(folder.iterdir())
-    }
-    whole = {
-        "manifest_version": MANIFEST_VERSION,
-        **manifest,
-        "models": [_with_files(entry, files) for entry in models],
-        "files": files,
-    }
-    text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / MANIFEST_FILE).write_text(text + "\n", "utf-8")
-    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    """Write manifest.json, then SHA256SUMS over every file that is here."""
+    (folder / MANIFEST_FILE).write_bytes(manifest_bytes(manifest, models))
+    lines = [sums_line(sha256_of(path), path.name) for path in sorted(folder.iterdir())]
     (folder / SUMS_FILE).write_text("".join(lines), "utf-8")
 
 
-def _with_files(entry: Mapping[str, Any], files: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """A model's entry with size and hash of its file, its step form's likewise."""
-    whole = {**entry, **files[entry["file"]]}
-    step = entry.get("step")
-    return {**whole, "step": {**step, **files[step["file"]]}} if step else whole
+def manifest_bytes(manifest: Mapping[str, Any], models: Sequence[dict[str, Any]]) -> bytes:
+    """manifest.json: each of its keys on a line, without a blank that only eyes would need."""
+    whole = {"manifest_version": MANIFEST_VERSION, **manifest, "models": list(models)}
+    lines = [f"{_compact(key)}:{_compact(value)}" for key, value in whole.items()]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def sums_line(sha256: str, name: str) -> str:
+    """A line of SHA256SUMS, as `sha256sum` writes it."""
+    return f"{sha256}  {name}\n"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _take_place(staged: Path, destination: Path) -> None:

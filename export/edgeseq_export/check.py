@@ -13,6 +13,7 @@ from edgeseq_export.spec import (
     CausalConv,
     Cell,
     ClassToken,
+    Embedding,
     Layer,
     Linear,
     Norm,
@@ -41,6 +42,8 @@ def check_spec(spec: SeqSpec) -> None:
         _need(free, name, "a model file needs this name itself; rename the layer")
     for name, weight in parameters(spec).items():
         _check_numbers(name, weight)
+    for layer in list(walk(spec.layers))[1:]:
+        _need(not isinstance(layer, Embedding), layer.name, "an Embedding is a model's first layer or none")
     width, pooled = _chain(spec.layers, spec.input_features, pooled=False)
     if not pooled:
         raise ValueError("no Pool layer: a classifier needs one, behind the layers over frames")
@@ -89,6 +92,8 @@ def _check_shapes(layer: Layer, width: int) -> None:
         _shape(f"{layer.name}.weight", layer.weight.shape, (rows, columns))
         _shape(f"{layer.name}.bias", layer.bias.shape, (rows,))
         _need(layer.activation in ACTIVATIONS, layer.name, f"activation {layer.activation!r} is not known")
+    elif isinstance(layer, Embedding):
+        _check_embedding(layer, width)
     elif isinstance(layer, Norm):
         _shape(f"{layer.name}.gain", layer.gain.shape, (width,))
         _shape(f"{layer.name}.bias", layer.bias.shape, (width,))
@@ -98,6 +103,16 @@ def _check_shapes(layer: Layer, width: int) -> None:
         _shape(f"{layer.name}.table", layer.table.shape, (len(layer.table), width))
     elif isinstance(layer, ClassToken):
         _shape(f"{layer.name}.token", layer.token.shape, (1, width))
+
+
+def _check_embedding(layer: Embedding, width: int) -> None:
+    """width: the ids of a token."""
+    weight, shape = layer.weight, layer.weight.shape
+    _need(width >= 1, layer.name, f"{width} ids of a token; it takes at least 1")
+    fits = len(shape) == 2 and shape[0] >= 2 and shape[1] >= 1
+    _need(fits, layer.name, f"the table is {list(shape)}, not [R >= 2, D >= 1]")
+    padding = (weight.values if isinstance(weight, QuantizedTensor) else weight)[0]
+    _need(not padding.any(), layer.name, "row 0, which id 0 of padding names, is not zero")
 
 
 def _check_cell(name: str, cell: Cell, gates: int, width: int) -> None:

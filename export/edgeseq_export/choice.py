@@ -10,6 +10,7 @@ from functools import partial
 from edgeseq_export.crossovers import (
     INT8_FROM,
     LOOPS,
+    NESTED,
     SINGLE,
     TFLITE_FROM,
     TFLITE_FROM_FP32,
@@ -24,6 +25,7 @@ from edgeseq_export.forms import (
     DYNAMIC,
     FLOAT,
     HYBRID,
+    LOOKED_UP,
     NO_PRODUCT,
     ROW_SCALE,
     WIDENED,
@@ -34,7 +36,24 @@ from edgeseq_export.forms import (
     Product,
 )
 from edgeseq_export.quantize import QuantizedTensor, Weight
-from edgeseq_export.spec import GRU, LSTM, Layer, Pool, SeqSpec, cells, parameters, walk, weight_matrix
+from edgeseq_export.spec import (
+    GRU,
+    LSTM,
+    Attention,
+    CausalConv,
+    ClassToken,
+    Embedding,
+    Layer,
+    Linear,
+    Norm,
+    Pool,
+    Positions,
+    SeqSpec,
+    cells,
+    parameters,
+    walk,
+    weight_matrix,
+)
 from edgeseq_export.state import why_no_step
 
 
@@ -88,6 +107,8 @@ def choose(
     known or has no runtime for the format.
     """
     board = _target(target, model_format)
+    if _crashes_legacy(spec, board):
+        compute = "fp32"
     decide = partial(_always, compute) if compute else partial(_faster, INT8_FROM[model_format], board)
     loop = _loop(spec, board, decide, frames)
     return _plan(spec, model_format, board, loop, decide, batch=batch)
@@ -108,9 +129,11 @@ def plans(
     """
     board = _target(target, model_format)
     found = [choose(spec, model_format, target, batch=batch, frames=frames)]
+    crashes = _crashes_legacy(spec, board)
     for loop in LOOPS:
         for compute in COMPUTES:
-            found.append(_plan(spec, model_format, board, loop, partial(_always, compute), batch=batch))
+            if not crashes or (compute == "fp32" and loop != NESTED):
+                found.append(_plan(spec, model_format, board, loop, partial(_always, compute), batch=batch))
     return tuple(dict.fromkeys(found))
 
 
@@ -177,6 +200,22 @@ def _plan(
     return Plan(tuple(sequence), None if why_no_step(spec) else tuple(_step_form(each) for each in sequence))
 
 
+def _crashes_legacy(spec: SeqSpec, board: Target) -> bool:
+    """Whether int8 compute or a nested loop could crash tflite-runtime 2.14, by layers on all rows at once.
+
+    Its XNNPACK lends one piece of memory to the graph and to the bodies of its loops. Where the graph holds
+    numbers of all rows in it, it is moved when a longer sequence comes, and what is left of a body around
+    an int8 product, or outside an inner loop, goes on with the old one.
+    """
+    before = spec.layers[: len(spec.layers) - len(_behind_pool(spec))]
+    recurrent = [layer for layer in walk(before) if isinstance(layer, (GRU, LSTM))]
+    on_all_rows: tuple[type, ...] = (Attention, Positions, ClassToken)
+    if any(layer.backward is not None for layer in recurrent):
+        on_all_rows += (Linear, Norm, CausalConv)  # beside one direction they are in its loop
+    beside = any(isinstance(layer, on_all_rows) for layer in walk(before))
+    return board.is_legacy and bool(recurrent) and beside
+
+
 def _step_form(form: LayerForm) -> LayerForm:
     """The same product, so that steps answer as the sequence does, but none whose rounding spans frames."""
     product = WIDENED if form.product == DYNAMIC else form.product
@@ -200,6 +239,8 @@ def _product(layer: Layer, model_format: Format, board: Target, compute: Compute
         return NO_PRODUCT
     if not isinstance(weight, QuantizedTensor):
         return FLOAT
+    if isinstance(layer, Embedding):
+        return LOOKED_UP
     int8 = {"onnx": DYNAMIC, "tflite": ROW_SCALE if board.is_legacy else HYBRID}[model_format]
     return int8 if compute == "int8" else WIDENED
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeseq_device.manifest import TensorInfo
+from edgeseq_device.runtimes import FEATURES
 from edgeseq_export.forms import Format, LayerForm, rounding
 from edgeseq_export.reference import Rounding
+from edgeseq_export.spec import SeqSpec
 from edgeseq_export.state import StateTensor
 
 
@@ -51,3 +53,9 @@ class ExportedModel:
     def rounding(self) -> Rounding:
         """How each layer rounds activations: what the reference interpreter takes."""
         return rounding(self.layers)
+
+
+def features_info(spec: SeqSpec, axes: tuple[int | str, ...], unit: str) -> TensorInfo:
+    """The input of a file's features, whose last axis is behind `axes`."""
+    dtype = "int32" if spec.takes_ids else "float32"
+    return TensorInfo(FEATURES, dtype, (*axes, spec.input_features), unit)

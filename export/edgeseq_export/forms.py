@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor
 from edgeseq_export.reference import Rounding
-from edgeseq_export.spec import Layer, SeqSpec, reads_ahead, walk, weight_matrix
+from edgeseq_export.spec import Embedding, Layer, SeqSpec, reads_ahead, walk, weight_matrix
 from edgeseq_export.state import why_no_step
 
 Format = Literal["onnx", "tflite"]
@@ -35,6 +35,8 @@ HYBRID = Product("hybrid", "int8", ActivationQuantization.PER_ROW_INT8)
 """TFLite FULLY_CONNECTED with per-channel int8 weights and activations rounded row by row."""
 ROW_SCALE = Product("row_scale", "int8", ActivationQuantization.PER_ROW_INT8)
 """TFLite FULLY_CONNECTED with one scale, then MUL by the row scales: right on tflite-runtime 2.14 too."""
+LOOKED_UP = Product("looked_up", "fp32")
+"""int8 rows in the file and in memory, made float32 where an Embedding looks them up."""
 DYNAMIC = Product("dynamic", "int8", ActivationQuantization.PER_TENSOR_UINT8)
 """ONNX Runtime's DynamicQuantizeMatMul and DynamicQuantizeLSTM: one activation scale over all rows."""
 NO_PRODUCT = Product("none", "fp32")
@@ -100,7 +102,7 @@ def _check_form(layer: Layer, form: LayerForm, known: Known) -> None:
     weight = weight_matrix(layer)
     quantized = isinstance(weight, QuantizedTensor)
     allowed = {
-        name: tuple(each for each in products if (each != FLOAT) == quantized)
+        name: tuple(each for each in products if _suits(each, layer, quantized=quantized))
         if weight is not None
         else (NO_PRODUCT,)
         for name, products in known.items()
@@ -111,6 +113,13 @@ def _check_form(layer: Layer, form: LayerForm, known: Known) -> None:
             f"{layer.name}: {type(layer).__name__} with {_WEIGHTS[quantized]} weights has no form"
             f" {form.form!r} with the product {form.product.name!r} here; it has: {', '.join(names)}"
         )
+
+
+def _suits(product: Product, layer: Layer, *, quantized: bool) -> bool:
+    """Whether a product takes the layer's weights: LOOKED_UP those of a quantized Embedding, and only it."""
+    if not quantized:
+        return product == FLOAT
+    return product != FLOAT and (product == LOOKED_UP) == isinstance(layer, Embedding)
 
 
 _WEIGHTS = {True: "int8", False: "float32"}

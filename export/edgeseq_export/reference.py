@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq_export.arithmetic import matmul
-from edgeseq_export.quantize import ActivationQuantization, FloatArray, Weight
+from edgeseq_export.quantize import ActivationQuantization, FloatArray, Weight, as_float, take_rows
 from edgeseq_export.spec import (
     GRU,
     LSTM,
@@ -24,6 +24,7 @@ from edgeseq_export.spec import (
     CausalConv,
     Cell,
     ClassToken,
+    Embedding,
     Layer,
     Linear,
     Norm,
@@ -35,28 +36,30 @@ from edgeseq_export.spec import (
 )
 
 Rounding = Mapping[str, ActivationQuantization]
+IdArray = npt.NDArray[np.integer[Any]]
 Product = Callable[[FloatArray, Weight], FloatArray]
 """rows [M, K], weight [N, K] -> rows @ weight.T [M, N], in a layer's arithmetic."""
 
 
 def run_reference(
     spec: SeqSpec,
-    features: FloatArray,
+    features: FloatArray | IdArray,
     rounding: Rounding | None = None,
     noise: np.random.Generator | None = None,
 ) -> FloatArray:
     """Logits [C] float32 of one sequence.
 
-    features: [T, F] float32, T >= 1. rounding: for each layer's name how activations are rounded before a
-    product with int8 weights; a layer that is not named computes in fp32. noise: where given, activations
-    change by about one part in a million before every product, as much as runtimes differ in their
-    arithmetic, so that a rounding on the edge may fall to the other side. Raises ValueError on a shape that
-    does not fit the spec.
+    features: [T, F], T >= 1, float32 readings, or integer ids in front of an Embedding. rounding: for each
+    layer's name how activations are rounded before a product with int8 weights; a layer that is not named
+    computes in fp32. noise: where given, activations change by about one part in a million before every
+    product, as much as runtimes differ in their arithmetic, so that a rounding on the edge may fall to the
+    other side. Raises ValueError on a shape that does not fit the spec, and naming an Embedding whose ids
+    are no integers or not in its table.
     """
     if features.ndim != 2 or features.shape[1] != spec.input_features or not len(features):
         raise ValueError(f"features are {features.shape}, the model takes [T >= 1, {spec.input_features}]")
     run = _Run(rounding or {}, noise)
-    return run.layers(spec.layers, features.astype(np.float32))
+    return run.layers(spec.layers, features if spec.takes_ids else features.astype(np.float32))
 
 
 class _Run:
@@ -67,8 +70,8 @@ class _Run:
         self._noise = noise
         self._final: FloatArray | None = None  # states of the recurrent layer just before
 
-    def layers(self, layers: tuple[Layer, ...], value: FloatArray) -> FloatArray:
-        """[T, F] or, behind a Pool layer, [F] -> the same behind the layers."""
+    def layers(self, layers: tuple[Layer, ...], value: npt.NDArray[Any]) -> FloatArray:
+        """Ids [T, K], rows [T, F] or, behind a Pool layer, [F] -> what is behind the layers."""
         for layer in layers:
             final, self._final = self._final, None
             if isinstance(layer, (GRU, LSTM)):
@@ -80,6 +83,8 @@ class _Run:
                 self._final = None
             elif isinstance(layer, Attention):
                 value = _attention(layer, value, self._product(layer))
+            elif isinstance(layer, Embedding):
+                value = _embedded(layer, value)
             else:
                 value = self._simple(layer, value)
         return value
@@ -104,6 +109,17 @@ class _Run:
     def _product(self, layer: Layer) -> Product:
         scheme = self._rounding.get(layer.name, ActivationQuantization.NONE)
         return partial(matmul, scheme=scheme, noise=self._noise)
+
+
+def _embedded(layer: Embedding, ids: npt.NDArray[Any]) -> FloatArray:
+    """ids [T, K] -> [T, D]: the sum of the rows they name."""
+    rows = layer.weight.shape[0]
+    if ids.dtype.kind not in "iu":
+        raise ValueError(f"{layer.name}: takes ids, integers, not {ids.dtype}")
+    if ids.min() < 0 or ids.max() >= rows:
+        raise ValueError(f"{layer.name}: ids {ids.min()} .. {ids.max()}, its table's are 0 .. {rows - 1}")
+    named = as_float(take_rows(layer.weight, ids.reshape(-1).astype(np.int64)))
+    return cast(FloatArray, named.reshape(*ids.shape, -1).sum(axis=1, dtype=np.float32))
 
 
 def _sigmoid(value: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 """SeqSpec: one description of a trained sequence model, in numpy, that every writer lowers.
 
-Shapes: T frames, F features, H hidden units, C classes. A weight matrix is float32 or, after
-`quantize_spec`, a QuantizedTensor with one scale per row. `check_spec` says what fits together.
+Shapes: T frames, F features, H hidden units, C classes, K ids of a token. A weight matrix is float32 or,
+after `quantize_spec`, a QuantizedTensor with one scale per row. `check_spec` says what fits together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,19 @@ from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight, quantiz
 
 PoolKind = Literal["last", "mean", "max", "first"]
 Activation = Literal["none", "relu", "gelu"]
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """ids [T, K] int32 -> [T, D]: the sum of the K rows of the table that a token's ids name.
+
+    weight: [R, D]; id 0 is padding, whose row is zero. The first layer of a model of text, and of no other.
+    With K > 1 the ids behind the first are hashed n-grams (Bojanowski et al. 2017, arXiv 1607.04606, section
+    3.2, of tokens instead of characters).
+    """
+
+    name: str
+    weight: Weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,17 +172,25 @@ class Pool:
 
 Recurrent = Union[GRU, LSTM]  # noqa: UP007
 Layer = Union[  # noqa: UP007
-    GRU, LSTM, Linear, Norm, CausalConv, Attention, Positions, ClassToken, Residual, Pool
+    Embedding, GRU, LSTM, Linear, Norm, CausalConv, Attention, Positions, ClassToken, Residual, Pool
 ]
 
 
 @dataclass(frozen=True, eq=False)
 class SeqSpec:
-    """A classifier over sequences: features [T, input_features] in, logits [len(labels)] out."""
+    """A classifier over sequences: features [T, input_features] in, logits [len(labels)] out.
+
+    The features are float32 readings, or int32 ids where the first layer is an Embedding.
+    """
 
     input_features: int
     labels: tuple[str, ...]
     layers: tuple[Layer, ...]
+
+    @property
+    def takes_ids(self) -> bool:
+        """Whether the features are ids of tokens."""
+        return bool(self.layers) and isinstance(self.layers[0], Embedding)
 
 
 def walk(layers: tuple[Layer, ...]) -> Iterator[Layer]:
@@ -193,6 +214,8 @@ def width_behind(layer: Layer, width: int) -> int:
     """The features of a row behind a layer whose input rows have `width`."""
     if isinstance(layer, (GRU, LSTM)):
         return sum(cell.hidden for cell in cells(layer).values())
+    if isinstance(layer, Embedding):
+        return layer.weight.shape[1]
     return layer.weight.shape[0] if isinstance(layer, (Linear, CausalConv)) else width
 
 
@@ -202,7 +225,7 @@ def weight_matrix(layer: Layer) -> Weight | None:
         return layer.forward.weight_hh
     if isinstance(layer, Attention):
         return layer.weight_out
-    return layer.weight if isinstance(layer, (Linear, CausalConv)) else None
+    return layer.weight if isinstance(layer, (Embedding, Linear, CausalConv)) else None
 
 
 def cells(layer: Recurrent) -> dict[str, Cell]:
@@ -252,14 +275,10 @@ def _quantize_layer(layer: Layer, keep: frozenset[str]) -> Layer:
         forward = _quantize_matrices(f"{layer.name}.forward", layer.forward)
         backward = layer.backward and _quantize_matrices(f"{layer.name}.backward", layer.backward)
         return dataclasses.replace(layer, forward=forward, backward=backward)
-    if isinstance(layer, Linear):
-        return _quantize_matrices(layer.name, layer)
-    if isinstance(layer, CausalConv):
-        return _quantize_matrices(layer.name, layer)
     return _quantize_matrices(layer.name, layer)
 
 
-_Owner = TypeVar("_Owner", Cell, Linear, CausalConv, Attention)
+_Owner = TypeVar("_Owner", bound=Union[Cell, Embedding, Linear, CausalConv, Attention])  # noqa: UP007
 
 
 def _quantize_matrices(prefix: str, owner: _Owner) -> _Owner:

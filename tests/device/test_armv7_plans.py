@@ -20,7 +20,9 @@ from edgeseq_export.spec import (
     GRU,
     LSTM,
     Attention,
+    CausalConv,
     Cell,
+    Embedding,
     Linear,
     Norm,
     Pool,
@@ -33,6 +35,7 @@ ROOT = Path(__file__).parents[2]
 FEATURES, LABELS = 12, ("a", "b", "c")
 SIZES = (7, 33, 64)
 FRAMES = (1, 10, 37, 60)
+ROWS = 300
 ANSWER = """
 import json, sys
 import numpy as np
@@ -45,7 +48,8 @@ answers = {}
 for path, states in job["models"].items():
     states = [SimpleNamespace(**{**each, "shape": tuple(each["shape"])}) for each in states]
     try:
-        model, step = load(path, "tflite"), load_step(path, "tflite", states)
+        model = load(path, "tflite")
+        step = load_step(path, "tflite", states) if states else model
         answers[path] = [[model.run(each).tolist(), step.run(each).tolist()] for each in features]
     except EdgeseqError as error:
         answers[path] = str(error)
@@ -85,6 +89,18 @@ def transformer(width: int) -> SeqSpec:
     return SeqSpec(FEATURES, LABELS, layers)
 
 
+def text(size: int, kind: type[GRU] | type[LSTM] | None) -> SeqSpec:
+    """Tokens of three ids; a recurrent layer, or none, behind a table of rows of very different scales."""
+    draw, rng = drawing(4), np.random.default_rng(5)
+    table = draw(ROWS, size) * np.exp(rng.uniform(-3, 2, (ROWS, 1))).astype(np.float32)
+    table[0] = 0
+    gates = 3 if kind is GRU else 4
+    weights = (draw(gates * size, size), draw(gates * size, size), draw(gates * size), draw(gates * size))
+    behind = () if kind is None else (kind("layer0", Cell(*weights)),)
+    layers = (*behind, Pool("pool", "mean"), Linear("head", draw(3, size), draw(3)))
+    return SeqSpec(3, LABELS, (Embedding("words", table), *layers))
+
+
 FAMILIES = {"gru": lambda size: recurrent(GRU, size), "lstm": lambda size: recurrent(LSTM, size)}
 SPECS = {
     f"{family}-{size}": quantize_spec(make(size))
@@ -98,17 +114,32 @@ CASES = [
 ]
 
 
-def ask(python: str, folder: Path, models: dict[str, ExportedModel]) -> dict[str, Any]:
-    """Name -> for each sequence the logits of the whole and of the steps, or why the runtime refused it."""
-    rng = np.random.default_rng(3)
-    sequences = {str(T): rng.standard_normal((T, FEATURES)).astype(np.float32) for T in FRAMES}
+def readings(T: int) -> np.ndarray:
+    return np.random.default_rng(T).standard_normal((T, FEATURES)).astype(np.float32)
+
+
+def ids(T: int) -> np.ndarray:
+    return np.random.default_rng(T).integers(0, ROWS, (T, 3)).astype(np.int32)
+
+
+def ask(
+    python: str,
+    folder: Path,
+    models: dict[str, ExportedModel],
+    draw: Callable[[int], np.ndarray] = readings,
+) -> dict[str, Any]:
+    """Name -> for each sequence the logits of the whole and of the steps, or why the runtime refused it.
+
+    The sequences get longer. A model without states answers whole twice.
+    """
+    sequences = {str(T): draw(T) for T in FRAMES}
     np.savez(folder / "features.npz", **sequences)
     job: dict[str, Any] = {"features": str(folder / "features.npz"), "models": {}}
     for name, model in models.items():
         path = folder / f"{name}.tflite"
         path.write_bytes(model.content)
-        assert model.step is not None
-        job["models"][str(path)] = [asdict(state) for state in model.step.states]
+        states = () if model.step is None else model.step.states
+        job["models"][str(path)] = [asdict(state) for state in states]
     done = subprocess.run(
         [python, "-B", "-c", ANSWER, json.dumps(job)],
         env={"PYTHONPATH": str(ROOT / "device"), "PATH": os.defpath},
@@ -149,6 +180,56 @@ def test_every_plan_is_right_in_sequence_and_step(
         expected = run_reference(SPECS[name], features, rounding)
         np.testing.assert_allclose(whole, expected, atol=1e-3)
         np.testing.assert_allclose(step, expected, atol=1e-3)
+
+
+def test_models_of_text_are_right_in_sequence_and_step(armv7_python: str, tmp_path: Path) -> None:
+    specs = {
+        f"{kind}-{size}": quantize_spec(text(size, kind)) for kind in (GRU, LSTM, None) for size in (7, 64)
+    }
+    written = {
+        f"{name} {number}": (spec, write_model(spec, "tflite", "token id", plan))
+        for name, spec in specs.items()
+        for number, plan in enumerate(plans(spec, "tflite", "armv7"))
+    }
+    found = ask(armv7_python, tmp_path, {name: model for name, (_spec, model) in written.items()}, ids)
+    for name, (spec, model) in written.items():
+        assert isinstance(found[name], list), found[name]
+        for features, (whole, step) in zip(found["features"], found[name], strict=True):
+            expected = run_reference(spec, features, model.rounding)
+            np.testing.assert_allclose(whole, expected, atol=1e-3, err_msg=name)
+            np.testing.assert_allclose(step, expected, atol=1e-3, err_msg=name)
+
+
+def mixed(kind: str) -> SeqSpec:
+    """Layers that take all rows at once beside loops over time."""
+    draw, D = drawing(6), 16
+
+    def cells(count: int) -> list[Cell]:
+        return [Cell(draw(36, D), draw(36, 12), draw(36), draw(36)) for _ in range(count)]
+
+    attention = Attention("attention", 2, draw(3 * D, D), draw(3 * D), draw(D, D), draw(D))
+    embed = Linear("embed", draw(D, FEATURES), draw(D), "relu")
+    layers = {
+        "conv": (CausalConv("conv", draw(D, 3 * FEATURES), draw(D), 3, "relu"), GRU("gru", *cells(2))),
+        "norm": (embed, Norm("norm", 1 + draw(D), draw(D)), GRU("gru", *cells(2))),
+        "attention": (embed, attention, GRU("gru", *cells(1))),
+    }[kind]
+    width = 12 if kind == "attention" else 24
+    return SeqSpec(FEATURES, LABELS, (*layers, Pool("pool", "mean"), Linear("head", draw(3, width), draw(3))))
+
+
+@pytest.mark.parametrize("kind", ["conv", "norm", "attention"])
+def test_layers_on_all_rows_beside_a_loop_survive_a_longer_sequence(
+    kind: str, armv7_python: str, tmp_path: Path
+) -> None:
+    """With int8 compute, or with nested loops, this runtime crashes."""
+    spec = quantize_spec(mixed(kind))
+    tried = [*plans(spec, "tflite", "armv7"), choose(spec, "tflite", "armv7", compute="int8")]
+    written = {f"{number}": write_model(spec, "tflite", "unit", plan) for number, plan in enumerate(tried)}
+    found = ask(armv7_python, tmp_path, written)
+    for number in written:
+        for features, (whole, _step) in zip(found["features"], found[number], strict=True):
+            np.testing.assert_allclose(whole, run_reference(spec, features), atol=1e-4)
 
 
 def test_per_channel_products_of_the_64_bit_targets_are_refused_or_garbage(

@@ -38,12 +38,12 @@ def test_a_step_form_that_rounds_in_another_way_has_answers_of_its_own(
 ) -> None:
     arrays.pop("reference_tflite_step", None)
     arrays["reference_onnx_step"] = arrays["reference_onnx"] + np.float32(1)
-    golden = read_golden(saved(arrays, tmp_path), ["onnx", "tflite"], SHAPE)
+    golden = read_golden(saved(arrays, tmp_path), ["onnx", "tflite"], SHAPE, "float32")
     np.testing.assert_array_equal(golden.step_reference("onnx"), arrays["reference_onnx_step"])
     np.testing.assert_array_equal(golden.step_reference("tflite"), golden.references["tflite"])
     arrays["reference_onnx_step"] = arrays["reference_onnx_step"][:3]
     with pytest.raises(DataError, match=r"golden\.npz: reference_onnx_step is float32 \[3, 3\]"):
-        read_golden(saved(arrays, tmp_path), ["onnx", "tflite"], SHAPE)
+        read_golden(saved(arrays, tmp_path), ["onnx", "tflite"], SHAPE, "float32")
 
 
 def test_the_median_input_is_the_lower_of_the_two_middle_lengths(pristine_artifact: Path) -> None:
@@ -75,7 +75,7 @@ def test_vectors_that_do_not_fit_are_refused(
     arrays[key] = value
     path = saved({name: array for name, array in arrays.items() if array is not None}, tmp_path)
     with pytest.raises(DataError, match=rf"golden\.npz: {cause}"):
-        read_golden(path, ["onnx", "tflite"], SHAPE)
+        read_golden(path, ["onnx", "tflite"], SHAPE, "float32")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY"])
@@ -83,4 +83,4 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) ->
     path = tmp_path / "golden.npz"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"golden\.npz: "):
-        read_golden(path, ["onnx"], SHAPE)
+        read_golden(path, ["onnx"], SHAPE, "float32")

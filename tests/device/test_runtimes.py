@@ -105,7 +105,7 @@ def test_what_is_no_number_is_refused_and_leaves_no_trace(
 def test_large_numbers_are_numbers() -> None:
     large = np.full((4, 5), 1e30, np.float32)
     with np.errstate(all="raise"):
-        check_features("model.onnx", large, 5)
+        check_features("model.onnx", large, 5, large.dtype)
 
 
 @pytest.mark.parametrize("model_format", FORMATS)
@@ -113,7 +113,7 @@ def test_a_batch_of_none_or_of_another_type_is_refused(pristine_artifact: Path, 
     model = load(pristine_artifact / f"model.{model_format}", model_format)
     with pytest.raises(DataError, match=rf"model\.{model_format}: a batch takes one sequence or more"):
         model.run_batch([])
-    with pytest.raises(DataError, match=rf"model\.{model_format}: refused by "):
+    with pytest.raises(DataError, match=rf"model\.{model_format}: takes readings, float32, not float64"):
         model.run_batch([np.ones((3, 5)), np.ones((4, 5))])  # type: ignore[list-item]
 
 
@@ -125,7 +125,7 @@ def test_features_of_another_type_are_refused_and_leave_no_trace(
     features = open_artifact(pristine_artifact).golden().features[3]
     model = load(pristine_artifact / f"model.{model_format}", model_format)
     expected = model.run(features)
-    with pytest.raises(DataError, match=rf"model\.{model_format}: refused by .*(float32|FLOAT32|type)"):
+    with pytest.raises(DataError, match=rf"model\.{model_format}: takes readings, float32, not "):
         model.run(np.ones(features.shape).astype(dtype))
     np.testing.assert_array_equal(model.run(features), expected)
 

@@ -21,9 +21,10 @@ def job(artifact_folder: Path, kind: str, model_format: str) -> dict[str, Any]:
     artifact = open_artifact(artifact_folder)
     model = artifact.model(model_format)
     features = artifact.golden().median_input
-    features.tofile(artifact_folder.parent / "input.f32")
+    features.tofile(artifact_folder.parent / "input")
     return {
-        "input": str(artifact_folder.parent / "input.f32"),
+        "input": str(artifact_folder.parent / "input"),
+        "dtype": artifact.features_dtype,
         "input_shape": list(features.shape),
         "kind": kind,
         "format": model_format,

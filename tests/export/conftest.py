@@ -7,7 +7,24 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edgeseq_export.spec import GRU, LSTM, Cell, Linear, Pool, PoolKind, SeqSpec
+from edgeseq_export.spec import (
+    GRU,
+    LSTM,
+    Attention,
+    CausalConv,
+    Cell,
+    ClassToken,
+    Embedding,
+    Layer,
+    Linear,
+    Norm,
+    Pool,
+    PoolKind,
+    Positions,
+    Residual,
+    SeqSpec,
+    width_behind,
+)
 
 
 def random_cell(rng: np.random.Generator, gates: int, features: int, hidden: int) -> Cell:
@@ -42,6 +59,84 @@ def random_spec(
     head = rng.uniform(-1, 1, (classes, width)).astype(np.float32)
     stack += [Pool("pool", pooling), Linear("head", head, rng.uniform(-1, 1, classes).astype(np.float32))]
     return SeqSpec(features, tuple(f"class {n}" for n in range(classes)), tuple(stack))
+
+
+def random_table(rng: np.random.Generator, rows: int, width: int) -> np.ndarray:
+    """Rows of very different scales, the first of them zero."""
+    table = rng.standard_normal((rows, width)) * np.exp(rng.uniform(-2, 0.5, (rows, 1)))
+    table[0] = 0
+    return table.astype(np.float32)
+
+
+TEXT_KINDS: dict[str, PoolKind] = {
+    "bag-mean": "mean",
+    "bag-max": "max",
+    "bag-last": "last",
+    "linear": "mean",
+    "gru": "last",
+    "gru-gru": "mean",
+    "bi-gru": "mean",
+    "lstm": "max",
+    "bi-lstm": "last",
+    "conv": "max",
+    "conv-gru": "last",
+    "attention": "mean",
+    "window": "mean",
+    "cls": "first",
+}
+"""What may stand behind an Embedding, each with a pooling."""
+
+
+def random_text_spec(kind: str, ids: int = 2, *, rows: int = 300, width: int = 16, seed: int = 0) -> SeqSpec:
+    """A model of text of one of TEXT_KINDS. ids: K of a token; rows, width: of the table [R, D]."""
+    rng, D = np.random.default_rng(seed), width
+
+    def draw(*shape: int) -> np.ndarray:
+        return (rng.standard_normal(shape) / np.sqrt(shape[-1])).astype(np.float32)
+
+    def block(**options: object) -> Residual:
+        arrays = (draw(3 * D, D), draw(3 * D), draw(D, D), draw(D))
+        norm = Norm("norm", 1 + draw(D), draw(D))
+        return Residual("block", (norm, Attention("attention", 2, *arrays, **options)))
+
+    def cells(gates: int, count: int = 1) -> list[Cell]:
+        return [random_cell(rng, gates, D, 12) for _ in range(count)]
+
+    behind: dict[str, tuple[Layer, ...]] = {
+        "linear": (Linear("mix", draw(D, D), draw(D), "relu"),),
+        "gru": (GRU("gru", *cells(3)),),
+        "gru-gru": (GRU("gru", *cells(3)), GRU("gru1", random_cell(rng, 3, 12, 9))),
+        "bi-gru": (GRU("gru", *cells(3, 2)),),
+        "lstm": (LSTM("lstm", *cells(4)),),
+        "bi-lstm": (LSTM("lstm", *cells(4, 2)),),
+        "conv": (CausalConv("conv", draw(D, 3 * D), draw(D), 3, "relu"),),
+        "conv-gru": (CausalConv("conv", draw(D, 3 * D), draw(D), 3), GRU("gru", *cells(3))),
+        "attention": (Positions("where", draw(64, D)), block()),
+        "window": (block(rotary=True, window=5),),
+        "cls": (ClassToken("token", draw(1, D)), block(rotary=True)),
+    }
+    table = Embedding("words", random_table(rng, rows, D))
+    layers = (table, *behind.get(kind, ()))
+    out = D
+    for layer in layers:
+        out = width_behind(layer, out)
+    head = Linear("head", draw(5, out), draw(5))
+    return SeqSpec(ids, tuple("abcde"), (*layers, Pool("pool", TEXT_KINDS[kind]), head))
+
+
+@pytest.fixture
+def make_text_spec() -> Callable[..., SeqSpec]:
+    return random_text_spec
+
+
+@pytest.fixture
+def draw_ids() -> Callable[[int, int], np.ndarray]:
+    """(frames, ids of a token) -> random ids [T, K] of 300 rows, the same for the same arguments."""
+
+    def draw(frames: int, ids: int) -> np.ndarray:
+        return np.random.default_rng(frames).integers(0, 300, (frames, ids)).astype(np.int32)
+
+    return draw
 
 
 @pytest.fixture

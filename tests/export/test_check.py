@@ -11,6 +11,7 @@ from edgeseq_export.spec import (
     Attention,
     CausalConv,
     ClassToken,
+    Embedding,
     Linear,
     Norm,
     Pool,
@@ -35,7 +36,16 @@ def classifier(*layers, width: int = 6, outputs: int = 6) -> SeqSpec:
     return SeqSpec(width, tuple(f"class {n}" for n in range(outputs)), layers)
 
 
+def table(rows: int = 9, width: int = 6, padding: float = 0.0) -> Embedding:
+    """Rows of ones behind the row of padding."""
+    weight = np.ones((rows, width), np.float32)
+    weight[0] = padding
+    return Embedding("words", weight)
+
+
 FITTING = [
+    classifier(table(), Pool("p", "mean"), width=1),
+    classifier(table(2, 1), Linear("l", zeros(6, 1), zeros(6)), Pool("p", "max"), width=3),
     classifier(Norm("n", zeros(6), zeros(6)), Pool("p", "mean")),
     classifier(CausalConv("c", zeros(4, 18), zeros(4), 3), Pool("p", "last"), outputs=4),
     classifier(ClassToken("t", zeros(1, 6)), Positions("w", zeros(9, 6)), attention(), Pool("p", "first")),
@@ -54,6 +64,20 @@ def test_a_model_that_fits_passes_before_and_after_quantizing(spec) -> None:
 
 
 MISFITS = [
+    (classifier(table(), Pool("p", "mean"), width=0), "words: 0 ids of a token; it takes at least 1"),
+    (classifier(table(1), Pool("p", "mean")), r"words: the table is \[1, 6\], not \[R >= 2, D >= 1\]"),
+    (classifier(table(2, 0), Pool("p", "mean")), r"words: the table is \[2, 0\]"),
+    (classifier(table(padding=1e-3), Pool("p", "mean")), "words: row 0, which id 0 of padding names, is not"),
+    (
+        classifier(Norm("n", zeros(6), zeros(6)), table(), Pool("p", "mean")),
+        "words: an Embedding is a model's",
+    ),
+    (
+        classifier(Residual("r", (table(),)), Pool("p", "mean")),
+        "words: an Embedding is a model's first layer",
+    ),
+    (classifier(table(width=5), Pool("p", "mean")), "5 outputs do not fit 6 labels"),
+    (classifier(table(), Linear("l", zeros(6, 2), zeros(6)), Pool("p", "mean"), width=2), r"l\.weight: is"),
     (classifier(Linear("short", zeros(6, 5), zeros(6)), Pool("p", "mean")), r"short\.weight: is \[6, 5\]"),
     (classifier(Linear("bias", zeros(6, 6), zeros(5)), Pool("p", "mean")), r"bias\.bias"),
     (classifier(Linear("act", zeros(6, 6), zeros(6), "tanh"), Pool("p", "mean")), "act: activation 'tanh'"),

@@ -12,6 +12,7 @@ from edgeseq_export.spec import (
     Attention,
     CausalConv,
     ClassToken,
+    Embedding,
     Linear,
     Norm,
     Pool,
@@ -171,3 +172,36 @@ def test_residual_positions_and_a_class_token_are_sums_and_rows(rng) -> None:
 def test_more_frames_than_positions_are_refused(rng) -> None:
     with pytest.raises(ValueError, match="where: 5 frames, it knows 4"):
         rows_behind([Positions("where", drawn(rng, 4, 6))], drawn(rng, 5, 6))
+
+
+def embedded(table, ids: np.ndarray) -> np.ndarray:
+    """What an Embedding makes of ids [T, K], summed over time."""
+    labels = tuple(f"feature {n}" for n in range(table.shape[1]))
+    layers = (Embedding("words", table), Pool("pool", "mean"))
+    return run_reference(SeqSpec(ids.shape[1], labels, layers), ids) * len(ids)
+
+
+@pytest.mark.parametrize("ids_of_a_token", [1, 2, 3])
+def test_an_embedding_is_torchs_bag_of_a_token_s_ids_summed(ids_of_a_token, rng) -> None:
+    table, ids = drawn(rng, 40, 6), rng.integers(0, 40, (9, ids_of_a_token))
+    bags = torch.nn.functional.embedding_bag(torch.from_numpy(ids), torch.from_numpy(table), mode="sum")
+    assert np.allclose(embedded(table, ids), bags.sum(0).numpy(), atol=1e-5)
+
+
+def test_an_int8_table_answers_with_what_its_rows_stand_for(rng) -> None:
+    table = quantize_per_channel(drawn(rng, 40, 6) * np.logspace(-3, 1, 40, dtype=np.float32)[:, None])
+    ids = rng.integers(0, 40, (9, 2)).astype(np.int32)
+    np.testing.assert_array_equal(embedded(table, ids), embedded(table.dequantize(), ids))
+
+
+@pytest.mark.parametrize(
+    ("ids", "cause"),
+    [
+        (np.array([[0, 40]]), r"words: ids 0 \.\. 40, its table's are 0 \.\. 39"),
+        (np.array([[-1, 3]]), r"words: ids -1 \.\. 3, its"),
+        (np.array([[0.0, 1.0]]), "words: takes ids, integers, not float64"),
+    ],
+)
+def test_ids_that_a_table_has_no_row_of_are_refused(ids, cause, rng) -> None:
+    with pytest.raises(ValueError, match=cause):
+        embedded(drawn(rng, 40, 6), ids)

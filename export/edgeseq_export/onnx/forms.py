@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgeseq_export.forms import DYNAMIC, FLOAT, WIDENED, Known, Plan, check_plan
+from edgeseq_export.forms import DYNAMIC, FLOAT, LOOKED_UP, WIDENED, Known, Plan, check_plan
 from edgeseq_export.spec import GRU, LSTM, Layer, SeqSpec
 
 _GRU_FORMS: Known = {"operator": (FLOAT, WIDENED), "scan": (DYNAMIC,)}
 _LSTM_FORMS: Known = {"operator": (FLOAT, WIDENED, DYNAMIC)}
-_ROWS_FORMS: Known = {"rows": (FLOAT, WIDENED, DYNAMIC)}
-_STEP_FORMS: Known = {"step": (FLOAT, WIDENED)}
+_ROWS_FORMS: Known = {"rows": (FLOAT, WIDENED, DYNAMIC, LOOKED_UP)}
+_STEP_FORMS: Known = {"step": (FLOAT, WIDENED, LOOKED_UP)}
 
 
 def check_forms(spec: SeqSpec, plan: Plan) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from edgeseq_device.manifest import TensorInfo
 from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
-from edgeseq_export.exported import ExportedModel, StepModel
+from edgeseq_export.exported import ExportedModel, StepModel, features_info
 from edgeseq_export.forms import LayerForm, Plan, Product, is_causal, rounds_by_frame
 from edgeseq_export.onnx.attention import lower_attention
+from edgeseq_export.onnx.embedding import lower_embedding
 from edgeseq_export.onnx.forms import check_forms
 from edgeseq_export.onnx.graph import OnnxGraph
 from edgeseq_export.onnx.pool import lower_pool
@@ -28,6 +29,7 @@ from edgeseq_export.spec import (
     Attention,
     CausalConv,
     ClassToken,
+    Embedding,
     Layer,
     Linear,
     Norm,
@@ -39,6 +41,7 @@ from edgeseq_export.spec import (
 from edgeseq_export.state import NEXT, states_of
 
 _LOWERINGS: dict[type[Layer], Callable[[OnnxGraph, Any, Product, Rows], Rows]] = {
+    Embedding: lower_embedding,
     Linear: lower_linear,
     Norm: lower_norm,
     CausalConv: lower_causal_conv,
@@ -51,14 +54,15 @@ _LOWERINGS: dict[type[Layer], Callable[[OnnxGraph, Any, Product, Rows], Rows]] =
 def write_onnx(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
     """Lower a spec that `check_spec` has passed, by `plan`.
 
-    features [N, T, F] float32 and lengths [N] int32 in, logits [N, C] float32 out. Where a layer rounds
-    activations with one scale over all frames there is no `lengths` and N is 1. Raises ValueError naming a
-    layer that has no form as the plan wants it, or whose name is another value's.
+    features [N, T, F] and lengths [N] int32 in, logits [N, C] float32 out. Features are float32, or int32 ids
+    in front of an Embedding; the ids behind a sequence's end must be in its table too, such as 0. Where a
+    layer rounds activations with one scale over all frames there is no `lengths` and N is 1. Raises
+    ValueError naming a layer that has no form as the plan wants it, or whose name is another value's.
     """
     check_forms(spec, plan)
     batch = rounds_by_frame(plan.sequence)
     size = "N" if batch else 1
-    inputs = [TensorInfo(FEATURES, "float32", (size, "T", spec.input_features), feature_unit)]
+    inputs = [features_info(spec, (size, "T"), feature_unit)]
     if batch:
         inputs.append(TensorInfo(LENGTHS, "int32", (size,), "frames"))
     outputs = (TensorInfo(LOGITS, "float32", (size, len(spec.labels)), "logit"),)
@@ -82,7 +86,7 @@ def _write_step(spec: SeqSpec, forms: tuple[LayerForm, ...], feature_unit: str) 
     """features [1, F] and the states in, logits [1, C] and the next states out."""
     states = states_of(spec)
     inputs = (
-        TensorInfo(FEATURES, "float32", (1, spec.input_features), feature_unit),
+        features_info(spec, (1,), feature_unit),
         *(TensorInfo(state.name, "float32", state.shape, "state") for state in states),
     )
     outputs = (

@@ -82,7 +82,7 @@ def lower_positions(graph: GraphBuilder, layer: Positions, rows: Tensor) -> Tens
     """rows [T, F] + table[:T]. Running it on more frames than the table has is the runtime's error."""
     numbers = ops.reshape(graph, more.to_int(graph, row_numbers(graph, rows)), (-1,))
     table = graph.constant(layer.table, np.float32, f"{layer.name}.table")
-    return ops.add(graph, rows, more.look_up(graph, table, numbers))
+    return ops.add(graph, rows, ops.take_rows(graph, table, numbers))
 
 
 def lower_class_token(graph: GraphBuilder, layer: ClassToken, rows: Tensor) -> Tensor:

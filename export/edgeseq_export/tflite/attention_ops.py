@@ -71,10 +71,3 @@ def to_int(graph: GraphBuilder, value: Tensor) -> Tensor:
     output = graph.tensor(graph.shape(value), np.int32)
     graph.operator(_Op.CAST, [value], [output], (_Options.CastOptions, options))
     return output
-
-
-def look_up(graph: GraphBuilder, table: Tensor, rows: Tensor) -> Tensor:
-    """table [P, N], rows [M] int32 -> [M, N]. A row outside the table stops the run with an error."""
-    output = graph.tensor((*graph.shape(rows), *graph.shape(table)[1:]))
-    graph.operator(_Op.EMBEDDING_LOOKUP, [rows, table], [output])
-    return output

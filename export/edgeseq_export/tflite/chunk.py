@@ -17,6 +17,7 @@ from edgeseq_export.spec import (
     LSTM,
     Attention,
     CausalConv,
+    Embedding,
     Layer,
     Linear,
     Norm,
@@ -25,6 +26,7 @@ from edgeseq_export.spec import (
 )
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.attention import step_attention
+from edgeseq_export.tflite.embedding import lower_embedding
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.recurrent import States, advance_recurrent
 from edgeseq_export.tflite.rows import lower_conv, lower_linear, lower_norm
@@ -44,8 +46,8 @@ def advance(
 ) -> tuple[Tensor, States]:
     """rows [K, F] through layers without a look ahead -> rows [K, F'] and the states behind them.
 
-    last_only: of the rows only the last is returned, [1, F']. K is known when the graph is written. Raises
-    ValueError naming a layer that has no such form.
+    In front of an Embedding the rows are ids. last_only: of the rows only the last is returned, [1, F']. K is
+    known when the graph is written. Raises ValueError naming a layer that has no such form.
     """
     following: States = {}
     for number, layer in enumerate(layers):
@@ -73,10 +75,8 @@ def _advance_one(
 ) -> tuple[Tensor, States]:
     if isinstance(layer, (GRU, LSTM)):
         return advance_recurrent(graph, layer, form, rows, states, last_only=last_only)
-    if isinstance(layer, Linear):
-        return lower_linear(graph, layer, rows, form.product), {}
-    if isinstance(layer, Norm):
-        return lower_norm(graph, layer, rows), {}
+    if isinstance(layer, (Embedding, Linear, Norm)):
+        return _row_by_row(graph, layer, form, rows), {}
     if isinstance(layer, CausalConv):
         count, width = graph.shape(rows)
         out, joined = lower_conv(graph, layer, rows, states.get("frames"), form.product)
@@ -88,6 +88,16 @@ def _advance_one(
         following = update_pool(graph, layer, rows, states)
         return pooled(graph, layer, rows, following), following
     raise ValueError(f"{layer.name}: {type(layer).__name__} has no form that goes from frame to frame")
+
+
+def _row_by_row(
+    graph: GraphBuilder, layer: Embedding | Linear | Norm, form: LayerForm, rows: Tensor
+) -> Tensor:
+    if isinstance(layer, Embedding):
+        return lower_embedding(graph, layer, rows)
+    if isinstance(layer, Linear):
+        return lower_linear(graph, layer, rows, form.product)
+    return lower_norm(graph, layer, rows)
 
 
 def update_pool(graph: GraphBuilder, layer: Pool, rows: Tensor, states: States) -> States:

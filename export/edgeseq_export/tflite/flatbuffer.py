@@ -29,6 +29,21 @@ _SCHEMA_VERSION = 3
 _FILE_IDENTIFIER = b"TFL3"
 
 
+class _Builder(flatbuffers.Builder):  # type: ignore[misc]
+    """A builder that stores equal vectors once: most shapes, and many operators' tensors, are alike."""
+
+    def __init__(self) -> None:
+        super().__init__(1 << 16)
+        self._vectors: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: npt.NDArray[Any]) -> int:  # noqa: N802 - overrides the library's name
+        """The vector's place in the file."""
+        key = x.dtype.str, x.tobytes()
+        if key not in self._vectors:
+            self._vectors[key] = super().CreateNumpyVector(x)
+        return self._vectors[key]
+
+
 class _Shared:
     """A table that is packed once; all that hold it point to the same bytes of the file."""
 
@@ -104,9 +119,13 @@ class ModelBuilder:
         model.description = description.encode()
         model.operatorCodes = self._codes
         model.subgraphs = [graph.packed for graph in self.subgraphs]
+        for graph in model.subgraphs:
+            graph.tensors = [self.shared(tensor) for tensor in graph.tensors]
+            graph.operators = [self.shared(operator) for operator in graph.operators]
+            graph.inputs, graph.outputs = _vector(graph.inputs), _vector(graph.outputs)
         model.buffers = self._buffers
         model.signatureDefs = self._signatures
-        builder = flatbuffers.Builder(1 << 16)
+        builder = _Builder()
         builder.Finish(model.Pack(builder), _FILE_IDENTIFIER)
         return bytes(builder.Output())
 
@@ -145,13 +164,13 @@ class GraphBuilder:
     ) -> Tensor:
         """A new tensor; -1 in `signature` marks a dimension that changes with the run-time length."""
         packed = schema.TensorT()
-        packed.shape = list(shape)
+        packed.shape = _vector(shape)
         packed.type = _TENSOR_TYPES[np.dtype(dtype)]
         packed.buffer = buffer
         packed.name = name or None
         packed.hasRank = True
         if signature is not None:
-            packed.shapeSignature = list(signature)
+            packed.shapeSignature = _vector(signature)
         self.packed.tensors.append(packed)
         self._shapes.append(shape)
         self._dtypes.append(dtype)
@@ -190,6 +209,10 @@ class GraphBuilder:
             self._weights[key] = tensor
         return self._weights[key]
 
+    def quantize_as(self, tensor: Tensor, like: Tensor) -> None:
+        """Give a tensor the scales of another one, if it has any."""
+        self.packed.tensors[tensor].quantization = self.packed.tensors[like].quantization
+
     def operator(
         self,
         builtin: int,
@@ -201,10 +224,15 @@ class GraphBuilder:
         """Append an operator; options: (type of the options union, the options table)."""
         packed = schema.OperatorT()
         packed.opcodeIndex = self.model.operator_code(builtin, version)
-        packed.inputs, packed.outputs = list(inputs), list(outputs)
+        packed.inputs, packed.outputs = _vector(inputs), _vector(outputs)
         packed.builtinOptionsType = options[0]
         packed.builtinOptions = None if options[1] is None else self.model.shared(options[1])
         self.packed.operators.append(packed)
+
+
+def _vector(numbers: Sequence[int]) -> npt.NDArray[np.int32]:
+    """Numbers as `_Builder` shares them."""
+    return np.array(numbers, np.int32)
 
 
 def _plain(value: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgeseq_export.forms import FLOAT, HYBRID, ROW_SCALE, WIDENED, Known, Plan, check_plan
+from edgeseq_export.forms import FLOAT, HYBRID, LOOKED_UP, ROW_SCALE, WIDENED, Known, Plan, check_plan
 from edgeseq_export.spec import GRU, LSTM, Layer, SeqSpec
 
 _PRODUCTS = (FLOAT, WIDENED, HYBRID, ROW_SCALE)
 _LOOP_FORMS: Known = {"unrolled": _PRODUCTS, "nested": _PRODUCTS}
-_ROWS_FORMS: Known = {"rows": _PRODUCTS}
-_STEP_FORMS: Known = {"step": _PRODUCTS}
+_ROWS_FORMS: Known = {"rows": (*_PRODUCTS, LOOKED_UP)}
+_STEP_FORMS: Known = {"step": (*_PRODUCTS, LOOKED_UP)}
 
 
 def check_forms(spec: SeqSpec, plan: Plan) -> None:

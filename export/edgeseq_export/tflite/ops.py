@@ -200,6 +200,20 @@ def pad(graph: GraphBuilder, value: Tensor, after: Shape, fill: float = 0.0) -> 
     return output
 
 
+def take_rows(graph: GraphBuilder, table: Tensor, rows: Tensor) -> Tensor:
+    """table [R, ..], rows [..] int32 -> [.., ..] of the table's type.
+
+    A row outside the table stops the run with an error.
+    """
+    output = graph.tensor((*graph.shape(rows), *graph.shape(table)[1:]), graph.dtype(table))
+    graph.quantize_as(output, table)
+    version = 2 if graph.dtype(table) == np.int8 else 1
+    graph.operator(
+        _Op.GATHER, [table, rows], [output], (_Options.GatherOptions, schema.GatherOptionsT()), version
+    )
+    return output
+
+
 def reverse_rows(graph: GraphBuilder, value: Tensor) -> Tensor:
     """value[::-1]."""
     output = graph.tensor(graph.shape(value), graph.dtype(value))
@@ -251,6 +265,11 @@ def row_count(graph: GraphBuilder, value: Tensor) -> Tensor:
 def sum_rows(graph: GraphBuilder, value: Tensor) -> Tensor:
     """[M, N] -> [1, N]."""
     return _reduce(graph, _Op.SUM, value, 0)
+
+
+def sum_columns(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """[M, N, ..] -> [M, 1, ..]."""
+    return _reduce(graph, _Op.SUM, value, 1)
 
 
 def max_rows(graph: GraphBuilder, value: Tensor) -> Tensor:

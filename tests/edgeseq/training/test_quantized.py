@@ -12,7 +12,7 @@ from torch import Tensor
 
 from edgeseq import models
 from edgeseq.batches import padded
-from edgeseq.models.config import ModelConfig
+from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.training.quantized import quantized_logits
 from edgeseq_export.quantize import ActivationQuantization, quantize_per_channel
 from edgeseq_export.reference import Rounding, run_reference
@@ -169,7 +169,7 @@ def test_a_family_trains_with_the_arithmetic_of_its_export(
     config: ModelConfig, scheme: ActivationQuantization
 ) -> None:
     torch.manual_seed(1)
-    module = models.build(config, F, LABELS)
+    module = models.build(config, Inputs(F), LABELS)
     spec = module.to_spec()
     inputs, rounding = recordings(), everywhere(spec, scheme)
     found = quantized_logits(module.to_spec(leaf=lambda parameter: parameter), *padded(inputs), rounding)
@@ -184,7 +184,7 @@ def test_a_family_trains_with_the_arithmetic_of_its_export(
 def test_gradients_point_where_the_fp32_model_s_do() -> None:
     """Straight-through: with fine rounding the gradient is nearly that of the fp32 model."""
     torch.manual_seed(1)
-    module = models.build(ModelConfig("gru", 16), F, LABELS)
+    module = models.build(ModelConfig("gru", 16), Inputs(F), LABELS)
     module.eval()
     features, lengths = padded(recordings()[:1])
     label = torch.tensor([1])
