@@ -1,8 +1,10 @@
 """GRU and LSTM classifiers: recurrent layers, a pooling over time, a linear head.
 
-With a convolution over a few frames in front where the config asks for one (a "crnn").
+With a convolution over a few frames in front where the config asks for one (a "crnn"), and in front of all
+a token embedding where the input is text.
 
-Shapes: B recordings, T frames (padded), I input features, H hidden units, D directions, C classes.
+Shapes: B recordings, T frames (padded), I input features, E features behind an embedding, H hidden units, D
+directions, C classes.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from edgeseq.models.classifier import Leaf, SequenceClassifier, array
-from edgeseq.models.config import ModelConfig
+from edgeseq.models.config import Inputs, ModelConfig
+from edgeseq.models.embedding import embedding_of
 from edgeseq.models.front import Front
 from edgeseq_export import spec
 
@@ -24,26 +27,27 @@ KINDS: dict[str, tuple[type[nn.GRU] | type[nn.LSTM], type[spec.GRU] | type[spec.
 }
 
 
-def build(config: ModelConfig, input_features: int, labels: tuple[str, ...]) -> RecurrentClassifier:
-    """A new classifier with torch's default initialisation, drawn from the global generator."""
-    return RecurrentClassifier(config, input_features, labels)
+def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> RecurrentClassifier:
+    """A new classifier, its weights drawn from torch's global generator."""
+    return RecurrentClassifier(config, inputs, labels)
 
 
 class RecurrentClassifier(SequenceClassifier):
-    """features [B, T, I] float32, lengths [B] int64 -> logits [B, C] float32.
+    """features [B, T, I] float32, or int64 ids, lengths [B] int64 -> logits [B, C] float32.
 
     Sequences are packed, so that what stands after a recording's true length changes no answer.
     """
 
-    def __init__(self, config: ModelConfig, input_features: int, labels: tuple[str, ...]) -> None:
+    def __init__(self, config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> None:
         super().__init__()
         self.config = config
-        self.input_features = input_features
+        self.input_features = inputs.features
         self.labels = labels
-        conv = config.conv_kernel
-        self.front = Front(input_features, config.hidden, conv, "relu") if conv else None
+        conv, width = config.conv_kernel, config.embedding or inputs.features
+        self.embedding = embedding_of(config, inputs)
+        self.front = Front(width, config.hidden, conv, "relu") if conv else None
         self.recurrent = KINDS[config.family][0](
-            config.hidden if conv else input_features,
+            config.hidden if conv else width,
             config.hidden,
             config.layers,
             batch_first=True,
@@ -59,10 +63,11 @@ class RecurrentClassifier(SequenceClassifier):
         return 2 if self.config.bidirectional else 1
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """features: [B, T, I] float32; lengths: [B] int64, each in 1..T. Returns logits [B, C]."""
+        """features: [B, T, I] float32, or int64 ids; lengths: [B], each in 1..T. Returns logits [B, C]."""
+        rows = features if self.embedding is None else self.embedding(features)
         if self.front is not None:
-            features = self.front(features)
-        packed = pack_padded_sequence(features, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            rows = self.front(rows)
+        packed = pack_padded_sequence(rows, lengths.cpu(), batch_first=True, enforce_sorted=False)
         output, state = self.recurrent(packed)
         return cast(Tensor, self.head(self.dropout(self._pool(output, state))))
 
@@ -78,7 +83,8 @@ class RecurrentClassifier(SequenceClassifier):
         return frames.masked_fill(~inside, -torch.inf).amax(dim=1)
 
     def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
-        """The same model described: layers conv (if any), gru0 (or lstm0), gru1 ..., pool, head."""
+        """The same model described: embedding and conv (if any), gru0 (or lstm0), gru1 ..., pool, head."""
+        embedding = () if self.embedding is None else (self.embedding.to_spec("embedding", leaf),)
         front = () if self.front is None else (self.front.to_spec("conv", leaf),)
         layer_type = KINDS[self.config.family][1]
         recurrent = tuple(
@@ -91,7 +97,7 @@ class RecurrentClassifier(SequenceClassifier):
         )
         head = spec.Linear("head", leaf(self.head.weight), leaf(self.head.bias))
         pool = spec.Pool("pool", cast(spec.PoolKind, self.config.pooling))  # the config refused cls
-        return spec.SeqSpec(self.input_features, self.labels, (*front, *recurrent, pool, head))
+        return spec.SeqSpec(self.input_features, self.labels, (*embedding, *front, *recurrent, pool, head))
 
     def _cell(self, index: int, direction: str, leaf: Leaf) -> spec.Cell:
         return spec.Cell(

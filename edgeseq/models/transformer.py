@@ -6,6 +6,7 @@ D hidden width, N heads, d = D / N, C classes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseq.models.classifier import Leaf, SequenceClassifier, array
-from edgeseq.models.config import ModelConfig
+from edgeseq.models.config import Inputs, ModelConfig
+from edgeseq.models.embedding import embedding_of
 from edgeseq.models.front import Front
 from edgeseq_device.errors import UsageError
 from edgeseq_export import spec
@@ -22,24 +24,48 @@ from edgeseq_export.reference import rotary_frequencies
 ROW_SPREAD = 0.02  # of the learned rows at first (Dosovitskiy et al. 2021, arXiv 2010.11929, appendix D.3)
 
 
-def build(config: ModelConfig, input_features: int, labels: tuple[str, ...]) -> TransformerClassifier:
+Turn = tuple[Tensor, Tensor]
+"""Cosine and sine [T, d / 2] of the rotary angles."""
+Heads = tuple[Tensor, Tensor, Tensor]
+"""Queries, keys, values, each [B, N, T, d]."""
+
+
+def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> TransformerClassifier:
     """A new classifier, its weights drawn from torch's global generator."""
-    return TransformerClassifier(config, input_features, labels)
+    return TransformerClassifier(config, inputs, labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What a forward pass computed on its way.
+
+    logits: [B, C]. hidden: [B, T, D] in front of the first block, then behind each one. queries, keys,
+    values: [B, N, T, d] of the last block, turned where positions are rotary, before they are scaled.
+    inside: [B, T], False for padding.
+    """
+
+    logits: Tensor
+    hidden: tuple[Tensor, ...]
+    queries: Tensor
+    keys: Tensor
+    values: Tensor
+    inside: Tensor
 
 
 class TransformerClassifier(SequenceClassifier):
-    """features [B, T, I] float32, lengths [B] int64 -> logits [B, C] float32.
+    """features [B, T, I] float32, or int64 ids, lengths [B] int64 -> logits [B, C] float32.
 
     No true frame attends to padding, so that what stands after a recording's true length changes no answer.
     """
 
-    def __init__(self, config: ModelConfig, input_features: int, labels: tuple[str, ...]) -> None:
+    def __init__(self, config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> None:
         super().__init__()
         self.config = config
-        self.input_features = input_features
+        self.input_features = inputs.features
         self.labels = labels
         width, token, learned = config.hidden, config.pooling == "cls", config.positions == "learned"
-        self.front = Front(input_features, width, max(1, config.conv_kernel), "none")
+        self.embedding = embedding_of(config, inputs)
+        self.front = Front(config.embedding or inputs.features, width, max(1, config.conv_kernel), "none")
         self.token = _learned_rows(1, width) if token else None
         self.table = _learned_rows(config.max_frames + token, width) if learned else None
         self.dropout = nn.Dropout(config.dropout)
@@ -48,21 +74,29 @@ class TransformerClassifier(SequenceClassifier):
         self.head = nn.Linear(width, len(labels))
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """features: [B, T, I] float32; lengths: [B] int64, each in 1..T. Returns logits [B, C].
+        """features: [B, T, I] float32 or int64 ids; lengths: [B] int64, each in 1..T. Returns logits [B, C].
 
         Raises UsageError on more frames than learned positions know.
         """
+        return self.trace(features, lengths).logits
+
+    def trace(self, features: Tensor, lengths: Tensor) -> Trace:
+        """`forward`, and what it computed on its way."""
         inside = torch.arange(features.shape[1], device=features.device) < lengths[:, None]
-        rows = self.front(features.masked_fill(~inside[:, :, None], 0.0))
+        rows = features.masked_fill(~inside[:, :, None], 0)
+        rows = self.front(rows if self.embedding is None else self.embedding(rows))
         if self.token is not None:
             rows = torch.cat([self.token.expand(len(rows), 1, -1), rows], dim=1)
             lengths = lengths + 1
             inside = functional.pad(inside, (1, 0), value=True)
         rows = self.dropout(self._with_positions(rows))
         mask, turn = self._visible(inside), self._turn(rows.shape[1])
+        hidden, heads = [rows], (rows, rows, rows)
         for block in self.blocks:
-            rows = block(rows, mask, turn)
-        return cast(Tensor, self.head(self.dropout(self._pool(self.norm(rows), lengths, inside))))
+            rows, heads = block(rows, mask, turn)
+            hidden.append(rows)
+        logits = self.head(self.dropout(self._pool(self.norm(rows), lengths, inside)))
+        return Trace(logits, tuple(hidden), *heads, inside)
 
     def _with_positions(self, rows: Tensor) -> Tensor:
         if self.table is None:
@@ -85,8 +119,7 @@ class TransformerClassifier(SequenceClassifier):
         age = number[:, None] - number
         return (age >= 0) & (age < self.config.window)
 
-    def _turn(self, rows: int) -> tuple[Tensor, Tensor] | None:
-        """Cosine and sine [T, d / 2] of the rotary angles."""
+    def _turn(self, rows: int) -> Turn | None:
         if self.config.positions != "rotary":
             return None
         frequencies = rotary_frequencies(self.config.hidden // self.config.heads)
@@ -105,8 +138,11 @@ class TransformerClassifier(SequenceClassifier):
         return rows.masked_fill(~inside[:, :, None], -torch.inf).amax(dim=1)
 
     def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
-        """The same model described: input, token, positions, the blocks as residuals, norm, pool, head."""
-        layers: list[spec.Layer] = [self.front.to_spec("input", leaf)]
+        """The same model described: embedding (if any), input, token, positions, blocks, norm, pool, head."""
+        layers: list[spec.Layer] = []
+        if self.embedding is not None:
+            layers.append(self.embedding.to_spec("embedding", leaf))
+        layers.append(self.front.to_spec("input", leaf))
         if self.token is not None:
             layers.append(spec.ClassToken("token", leaf(self.token)))
         if self.table is not None:
@@ -139,20 +175,21 @@ class _Block(nn.Module):
         self.narrow = nn.Linear(middle, width)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, rows: Tensor, mask: Tensor, turn: tuple[Tensor, Tensor] | None) -> Tensor:
-        """rows: [B, T, D]; mask: which rows each one sees; turn: rotary cosine and sine [T, d / 2]."""
-        rows = rows + self.dropout(self._attention(self.attention_norm(rows), mask, turn))
+    def forward(self, rows: Tensor, mask: Tensor, turn: Turn | None) -> tuple[Tensor, Heads]:
+        """rows: [B, T, D]; mask: which rows each one sees. Returns the new rows and what attention used."""
+        heads = self._heads(self.attention_norm(rows), turn)
+        context = functional.scaled_dot_product_attention(*heads, attn_mask=mask)
+        rows = rows + self.dropout(self.out(context.transpose(1, 2).reshape(rows.shape)))
         middle = functional.gelu(self.widen(self.feedforward_norm(rows)))
-        return rows + cast(Tensor, self.dropout(self.narrow(self.dropout(middle))))
+        return rows + self.dropout(self.narrow(self.dropout(middle))), heads
 
-    def _attention(self, rows: Tensor, mask: Tensor, turn: tuple[Tensor, Tensor] | None) -> Tensor:
+    def _heads(self, rows: Tensor, turn: Turn | None) -> Heads:
         B, T, D = rows.shape
         qkv = self.qkv(rows).view(B, T, 3, self.heads, D // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [B, N, T, d]
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
         if turn is not None:
             q, k = _turned(q, *turn), _turned(k, *turn)
-        context = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return cast(Tensor, self.out(context.transpose(1, 2).reshape(B, T, D)))
+        return q, k, v
 
     def to_spec(self, number: int, leaf: Leaf) -> tuple[spec.Residual, spec.Residual]:
         """The block's two residuals."""

@@ -1,4 +1,4 @@
-"""Training-time variation of standardised features. Never applied to validation or test.
+"""Training-time variation of standardised features, and its settings. Never applied to validation or test.
 
 Each recording's draw depends on the seed, the epoch and its index alone, so that a resumed training
 sees exactly what an unbroken one would have seen.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from edgeseq.data.dataset import Kind
 from edgeseq.draws import stream
 from edgeseq_device.errors import UsageError
 
@@ -25,6 +25,9 @@ LARGEST = {
     "crop_fraction": 0.45,
     "shift_fraction": 1.0,
     "warp_fraction": 0.9,
+    "token_dropout": 0.9,
+    "token_replacement": 0.9,
+    "token_unknown": 1.0,
 }
 
 
@@ -35,7 +38,8 @@ class AugmentConfig:
     Lengths are fractions of the recording's frames or features, amplitudes are in standard deviations
     of a feature. `crop_fraction` is lost at either end: hand-cut recordings often begin late or end
     early. `level` moves all features alike, as a gain moves log powers. Masks are those of SpecAugment
-    (Park et al. 2019, arXiv 1904.08779, section 2).
+    (Park et al. 2019, arXiv 1904.08779, section 2). The `token_` settings are for text
+    (`edgeseq.training.augment_text`): how likely a token is lost, replaced by another, or made unknown.
     """
 
     time_masks: int = 0
@@ -48,6 +52,9 @@ class AugmentConfig:
     level: float = 0.0
     scale: float = 0.0
     noise: float = 0.0
+    token_dropout: float = 0.0
+    token_replacement: float = 0.0
+    token_unknown: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -66,12 +73,13 @@ AUDIO = AugmentConfig(
     noise=0.2,
 )
 SERIES = AugmentConfig(shift_fraction=0.1, warp_fraction=0.15, scale=0.1, noise=0.1)
+TEXT = AugmentConfig(token_dropout=0.1, token_unknown=0.05)
 OFF = AugmentConfig()
 
 
-def augmentation_for(kind: Literal["audio", "series"]) -> AugmentConfig:
+def augmentation_for(kind: Kind) -> AugmentConfig:
     """The default that suits a kind of data."""
-    return AUDIO if kind == "audio" else SERIES
+    return {"audio": AUDIO, "series": SERIES, "text": TEXT}[kind]
 
 
 def augmented(

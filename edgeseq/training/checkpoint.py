@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgeseq.files import atomic_write_bytes
 from edgeseq.models.classifier import SequenceClassifier
@@ -22,6 +23,8 @@ from edgeseq.training.recipe import PhaseName
 from edgeseq_device.errors import DataError
 
 METADATA_KEY = "edgeseq"  # one key only: safetensors writes several in an order that varies
+OBJECTIVE = "objective"  # what names of an objective's parameters begin with
+PARTS = ("model", OBJECTIVE, "best", "average", "optimizer")
 OPTIMIZER_FIELDS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -116,12 +119,32 @@ def _rank(accuracy: float, loss: float) -> tuple[float, float]:
 
 @dataclass(eq=False)
 class TrainingState:
-    """What changes while training; `best` holds the best weights so far, empty before there are any."""
+    """What changes while training; `best` holds the best weights so far, empty before there are any.
+
+    objective: the phase's (`edgeseq.training.objective`), with parameters of its own or none. average: the
+    moving average of the module's weights, empty where the phase takes none.
+    """
 
     module: SequenceClassifier
+    objective: nn.Module
     optimizer: torch.optim.AdamW
     history: History
     best: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
+
+    def named_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        """Everything that is trained, in the optimizer's order: the module's, then the objective's."""
+        return [*self.module.named_parameters(), *self.objective.named_parameters(prefix=OBJECTIVE)]
+
+    def own_weights(self) -> dict[str, Tensor]:
+        """A copy of the module's weights."""
+        return {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+
+    def kept_weights(self) -> dict[str, Tensor]:
+        """A copy of the weights that the present epoch gives: the averaged ones where there are any."""
+        if not self.average:
+            return self.own_weights()
+        return {name: tensor.clone() for name, tensor in self.average.items()}
 
 
 def save_weights(path: Path, weights: dict[str, Tensor], metadata: str | None = None) -> None:
@@ -144,45 +167,77 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], str | None]:
 
 
 def save_checkpoint(path: Path, state: TrainingState) -> None:
-    """Writes weights, best weights, optimizer moments and history."""
-    tensors = {f"model.{name}": tensor for name, tensor in state.module.state_dict().items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
-    for index, (name, _) in enumerate(state.module.named_parameters()):
-        moments = state.optimizer.state_dict()["state"][index]
-        tensors |= {f"optimizer.{name}.{field_name}": moments[field_name] for field_name in OPTIMIZER_FIELDS}
+    """Writes weights, best and averaged weights, the objective's, optimizer moments and history."""
+    parts = {
+        "model": state.module.state_dict(),
+        OBJECTIVE: state.objective.state_dict(),
+        "best": state.best,
+        "average": state.average,
+        "optimizer": _moments(state),
+    }
+    tensors = {f"{part}.{name}": tensor for part, held in parts.items() for name, tensor in held.items()}
     save_weights(path, tensors, json.dumps(dataclasses.asdict(state.history), sort_keys=True))
 
 
-def load_checkpoint(path: Path, state: TrainingState) -> None:
-    """Puts a checkpoint's content into `state`.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A checkpoint's content: named tensors by part, and the history that says which phase they are of."""
 
-    Raises DataError where the file is damaged, or holds other data or splits than `state.history` names.
+    path: Path
+    parts: Mapping[str, dict[str, Tensor]]
+    history: History
+
+    def restore(self, state: TrainingState) -> None:
+        """Puts the content into a state of that phase. Raises DataError where it does not fit."""
+        try:
+            state.module.load_state_dict(self.parts["model"])
+            state.objective.load_state_dict(self.parts[OBJECTIVE])
+            state.optimizer.load_state_dict(_optimizer_state(state, self.parts["optimizer"]))
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise _not_a_checkpoint(self.path, error) from error
+        state.best, state.average, state.history = self.parts["best"], self.parts["average"], self.history
+
+
+def load_checkpoint(path: Path, expected: History) -> Checkpoint:
+    """Reads a checkpoint of a training on the data and splits that `expected` names.
+
+    Raises DataError where the file is damaged, or holds other data or splits.
     """
     tensors, metadata = load_weights(path)
+    parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
     try:
         history = settings_from_dict(History, json.loads(metadata or ""), str(path))
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
-        if history.data_sha256 != state.history.data_sha256:
-            raise DataError(f"{path}: the data changed since training began; train a new run on it")
-        if history.splits_sha256 != state.history.splits_sha256:
-            raise DataError(
-                f"{path}: the splits come out otherwise than when training began; train a new run"
-            )
-        state.module.load_state_dict(parts["model"])
-        state.optimizer.load_state_dict(_optimizer_state(state, parts["optimizer"]))
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path}: not a checkpoint of this recipe ({error}); train a new run") from error
-    state.best, state.history = parts["best"], history
+    except (KeyError, ValueError) as error:
+        raise _not_a_checkpoint(path, error) from error
+    if history.data_sha256 != expected.data_sha256:
+        raise DataError(f"{path}: the data changed since training began; train a new run on it")
+    if history.splits_sha256 != expected.splits_sha256:
+        raise DataError(f"{path}: the splits come out otherwise than when training began; train a new run")
+    return Checkpoint(path, parts, history)
+
+
+def _not_a_checkpoint(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: not a checkpoint of this recipe ({error}); train a new run")
+
+
+def _moments(state: TrainingState) -> dict[str, Tensor]:
+    """By parameter and field what the optimizer remembers."""
+    by_number = state.optimizer.state_dict()["state"]
+    return {
+        f"{name}.{field_name}": by_number[number][field_name]
+        for number, (name, _) in enumerate(state.named_parameters())
+        for field_name in OPTIMIZER_FIELDS
+    }
 
 
 def _optimizer_state(state: TrainingState, moments: dict[str, Tensor]) -> dict[str, object]:
     return {
         "state": {
-            index: {field_name: moments[f"{name}.{field_name}"] for field_name in OPTIMIZER_FIELDS}
-            for index, (name, _) in enumerate(state.module.named_parameters())
+            number: {field_name: moments[f"{name}.{field_name}"] for field_name in OPTIMIZER_FIELDS}
+            for number, (name, _) in enumerate(state.named_parameters())
         },
         "param_groups": state.optimizer.state_dict()["param_groups"],
     }

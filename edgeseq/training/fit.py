@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from edgeseq import models
+from edgeseq.draws import stream
 from edgeseq.features import Prepared
 from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.config import inputs_of
 from edgeseq.training.checkpoint import (
     EpochResult,
     History,
@@ -27,8 +29,11 @@ from edgeseq.training.checkpoint import (
     save_checkpoint,
 )
 from edgeseq.training.epoch import Trainer
+from edgeseq.training.lesson import Lesson, lesson_of
 from edgeseq.training.qat import Forward, quantized_forward, rounding_of
-from edgeseq.training.recipe import Phase, Recipe, TrainConfig
+from edgeseq.training.recipe import Phase, PhaseName, Recipe, TrainConfig
+
+PHASE_NUMBERS: Mapping[PhaseName, int] = {"float": 0, "qat": 1}
 
 
 class TrainingProgress(Protocol):
@@ -68,25 +73,28 @@ def fit(
     checkpoint: Path | None,
     progress: TrainingProgress | None = None,
     start: Mapping[str, Tensor] | None = None,
+    lesson: Lesson | None = None,
 ) -> tuple[SequenceClassifier, History]:
     """Trains until each phase's epochs or patience are over: the module with its best weights, the history.
 
     `checkpoint` is written after each epoch, and gone on from where it exists already. start: the weights to
-    start from, None for random ones; where no epoch is better, they come back. Raises EdgeseqError when the
-    loss is no longer a number.
+    start from, None for random ones; where no epoch is better, they come back. lesson: None learns the
+    labels of the training split. Raises EdgeseqError when the loss is no longer a number.
     """
-    watcher = progress or Silent()
+    watcher, lesson = progress or Silent(), lesson or lesson_of(recipe, prepared)
     with repeatable(recipe.training):
         state = _first_state(recipe, prepared, start)
         if checkpoint is not None and checkpoint.exists():
-            load_checkpoint(checkpoint, state)
+            saved = load_checkpoint(checkpoint, state.history)
+            _begin(state, _phases_left(recipe, saved.history)[0], lesson)
+            saved.restore(state)
         phases = _phases_left(recipe, state.history)
         earlier = len(state.history.epochs) - len(state.history.phase_epochs)
         watcher.began(earlier + sum(phase.config.epochs for phase in phases), state.history.epochs)
         for phase in phases:
             forward = _forward(recipe, phase, state.module)
-            trainer = Trainer(phase, forward, prepared.splits, watcher.batch)
-            _train_phase(trainer, state, watcher, checkpoint)
+            trainer = Trainer(phase, forward, lesson.examples, prepared.splits.validation, watcher.batch)
+            _train_phase(trainer, state, lesson, watcher, checkpoint)
     state.module.eval()
     return state.module, state.history
 
@@ -114,13 +122,26 @@ def repeatable(config: TrainConfig) -> Iterator[None]:
 
 
 def _first_state(recipe: Recipe, prepared: Prepared, start: Mapping[str, Tensor] | None) -> TrainingState:
-    module = models.build(recipe.model, prepared.front_end.features_count, prepared.dataset.labels)
+    module = models.build(recipe.model, inputs_of(prepared.front_end), prepared.dataset.labels)
     history = History(prepared.dataset.content_sha256, prepared.splits_sha256, phase=recipe.phases[0].name)
-    state = TrainingState(module, _optimizer(module, recipe.training), history)
+    nothing = nn.Module()
+    state = TrainingState(module, nothing, torch.optim.AdamW(module.parameters()), history)
     if start is not None:
         module.load_state_dict(start)
-        state.best = _copy(module)
+        state.best = state.own_weights()
     return state
+
+
+def _begin(state: TrainingState, phase: Phase, lesson: Lesson) -> None:
+    """A phase's own objective, optimizer and average."""
+    config = phase.config
+    torch.manual_seed(int(stream("objective", config.seed, PHASE_NUMBERS[phase.name]).integers(2**32)))
+    state.objective = lesson.objective(phase, state.module)
+    trained = [parameter for _, parameter in state.named_parameters()]
+    # most of a step with a table of ids is the update of its rows: one pass over them instead of ten
+    fused = state.module.embedding is not None
+    state.optimizer = torch.optim.AdamW(trained, weight_decay=config.weight_decay, fused=fused)
+    state.average = state.own_weights() if config.ema else {}
 
 
 def _phases_left(recipe: Recipe, history: History) -> tuple[Phase, ...]:
@@ -136,13 +157,17 @@ def _forward(recipe: Recipe, phase: Phase, module: SequenceClassifier) -> Forwar
 
 
 def _train_phase(
-    trainer: Trainer, state: TrainingState, watcher: TrainingProgress, checkpoint: Path | None
+    trainer: Trainer,
+    state: TrainingState,
+    lesson: Lesson,
+    watcher: TrainingProgress,
+    checkpoint: Path | None,
 ) -> None:
     """Trains one phase, or what is left of it, and leaves its best weights in the module."""
     phase = trainer.phase
     if state.history.phase != phase.name or not state.history.phase_epochs:
         before = trainer.validate(state.module) if state.best else None
-        state.optimizer = _optimizer(state.module, phase.config)
+        _begin(state, phase, lesson)
         state.history = state.history.in_phase(phase.name, before)
         watcher.phase(phase, len(state.history.epochs), before)
     while not is_over(state.history, phase.config):
@@ -150,16 +175,8 @@ def _train_phase(
         state.history = state.history.with_epoch(result)
         best = state.history.best is result
         if best:
-            state.best = _copy(state.module)
+            state.best = state.kept_weights()
         if checkpoint is not None:
             save_checkpoint(checkpoint, state)
         watcher.epoch(result, best=best)
     state.module.load_state_dict(state.best)
-
-
-def _copy(module: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-def _optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    return torch.optim.AdamW(module.parameters(), weight_decay=config.weight_decay)

@@ -20,8 +20,9 @@ class TrainConfig:
     """How the weights are found. Raises UsageError on a value that cannot train.
 
     epochs is 0 only where all training is quantization-aware. learning_rate is the peak of the one-cycle
-    schedule. patience counts epochs without a better
-    validation result; 0 never stops early. threads is fixed because sums depend on it.
+    schedule. patience counts epochs without a better validation result; 0 never stops early. threads is
+    fixed because sums depend on it. ema: how much of the weights' moving average a step keeps, such as
+    0.995; the averaged weights are then those that are validated and kept. 0 takes no average.
     """
 
     epochs: int = 30
@@ -34,6 +35,7 @@ class TrainConfig:
     bucket_by_length: bool = True
     seed: int = 0
     threads: int = 1
+    ema: float = 0.0
     augment: AugmentConfig = field(default=OFF)
 
     def __post_init__(self) -> None:
@@ -43,9 +45,8 @@ class TrainConfig:
             require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
         for name in ("epochs", "weight_decay", "patience", "seed"):
             require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
-        require(
-            0 <= self.label_smoothing < 1, f"label_smoothing is {self.label_smoothing}; give 0 up to below 1"
-        )
+        for name in ("label_smoothing", "ema"):
+            require(0 <= getattr(self, name) < 1, f"{name} is {getattr(self, name)}; give 0 up to below 1")
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,94 @@ class QatConfig:
         require(self.epochs >= 1, f"qat: epochs is {self.epochs}; give at least 1")
         require(self.learning_rate > 0, f"qat: learning_rate is {self.learning_rate}; it must be above 0")
         require(self.patience >= 0, f"qat: patience is {self.patience}; it must not be negative")
+
+
+@dataclass(frozen=True)
+class TeacherSource:
+    """Where a teacher is; sha256: over what its answers follow from, so that another is not taken for it."""
+
+    reference: str
+    kind: Literal["run", "huggingface"]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TextVariants:
+    """How far variants of training texts go from them.
+
+    spliced, joined: the share of them that go on as another text from a word that both have, or have another
+    text behind them. noised: the share, of all, in which up to `drop` of the words are lost and up to
+    `replace` of them are other words of the training texts. Raises UsageError on what is no share.
+    """
+
+    spliced: float = 0.4
+    joined: float = 0.1
+    noised: float = 0.4
+    drop: float = 0.3
+    replace: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            require(0 <= value <= 1, f"variants: {name} is {value}; give 0 to 1")
+        for names in (("spliced", "joined"), ("drop", "replace")):
+            total = sum(getattr(self, name) for name in names)
+            require(total <= 1, f"variants: {' and '.join(names)} together are {total:g}; give 1 at most")
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """What a student learns from: the answers of teachers to variants of the training recordings.
+
+    targets: `labels` alone for the student from scratch that the other one is compared with. versions: how
+    many variants of a recording there are, itself among them; epoch e takes number e modulo that. variants:
+    of texts; sounds and series vary as TrainConfig.augment says. hard_weight: of the labels' part of the
+    loss. unlabelled: a file with further texts. relation_weight, hidden_weight: of the losses on the inside
+    of a Transformer teacher; relation_heads: None for the teacher's. twin: the model of the student from
+    scratch, of the same shape but with the dropout that suits labels; None where there is none. Raises
+    UsageError on a value that cannot train.
+    """
+
+    teachers: tuple[TeacherSource, ...]
+    targets: Literal["teachers", "labels"] = "teachers"
+    temperature: float = 2.0
+    hard_weight: float = 0.0
+    versions: int = 16
+    variants: TextVariants = field(default_factory=TextVariants)
+    unlabelled: str | None = None
+    unlabelled_sha256: str | None = None
+    relation_weight: float = 0.0
+    relation_heads: int | None = None
+    hidden_weight: float = 0.0
+    twin: ModelConfig | None = None
+
+    def __post_init__(self) -> None:
+        require(bool(self.teachers), "there is no teacher; give --teacher RUN")
+        require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
+        require(0 <= self.hard_weight <= 1, f"hard_weight is {self.hard_weight}; give 0 to 1")
+        require(self.versions >= 1, f"versions is {self.versions}; give at least 1")
+        for name in ("relation_weight", "hidden_weight"):
+            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether a loss needs the inside of the teacher."""
+        return bool(self.relation_weight or self.hidden_weight)
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """The size budget that the model's shape was chosen for, of its int8 artifact in each format.
+
+    step: whether the step form is part of the artifact. predicted_bytes: of the larger format, by an export
+    of the untrained model. Raises UsageError where nothing fits in it.
+    """
+
+    max_bytes: int
+    step: bool = True
+    predicted_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        require(self.max_bytes >= 1, f"fit: max_bytes is {self.max_bytes}; no model fits in it")
 
 
 @dataclass(frozen=True)
@@ -91,7 +180,8 @@ class Phase:
 class Recipe:
     """What was read (`data`: a named set or a path), how it was split, turned into features and learned.
 
-    start: None draws first weights. qat: None trains in fp32 alone.
+    start: None draws first weights. qat: None trains in fp32 alone. distill: None trains on labels.
+    fit: None where the shape was not chosen by a size.
     """
 
     data: str
@@ -102,6 +192,8 @@ class Recipe:
     training: TrainConfig = field(default_factory=TrainConfig)
     qat: QatConfig | None = None
     start: Start | None = None
+    distill: DistillConfig | None = None
+    fit: FitConfig | None = None
     version: int = RECIPE_VERSION
 
     def __post_init__(self) -> None:

@@ -19,8 +19,8 @@ import torch
 import edgeseq
 from edgeseq import data
 from edgeseq.batches import logits_of
-from edgeseq.evaluate import evaluate_logits
-from edgeseq.features import SPLITS, Prepared, prepare
+from edgeseq.evaluate import Evaluation, evaluate_logits, out_of_scope_metrics
+from edgeseq.features import SPLITS, LabelledFeatures, Prepared, prepare
 from edgeseq.files import atomic_write_json, atomic_write_text
 from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.models.config import ModelConfig
@@ -29,12 +29,14 @@ from edgeseq.runs import (
     Run,
     RunFolder,
     discard,
+    keep_tokenizer,
     new_run_folder,
     open_run,
     read_recipe,
 )
 from edgeseq.training.checkpoint import EpochResult, History, Validation, save_weights
 from edgeseq.training.fit import Silent, TrainingProgress, fit
+from edgeseq.training.lesson import Lesson
 from edgeseq.training.qat import Forward, quantized_forward, rounding_of
 from edgeseq.training.recipe import Phase, Recipe
 from edgeseq.training.start import keep_start, start_weights
@@ -49,19 +51,21 @@ def train(
     name: str | None = None,
     progress: TrainingProgress | None = None,
     source: Run | None = None,
+    lesson: Lesson | None = None,
 ) -> Run:
     """Trains and returns the finished run under ./runs.
 
     `name` None: that of `default_name`, with a number where taken. source: the run that `recipe.start` names.
-    A training that ends before its first epoch is over leaves no folder behind.
+    lesson: None learns from the labels alone. A training that ends before its first epoch is over leaves no
+    folder behind.
     """
-    _check_positions(recipe.model, prepared)
+    check_positions(recipe.model, prepared)
     folder = new_run_folder(name, default_name(recipe, prepared))
     try:
         atomic_write_json(folder.recipe, recipe.to_dict())
         if source is not None:
             keep_start(folder, source)
-        return _finish(folder, recipe, prepared, progress)
+        return _finish(folder, recipe, prepared, progress, lesson)
     except BaseException:
         if not folder.checkpoint.exists():
             discard(folder)
@@ -73,29 +77,40 @@ def prepare_resume(folder: RunFolder) -> tuple[Recipe, Prepared]:
     if folder.is_finished:
         raise UsageError(f"{folder.path}: training is over already; there is nothing to resume")
     recipe = read_recipe(folder)
+    if recipe.distill is not None:
+        raise UsageError(
+            f"{folder.path}: its training needs its teachers; go on with: edgeseq distill --resume"
+            f" {folder.path.name}"
+        )
     dataset = data.load(recipe.data, recipe.reading)
     return recipe, prepare(dataset, recipe.splitting, recipe.front_end)
 
 
 def resume(
-    folder: RunFolder, recipe: Recipe, prepared: Prepared, progress: TrainingProgress | None = None
+    folder: RunFolder,
+    recipe: Recipe,
+    prepared: Prepared,
+    progress: TrainingProgress | None = None,
+    lesson: Lesson | None = None,
 ) -> Run:
     """Goes on after the last whole epoch and ends with the weights of an unbroken training.
 
-    Raises DataError where the data changed since, or the checkpoint is damaged.
+    lesson: the one that training began with. Raises DataError where the data changed since, or the
+    checkpoint is damaged.
     """
-    return _finish(folder, recipe, prepared, progress)
+    return _finish(folder, recipe, prepared, progress, lesson)
 
 
 def default_name(recipe: Recipe, prepared: Prepared) -> str:
     """Such as fsdd-gru or fsdd-gru-qat: the data's name, in characters a folder can have, and the family."""
     name = Path(prepared.dataset.name).stem
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
-    ending = "-qat" if recipe.qat is not None else "-tuned" if recipe.start is not None else ""
+    endings = {"-distilled": recipe.distill, "-qat": recipe.qat, "-tuned": recipe.start}
+    ending = next((each for each, settings in endings.items() if settings is not None), "")
     return f"{plain.lstrip('.-') or 'run'}-{recipe.model.family}{ending}"
 
 
-def _check_positions(model: ModelConfig, prepared: Prepared) -> None:
+def check_positions(model: ModelConfig, prepared: Prepared) -> None:
     """Raises UsageError before anything is trained where a recording has more frames than are learned."""
     longest = max(len(each) for name in SPLITS for each in prepared.splits.named(name).features)
     if model.positions == "learned" and longest > model.max_frames:
@@ -105,11 +120,18 @@ def _check_positions(model: ModelConfig, prepared: Prepared) -> None:
         )
 
 
-def _finish(folder: RunFolder, recipe: Recipe, prepared: Prepared, progress: TrainingProgress | None) -> Run:
-    with _said_how_to_go_on(folder):
+def _finish(
+    folder: RunFolder,
+    recipe: Recipe,
+    prepared: Prepared,
+    progress: TrainingProgress | None,
+    lesson: Lesson | None,
+) -> Run:
+    with _said_how_to_go_on(folder, recipe):
         recorder = _Recorder(folder.history, progress or Silent())
+        keep_tokenizer(folder, prepared.front_end)
         start = start_weights(folder, recipe)
-        module, history = fit(recipe, prepared, folder.checkpoint, recorder, start)
+        module, history = fit(recipe, prepared, folder.checkpoint, recorder, start, lesson)
         _write_history(folder.history, history.epochs)
         result = _result(recipe, prepared, history, module)
         save_weights(folder.weights, module.state_dict())
@@ -118,9 +140,10 @@ def _finish(folder: RunFolder, recipe: Recipe, prepared: Prepared, progress: Tra
 
 
 @contextlib.contextmanager
-def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+def _said_how_to_go_on(folder: RunFolder, recipe: Recipe) -> Iterator[None]:
     """An interruption or a full disk after a whole epoch costs nothing but the epoch at hand: say so."""
-    advice = f"go on with: edgeseq train --resume {folder.path.name}"
+    command = "train" if recipe.distill is None else "distill"
+    advice = f"go on with: edgeseq {command} --resume {folder.path.name}"
     try:
         yield
     except KeyboardInterrupt:
@@ -156,7 +179,7 @@ def _metrics(
     recipe: Recipe, prepared: Prepared, history: History, module: SequenceClassifier
 ) -> dict[str, Any]:
     """Accuracy by split in fp32, under "int8" in the exported model's arithmetic too, and what it took."""
-    metrics: dict[str, Any] = _by_split(module, prepared)
+    metrics = _by_split(module, prepared)
     if recipe.qat is not None:
         metrics["int8"] = _by_split(quantized_forward(module, rounding_of(module, recipe.qat)), prepared)
     metrics["best_epoch"] = history.best_epoch
@@ -166,12 +189,19 @@ def _metrics(
 
 
 def _by_split(forward: Forward, prepared: Prepared) -> dict[str, Any]:
-    found = {}
-    for name in SPLITS:
-        split = prepared.splits.named(name)
-        e = evaluate_logits(logits_of(forward, split.features), split)
-        found[name] = {"n": e.n, "correct": e.correct, "accuracy": e.accuracy}
-    return found
+    """Accuracy by split; "out_of_scope" where the data has recordings of none of the classes."""
+    splits = prepared.splits
+    inside = {name: _evaluated(forward, splits.named(name)) for name in SPLITS}
+    outside = {name: _evaluated(forward, each) for name, each in splits.out_of_scope.items()}
+    found: dict[str, Any] = {
+        name: {"n": e.n, "correct": e.correct, "accuracy": e.accuracy} for name, e in inside.items()
+    }
+    rejecting = out_of_scope_metrics(inside, outside)
+    return found if rejecting is None else found | {"out_of_scope": rejecting.to_dict()}
+
+
+def _evaluated(forward: Forward, split: LabelledFeatures) -> Evaluation:
+    return evaluate_logits(logits_of(forward, split.features), split)
 
 
 def _quantization(recipe: Recipe, history: History, module: SequenceClassifier) -> dict[str, Any]:

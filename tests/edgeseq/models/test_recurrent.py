@@ -11,7 +11,7 @@ import torch
 
 from edgeseq import models
 from edgeseq.batches import padded
-from edgeseq.models.config import ModelConfig
+from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.recurrent import RecurrentClassifier
 from edgeseq_device.errors import UsageError
 from edgeseq_export.reference import run_reference
@@ -30,7 +30,7 @@ NAMES = ["-".join(map(str, shape.values())) for shape in SHAPES]
 
 def new_model(**shape: Any) -> RecurrentClassifier:
     torch.manual_seed(5)
-    model = models.build(ModelConfig(hidden=7, **shape), 4, LABELS)
+    model = models.build(ModelConfig(hidden=7, **shape), Inputs(4), LABELS)
     assert isinstance(model, RecurrentClassifier)
     model.eval()
     return model

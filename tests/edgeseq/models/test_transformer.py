@@ -11,7 +11,7 @@ import torch
 
 from edgeseq import models
 from edgeseq.batches import padded
-from edgeseq.models.config import ModelConfig, model_config
+from edgeseq.models.config import Inputs, ModelConfig, model_config
 from edgeseq.models.transformer import TransformerClassifier
 from edgeseq.settings import settings_from_dict
 from edgeseq_device.errors import UsageError
@@ -36,7 +36,7 @@ NAMES = ["-".join(map(str, shape.values())) for shape in SHAPES]
 def new_model(**shape: Any) -> TransformerClassifier:
     torch.manual_seed(5)
     config = ModelConfig(family="transformer", **{"hidden": 12, "layers": 2, "heads": 2, **shape})
-    model = models.build(config, 4, LABELS)
+    model = models.build(config, Inputs(4), LABELS)
     assert isinstance(model, TransformerClassifier)
     with torch.no_grad():  # away from zero biases and unit gains, so that each of them counts
         for parameter in model.parameters():
@@ -89,6 +89,34 @@ def test_a_causal_model_never_reads_ahead_and_can_step() -> None:
     assert why_no_step(spec) is None
     assert {layer.window for layer in walk(spec.layers) if isinstance(layer, Attention)} == {5}
     assert "reads frames to come" in str(why_no_step(new_model().to_spec()))
+
+
+@pytest.mark.parametrize("shape", [{}, {"pooling": "cls", "positions": "learned"}, {"causal": True}])
+def test_a_trace_holds_what_the_answer_was_computed_from(shape: dict[str, Any]) -> None:
+    model = new_model(**shape)
+    features, lengths = padded(recordings())
+    with torch.inference_mode():
+        trace = model.trace(features, lengths)
+        rows = features.shape[1] + (model.config.pooling == "cls")
+        assert torch.equal(trace.logits, model(features, lengths))
+        assert [tuple(each.shape) for each in trace.hidden] == [(4, rows, 12)] * 3
+        for part in (trace.queries, trace.keys, trace.values):
+            assert part.shape == (4, 2, rows, 6)
+        assert trace.inside.sum(dim=1).tolist() == [int(each) + rows - 37 for each in lengths]
+        last = model.norm(trace.hidden[-1])
+        if model.config.pooling == "cls":
+            torch.testing.assert_close(model.head(last[:, 0]), trace.logits)
+
+
+def test_a_trace_s_last_heads_give_the_last_block_s_rows() -> None:
+    model = new_model()
+    block: Any = model.blocks[-1]
+    with torch.inference_mode():
+        trace = model.trace(*padded(recordings()[3:]))
+        weights = (trace.queries @ trace.keys.transpose(2, 3) / 6**0.5).softmax(dim=3)
+        rows = trace.hidden[-2] + block.out((weights @ trace.values).transpose(1, 2).flatten(2))
+        middle = torch.nn.functional.gelu(block.widen(block.feedforward_norm(rows)))
+        torch.testing.assert_close(rows + block.narrow(middle), trace.hidden[-1], atol=1e-5, rtol=1e-5)
 
 
 def test_the_specs_layers_have_names_that_keep_fp32_takes() -> None:
@@ -165,4 +193,4 @@ def test_a_recipe_from_before_the_transformer_still_opens() -> None:
     old = {"family": "gru", "hidden": 8, "layers": 2, "bidirectional": True, "pooling": "max", "dropout": 0.2}
     config = settings_from_dict(ModelConfig, old, "recipe.json")
     assert (config.hidden, config.conv_kernel, config.title) == (8, 0, "gru 2x8 bidirectional")
-    assert isinstance(models.build(config, 4, LABELS).to_spec(), SeqSpec)
+    assert isinstance(models.build(config, Inputs(4), LABELS).to_spec(), SeqSpec)

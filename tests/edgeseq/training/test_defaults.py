@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from edgeseq.models.config import ModelConfig
-from edgeseq.training.augment import AUDIO, SERIES
+from edgeseq.models.config import ModelConfig, model_config
+from edgeseq.training.augment import AUDIO, SERIES, TEXT
 from edgeseq.training.defaults import training_for
 
 
@@ -23,6 +23,18 @@ def test_any_size_gets_enough_updates_and_not_too_many(recordings: int) -> None:
 def test_a_kind_gets_its_own_augmentation() -> None:
     assert training_for("audio", 500, ModelConfig()).augment == AUDIO
     assert training_for("series", 500, ModelConfig()).augment == SERIES
+    assert training_for("text", 500, model_config("gru", {}, "text")).augment == TEXT
+
+
+@pytest.mark.parametrize(
+    ("recordings", "batch_size"), [(8, 8), (48, 8), (6000, 32), (15_000, 128), (500_000, 128)]
+)
+def test_texts_get_averaged_weights_and_enough_updates(recordings: int, batch_size: int) -> None:
+    config = training_for("text", recordings, model_config("gru", {}, "text"))
+    assert config.ema > 0
+    assert config.batch_size == batch_size
+    steps = config.epochs * math.ceil(recordings / config.batch_size)
+    assert config.epochs == 120 or 900 <= steps <= 40_000
 
 
 def test_a_large_model_steps_smaller_on_two_threads() -> None:

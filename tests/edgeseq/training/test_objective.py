@@ -1,0 +1,140 @@
+"""Objectives and lessons: what a batch is measured by, with parameters that train beside the model's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgeseq import data
+from edgeseq.features import Prepared, prepare
+from edgeseq.models.config import ModelConfig
+from edgeseq.training.augment import SERIES
+from edgeseq.training.checkpoint import EpochResult
+from edgeseq.training.examples import UNLABELLED, Augmented, Batch, IntArray
+from edgeseq.training.fit import Silent, fit
+from edgeseq.training.lesson import Lesson, lesson_of
+from edgeseq.training.objective import CrossEntropy
+from edgeseq.training.qat import Forward
+from edgeseq.training.recipe import Phase, QatConfig, Recipe, TrainConfig
+
+
+def tiny(path: Path, **training: object) -> tuple[Recipe, Prepared]:
+    config = TrainConfig(epochs=3, batch_size=8, augment=SERIES)
+    recipe = Recipe(
+        data=str(path),
+        splitting=data.SplitOptions(validation_fraction=0.2),
+        model=ModelConfig(hidden=6, dropout=0.2),
+        training=replace(config, **training),  # type: ignore[arg-type]
+        qat=QatConfig(epochs=2, learning_rate=1e-3),
+    )
+    return recipe, prepare(data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end)
+
+
+def answers(labels: list[int]) -> tuple[Forward, Batch]:
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 1.5], [0.0, 3.0, 0.0]], requires_grad=True)
+    batch = Batch(torch.zeros(3, 4, 2), torch.tensor([4, 4, 4]), torch.tensor(labels))
+    return lambda _features, _lengths: logits, batch
+
+
+def test_examples_without_a_label_count_for_nothing() -> None:
+    objective = CrossEntropy(label_smoothing=0.1)
+    forward, batch = answers([0, UNLABELLED, 1])
+    loss, logits = objective(forward, batch)
+    expected = functional.cross_entropy(logits[[0, 2]], torch.tensor([0, 1]), label_smoothing=0.1)
+    torch.testing.assert_close(loss, expected)
+
+
+def test_a_batch_without_any_label_has_a_loss_of_zero() -> None:
+    loss, _ = CrossEntropy()(*answers([UNLABELLED] * 3))
+    assert loss.item() == 0
+    loss.backward()
+
+
+class Scaled(nn.Module):
+    """Cross-entropy of logits that a learned matrix is applied to first."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.matrix = nn.Linear(classes, classes)
+
+    def forward(self, forward: Forward, batch: Batch) -> tuple[Tensor, Tensor]:
+        logits = forward(batch.features, batch.lengths)
+        return functional.cross_entropy(self.matrix(logits), batch.labels), logits
+
+
+class StopAfter(Silent):
+    """Ends a training as Ctrl-C would, once an epoch's checkpoint is written."""
+
+    def __init__(self, epoch: int) -> None:
+        self.last = epoch
+
+    def epoch(self, result: EpochResult, *, best: bool) -> None:  # noqa: ARG002
+        if result.epoch == self.last:
+            raise KeyboardInterrupt
+
+
+def test_an_objective_s_own_parameters_are_trained(tiny_series: Path) -> None:
+    recipe, prepared = tiny(tiny_series)
+    made: list[tuple[str, Scaled, Tensor]] = []
+
+    def objective(phase: Phase, _module: nn.Module) -> Scaled:
+        scaled = Scaled(2)
+        made.append((phase.name, scaled, scaled.matrix.weight.detach().clone()))
+        return scaled
+
+    module, _ = fit(recipe, prepared, None, lesson=Lesson(lesson_of(recipe, prepared).examples, objective))
+    assert [name for name, *_ in made] == ["float", "qat"]
+    for _, scaled, first in made:
+        assert not torch.equal(scaled.matrix.weight, first)
+    assert not any("matrix" in name for name in module.state_dict())
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4])
+def test_a_training_whose_objective_learns_resumes_to_the_same_bits(
+    tiny_series: Path, tmp_path: Path, stop: int
+) -> None:
+    """Cut off in the fp32 part, between the parts, in the int8 part; with a moving average of the weights."""
+    recipe, prepared = tiny(tiny_series, ema=0.9)
+    lesson = Lesson(lesson_of(recipe, prepared).examples, lambda _phase, _module: Scaled(2))
+    unbroken, history = fit(recipe, prepared, None, lesson=lesson)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, prepared, checkpoint, StopAfter(stop), lesson=lesson)
+    torch.manual_seed(77)
+    resumed, again = fit(recipe, prepared, checkpoint, lesson=lesson)
+    for name, tensor in unbroken.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    assert [each.train_loss for each in again.epochs] == [each.train_loss for each in history.epochs]
+
+
+class HalfLabelled(Augmented):
+    """Every second recording has no label."""
+
+    def batch(self, chosen: IntArray, epoch: int) -> Batch:
+        batch = super().batch(chosen, epoch)
+        return replace(batch, labels=torch.where(torch.from_numpy(chosen % 2 == 0), batch.labels, UNLABELLED))
+
+
+def test_accuracy_in_training_is_that_of_the_labelled_examples(tiny_series: Path) -> None:
+    recipe, prepared = tiny(tiny_series, epochs=12, learning_rate=0.02)
+    examples = HalfLabelled(prepared.splits.train, SERIES, 0)
+    recipe = replace(recipe, qat=None)
+    _, history = fit(recipe, prepared, None, lesson=Lesson(examples, lambda *_: CrossEntropy()))
+    assert history.epochs[-1].train_accuracy > 0.9
+    assert np.isfinite([each.train_loss for each in history.epochs]).all()
+
+
+def test_the_averaged_weights_are_those_that_are_validated_and_kept(tiny_series: Path) -> None:
+    recipe, prepared = tiny(tiny_series, epochs=4, patience=0)
+    recipe = replace(recipe, qat=None)
+    plain, first = fit(recipe, prepared, None)
+    averaged, second = fit(replace(recipe, training=replace(recipe.training, ema=0.99)), prepared, None)
+    assert [each.train_loss for each in first.epochs] == [each.train_loss for each in second.epochs]
+    assert first.epochs[-1].validation_loss != second.epochs[-1].validation_loss
+    assert not torch.equal(plain.state_dict()["head.weight"], averaged.state_dict()["head.weight"])
