@@ -1,0 +1,1 @@
+"""Distillation: teachers, transfer sets, losses and the comparison of what came out."""

@@ -1,0 +1,166 @@
+"""Teachers, the student from scratch, the distilled student and its int8 files, side by side.
+
+Latency is taken on this machine in one run: all models take turns over the same recordings, one thread each,
+in the runtimes that a board uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Literal
+
+from edgeseq.distill.answers import cached_logits, in_order, together
+from edgeseq.distill.held_out import Figures, HeldOut, Part, figures_of
+from edgeseq.distill.huggingface import HuggingFaceTeacher
+from edgeseq.distill.latency import latencies_ms
+from edgeseq.distill.teachers import RunTeacher, Teacher, Watched
+from edgeseq.evaluate import one_by_one
+from edgeseq.features import FloatArray
+from edgeseq.runs import Run
+from edgeseq_device import runtimes
+from edgeseq_export import Format, SeqSpec, write_model
+from edgeseq_export.bundle import model_file
+from edgeseq_export.choice import TARGETS, choose
+from edgeseq_export.spec import quantize_spec
+
+BYTES_OF_A_PARAMETER = 4
+Role = Literal["teacher", "ensemble", "scratch", "distilled"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One form of one model.
+
+    form: onnx, tflite, or torch for a Hugging Face model: it is not exported, and its bytes are those of its
+    parameters; of an exported one they are the model file's. figures: of an int8 file its own, in fp32 those
+    of the trained module. latency_p50_ms: on this machine.
+    """
+
+    role: Role
+    name: str
+    form: str
+    precision: Literal["fp32", "int8"]
+    parameters: int
+    bytes: int
+    figures: Figures
+    latency_p50_ms: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """A row without its latency. run: answers the timed recording of a number."""
+
+    row: Row
+    run: Callable[[int], object]
+
+
+def compare(
+    teachers: Sequence[Teacher], twin: Run | None, student: Run, held_out: HeldOut, watch: Watched
+) -> list[Row]:
+    """The rows of the table. `watch` is told what is done."""
+    with TemporaryDirectory(prefix="edgeseq-distill-") as folder:
+        scratch = Path(folder)
+        subjects = [each for teacher in teachers for each in _teacher(teacher, held_out, scratch, watch)]
+        if len(teachers) > 1:
+            subjects += _ensemble(teachers, subjects, held_out, watch)
+        if twin is not None:
+            subjects += _run("scratch", twin, held_out, scratch)
+        subjects += _run("distilled", student, held_out, scratch)
+        subjects += _int8(student, held_out, scratch, watch)
+        told = partial(watch, "latency, in turns")
+        taken = latencies_ms([each.run for each in subjects], len(held_out.timed()), told)
+    return [replace(each.row, latency_p50_ms=latency) for each, latency in zip(subjects, taken, strict=True)]
+
+
+def _teacher(teacher: Teacher, held_out: HeldOut, scratch: Path, watch: Watched) -> list[_Subject]:
+    if isinstance(teacher, RunTeacher):
+        return _run("teacher", teacher.run, held_out, scratch)
+    assert isinstance(teacher, HuggingFaceTeacher)  # noqa: S101 - there are no others
+    figures = held_out.figures(partial(_answers, [teacher], held_out, watch))
+    size = BYTES_OF_A_PARAMETER * teacher.parameters
+    row = Row("teacher", teacher.source.reference, "torch", "fp32", teacher.parameters, size, figures)
+    encoded = [teacher.encode([str(text)]) for text in held_out.timed()]
+    return [_Subject(row, lambda number: teacher.answer(encoded[number]))]
+
+
+def _ensemble(
+    teachers: Sequence[Teacher], members: Sequence[_Subject], held_out: HeldOut, watch: Watched
+) -> list[_Subject]:
+    """All of them one after the other, in each form that all of them have."""
+    figures = held_out.figures(partial(_answers, teachers, held_out, watch))
+    found = []
+    for form in dict.fromkeys(each.row.form for each in members):
+        of_form = [each for each in members if each.row.form == form]
+        if len(of_form) == len(teachers):
+            parameters, size = (
+                sum(getattr(e.row, each) for e in of_form) for each in ("parameters", "bytes")
+            )
+            row = Row("ensemble", f"all {len(teachers)} teachers", form, "fp32", parameters, size, figures)
+            found.append(_Subject(row, partial(_all, [each.run for each in of_form])))
+    return found
+
+
+def _all(runs: Sequence[Callable[[int], object]], number: int) -> None:
+    for run in runs:
+        run(number)
+
+
+def _answers(teachers: Sequence[Teacher], held_out: HeldOut, watch: Watched, part: Part) -> FloatArray:
+    """[n, C]: what teachers answer together to a part, in the order of the data's labels."""
+    found = []
+    for teacher in teachers:
+        told = partial(watch, f"{teacher.source.reference} answers {part.name}")
+        logits = cached_logits(teacher, part.asked, told)
+        found.append(in_order(logits, teacher.labels, held_out.prepared.dataset.labels))
+    return together(found)
+
+
+def _run(role: Role, run: Run, held_out: HeldOut, scratch: Path) -> list[_Subject]:
+    """A run's module, written in both formats."""
+    return [
+        _Subject(
+            Row(role, run.name, form, "fp32", run.parameters, size, figures_of(run)),
+            _timed(run, loaded, held_out),
+        )
+        for form, size, loaded in _written(run, run.spec(), held_out, scratch)
+    ]
+
+
+def _int8(run: Run, held_out: HeldOut, scratch: Path, watch: Watched) -> list[_Subject]:
+    """A run's int8 files, each with figures of its own."""
+    found = []
+    for form, size, loaded in _written(run, quantize_spec(run.spec()), held_out, scratch):
+        figures = held_out.figures(partial(_file_answers, loaded, partial(watch, f"{form} int8")))
+        row = Row("distilled", run.name, form, "int8", run.parameters, size, figures)
+        found.append(_Subject(row, _timed(run, loaded, held_out)))
+    return found
+
+
+def _file_answers(loaded: runtimes.LoadedModel, watch: Callable[[int, int], None], part: Part) -> FloatArray:
+    return one_by_one(loaded.run, part.data.features, watch)
+
+
+def _written(
+    run: Run, spec: SeqSpec, held_out: HeldOut, scratch: Path
+) -> Iterator[tuple[Format, int, runtimes.LoadedModel]]:
+    """Each format's model file as an export would write it: its name, its bytes and itself, loaded."""
+    target = "generic" if run.recipe.qat is None else run.recipe.qat.target
+    frames = held_out.prepared.splits.train.median_frames
+    for form in TARGETS[target].formats:
+        model = write_model(spec, form, run.front_end.unit, choose(spec, form, target, frames=frames))
+        path = Path(mkdtemp(dir=scratch)) / model_file(model)
+        path.write_bytes(model.content)
+        yield form, len(model.content), runtimes.load(path, form)
+
+
+def _timed(run: Run, loaded: runtimes.LoadedModel, held_out: HeldOut) -> Callable[[int], object]:
+    """Answers the timed recording of a number; its features are ready."""
+    rate_hz = held_out.prepared.dataset.sample_rate_hz
+    features = [
+        run.front_end.features(each, rate_hz) if isinstance(each, str) else each for each in held_out.timed()
+    ]
+    return lambda number: loaded.run(features[number])

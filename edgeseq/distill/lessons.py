@@ -1,0 +1,72 @@
+"""What the distilled student and the student from scratch are taught: the same examples, other objectives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from edgeseq.distill.answers import HalfArray
+from edgeseq.distill.examples import TransferExamples
+from edgeseq.distill.objectives import Imitation, MixedLabels, SoftTargets
+from edgeseq.distill.teachers import RunTeacher, Teacher
+from edgeseq.distill.transfer import TransferSet
+from edgeseq.features import Prepared
+from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.transformer import TransformerClassifier
+from edgeseq.settings import require
+from edgeseq.training.lesson import Lesson
+from edgeseq.training.recipe import DistillConfig, Phase, Recipe
+from edgeseq_device.errors import UsageError
+
+
+def scratch_lesson(transfer: TransferSet) -> Lesson:
+    """The labels of the same variants."""
+    return Lesson(
+        TransferExamples(transfer, None), lambda phase, _module: MixedLabels(phase.config.label_smoothing)
+    )
+
+
+def student_lesson(
+    transfer: TransferSet, answers: HalfArray, teachers: Sequence[Teacher], config: DistillConfig
+) -> Lesson:
+    """The teachers' answers; in fp32 the inside of the one teacher too, where the config asks for it."""
+
+    def objective(phase: Phase, module: SequenceClassifier) -> nn.Module:
+        soft = SoftTargets(config.temperature, config.hard_weight, phase.config.label_smoothing)
+        if phase.name == "qat" or not config.looks_inside:
+            return soft
+        assert isinstance(module, TransformerClassifier)  # noqa: S101 - as `check_inside` saw to
+        return Imitation(soft, module, _transformer(teachers[0]), config)
+
+    return Lesson(TransferExamples(transfer, answers), objective)
+
+
+def check_inside(recipe: Recipe, prepared: Prepared, teachers: Sequence[Teacher]) -> None:
+    """Raises UsageError where losses on the inside of a teacher cannot be: before anything is trained."""
+    config = recipe.distill
+    if config is None or not config.looks_inside:
+        return
+    what = "--relation-weight and --hidden-weight look inside a teacher"
+    require(len(teachers) == 1, f"{what}, and {len(teachers)} have no one inside; give one --teacher")
+    (teacher,) = teachers
+    name, family = teacher.source.reference, recipe.model.family
+    if not isinstance(teacher, RunTeacher) or {teacher.run.recipe.model.family, family} != {"transformer"}:
+        raise UsageError(
+            f"{what}: it and the student must be runs of a transformer; {name} with a {family} is not that"
+        )
+    require(
+        teacher.run.front_end == prepared.front_end,
+        f"{what}, which must read what the student reads: give the student the same options about features"
+        f" and tokens as {name} has",
+    )
+    for model in (teacher.run.recipe.model, recipe.model):
+        heads = config.relation_heads or teacher.run.recipe.model.heads
+        fits = not config.relation_weight or model.hidden % heads == 0
+        require(fits, f"{heads} relation heads do not divide hidden {model.hidden}; give --relation-heads")
+
+
+def _transformer(teacher: Teacher) -> TransformerClassifier:
+    assert isinstance(teacher, RunTeacher)  # noqa: S101 - as `check_inside` saw to
+    assert isinstance(teacher.module, TransformerClassifier)  # noqa: S101
+    return teacher.module

@@ -1,0 +1,240 @@
+"""A distillation from opened teachers to a compared student: runs/NAME, and runs/NAME-scratch beside it."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgeseq.data.text import read_texts
+from edgeseq.distill.answers import answers
+from edgeseq.distill.comparison import Row, compare
+from edgeseq.distill.held_out import HeldOut
+from edgeseq.distill.huggingface import HuggingFaceTeacher
+from edgeseq.distill.lessons import check_inside, scratch_lesson, student_lesson
+from edgeseq.distill.teachers import Teacher, check_teacher, reopened
+from edgeseq.distill.transfer import TransferSet, transfer_set
+from edgeseq.features import Prepared, prepare
+from edgeseq.files import atomic_write_json
+from edgeseq.runs import (
+    RUNS,
+    Run,
+    RunFolder,
+    check_new_name,
+    discard,
+    find_run_folder,
+    load_recorded,
+    new_run_folder,
+    open_run,
+    read_recipe,
+)
+from edgeseq.training.fit import TrainingProgress, repeatable
+from edgeseq.training.lesson import Lesson
+from edgeseq.training.recipe import DistillConfig, Recipe
+from edgeseq.training.train import check_positions, default_name, resume
+from edgeseq_device.artifact import sha256_of
+from edgeseq_device.errors import DataError, UsageError
+
+RESULT_FILE = "distill.json"  # in the student's folder
+RESULT_VERSION = 1
+SCRATCH = "-scratch"
+"""What the name of the student from scratch has behind that of the distilled one."""
+
+
+class Watching(Protocol):
+    """What a watcher of a distillation is told."""
+
+    def step(self, what: str, done: int, of: int) -> None:
+        """Something that takes a while: `done` of `of` are done."""
+
+    def training(self, run: str) -> AbstractContextManager[TrainingProgress]:
+        """Who watches the training of runs/RUN."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distillation:
+    """A recipe with its data and its teachers, checked. unlabelled: further texts."""
+
+    recipe: Recipe
+    prepared: Prepared
+    teachers: tuple[Teacher, ...]
+    unlabelled: tuple[str, ...] = ()
+
+    @property
+    def config(self) -> DistillConfig:
+        """The recipe's."""
+        assert self.recipe.distill is not None  # noqa: S101 - it is a distillation's
+        return self.recipe.distill
+
+    @property
+    def scratch_recipe(self) -> Recipe | None:
+        """That of the student from scratch: the same but for what it learns from and its dropout."""
+        if self.config.twin is None:
+            return None
+        config = replace(self.config, targets="labels", twin=None)
+        return replace(self.recipe, model=self.config.twin, distill=config)
+
+
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """What came out. scratch: the student from scratch, where there is one."""
+
+    student: Run
+    scratch: Run | None
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The student's run.json with its recipe, and the comparison under "distillation"."""
+        return {**self.student.to_dict(), "distillation": self.comparison()}
+
+    def comparison(self) -> dict[str, Any]:
+        """What distill.json holds."""
+        return {
+            "distill_version": RESULT_VERSION,
+            "student": self.student.name,
+            "scratch": self.scratch and self.scratch.name,
+            "rows": [asdict(row) for row in self.rows],
+            "latency": {"machine": platform.machine(), "threads": 1, "emulated": False},
+            "warnings": list(self.warnings),
+        }
+
+
+def check(distillation: Distillation) -> None:
+    """Raises DataError or UsageError where these teachers cannot teach this student on this data."""
+    recipe, prepared = distillation.recipe, distillation.prepared
+    for teacher in distillation.teachers:
+        check_teacher(teacher, prepared.dataset, recipe.splitting, prepared.front_end)
+    check_inside(recipe, prepared, distillation.teachers)
+    check_positions(recipe.model, prepared)
+
+
+def read_unlabelled(config: DistillConfig, text_column: str | None) -> tuple[str, ...]:
+    """The further texts that a config names. Raises DataError where the file is another now."""
+    if config.unlabelled is None:
+        return ()
+    path = Path(config.unlabelled)
+    texts = read_texts(path, text_column)
+    if sha256_of(path) != config.unlabelled_sha256:
+        raise DataError(f"{path}: its content changed since the distillation began; distill anew")
+    return texts
+
+
+def distill(distillation: Distillation, name: str | None, watching: Watching) -> Distilled:
+    """Trains both students and compares them. name None: that of `default_name`, with a number where taken.
+
+    What ends before a first epoch is over leaves no folder behind.
+    """
+    folder = new_run_folder(name or _free_name(distillation), "")
+    try:
+        atomic_write_json(folder.recipe, distillation.recipe.to_dict())
+        return _finish(folder, distillation, watching)
+    except BaseException:
+        if not folder.checkpoint.exists() and not _scratch(folder).checkpoint.exists():
+            discard(folder)
+        raise
+
+
+def prepare_resume(reference: str) -> tuple[RunFolder, Distillation]:
+    """What `resume_distillation` needs, by the name of either student.
+
+    Raises UsageError where that run is no distillation's or it is over, DataError where data or teachers
+    changed.
+    """
+    folder = find_run_folder(reference)
+    if read_recipe(folder).distill is not None and folder.path.name.endswith(SCRATCH):
+        folder = find_run_folder(folder.path.with_name(folder.path.name.removesuffix(SCRATCH)))
+    recipe = read_recipe(folder)
+    if recipe.distill is None:
+        raise UsageError(f"{folder.path}: it is no distillation; edgeseq train --resume {folder.path.name}")
+    if (folder.path / RESULT_FILE).is_file():
+        raise UsageError(f"{folder.path}: its distillation is over already; there is nothing to resume")
+    dataset = load_recorded(recipe, folder.path)
+    teachers = tuple(reopened(source) for source in recipe.distill.teachers)
+    prepared = prepare(dataset, recipe.splitting, recipe.front_end)
+    texts = read_unlabelled(recipe.distill, recipe.reading.text_column)
+    return folder, Distillation(recipe, prepared, teachers, texts)
+
+
+def resume_distillation(folder: RunFolder, distillation: Distillation, watching: Watching) -> Distilled:
+    """Goes on with whichever student is not trained yet, and ends as an unbroken distillation."""
+    return _finish(folder, distillation, watching)
+
+
+def check_new_names(name: str) -> None:
+    """Raises UsageError where one of the two runs of a distillation cannot have its name."""
+    check_new_name(name)
+    check_new_name(name + SCRATCH)
+
+
+def _free_name(distillation: Distillation) -> str:
+    default = default_name(distillation.recipe, distillation.prepared)
+    number = 1
+    while True:
+        name = default if number == 1 else f"{default}-{number}"
+        if not (RUNS / name).exists() and not (RUNS / (name + SCRATCH)).exists():
+            return name
+        number += 1
+
+
+def _scratch(folder: RunFolder) -> RunFolder:
+    return RunFolder(folder.path.with_name(folder.path.name + SCRATCH))
+
+
+def _finish(folder: RunFolder, distillation: Distillation, watching: Watching) -> Distilled:
+    """The student from scratch first: the distilled one is then the newest run, which other commands take."""
+    recipe, prepared, teachers = distillation.recipe, distillation.prepared, distillation.teachers
+    transfer = transfer_set(recipe, prepared, distillation.unlabelled)
+    with repeatable(recipe.training):
+        taught = answers(teachers, transfer, prepared.dataset.labels, watching.step)
+    scratch = _from_scratch(folder, distillation, transfer, watching)
+    lesson = student_lesson(transfer, taught, teachers, distillation.config)
+    student = _trained(folder, recipe, prepared, lesson, watching)
+    rows = compare(teachers, scratch, student, HeldOut(recipe, prepared), watching.step)
+    distilled = Distilled(student, scratch, tuple(rows), _warnings(distillation))
+    atomic_write_json(folder.path / RESULT_FILE, distilled.comparison())
+    return distilled
+
+
+def _from_scratch(
+    folder: RunFolder, distillation: Distillation, transfer: TransferSet, watching: Watching
+) -> Run | None:
+    recipe = distillation.scratch_recipe
+    if recipe is None:
+        return None
+    found = _scratch(folder)
+    if not found.is_run:
+        found = new_run_folder(found.path.name, "")
+        atomic_write_json(found.recipe, recipe.to_dict())
+    try:
+        return _trained(found, recipe, distillation.prepared, scratch_lesson(transfer), watching)
+    except BaseException:
+        if not found.checkpoint.exists():
+            discard(found)
+        raise
+
+
+def _trained(
+    folder: RunFolder, recipe: Recipe, prepared: Prepared, lesson: Lesson, watching: Watching
+) -> Run:
+    """The run, trained or trained on as far as it is not."""
+    if not folder.is_finished:
+        with watching.training(folder.path.name) as progress:
+            resume(folder, recipe, prepared, progress, lesson)
+    return open_run(folder.path)
+
+
+def _warnings(distillation: Distillation) -> tuple[str, ...]:
+    """What a reader of the comparison should know of the teachers."""
+    held_out, found = HeldOut(distillation.recipe, distillation.prepared), []
+    for teacher in distillation.teachers:
+        if isinstance(teacher, HuggingFaceTeacher):
+            texts = [str(text) for text in held_out.inside()["test"].asked]
+            if cut := teacher.cut(texts):
+                found.append(
+                    f"{teacher.source.reference}: {cut} of {len(texts)} test texts were cut to the"
+                    f" {teacher.max_tokens} tokens that this teacher reads"
+                )
+    return tuple(found)
