@@ -1,14 +1,18 @@
-"""Where artifacts are: artifacts/NAME, the newest by default."""
+"""Where artifacts are: artifacts/NAME, the newest by default; and what only the host reads of them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from edgeseq.names import unknown
-from edgeseq_device.errors import UsageError
+from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.manifest import MANIFEST_FILE
 
 ARTIFACTS = Path("artifacts")
+PROVENANCE_FILE = "provenance.json"
+"""How an artifact came about: recipe, data, forms, accuracy, versions. No board needs it."""
 
 
 def find_artifact(reference: str | Path | None = None) -> Path:
@@ -25,6 +29,20 @@ def find_artifact(reference: str | Path | None = None) -> Path:
         if path.is_dir():
             return path
     raise UsageError(unknown("artifact", str(reference), [path.name for path in known]))
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """The provenance of a verified artifact. Raises DataError where it is not there or not JSON."""
+    path = folder / PROVENANCE_FILE
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path}: missing; take the whole folder that was exported") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}); export the artifact again") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: holds no JSON object; export the artifact again")
+    return found
 
 
 def _is_artifact(path: Path) -> bool:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-PURPOSES = {"test split": 1, "validation split": 2, "batch order": 3, "augmentation": 4, "dropout": 5}
+PURPOSES = {
+    "test split": 1,
+    "validation split": 2,
+    "batch order": 3,
+    "augmentation": 4,
+    "dropout": 5,
+    "text variants": 6,
+    "objective": 7,
+}
 
 
 def stream(purpose: str, *key: int) -> np.random.Generator:

@@ -18,9 +18,11 @@ from edgeseq_device.errors import EdgeseqError, UsageError
 # Said here, so that `edgeseq --help` imports none of them.
 COMMANDS = {
     "train": "Train a model on your recordings.",
+    "distill": "Train a small model to answer as larger ones do.",
     "export": "Write a run as ONNX and TFLite, in int8 or fp32.",
     "bench": "Measure an artifact on this machine or on a board.",
     "eval": "Accuracy of a run or an artifact.",
+    "run": "What an artifact answers to an input.",
     "data": "Named data sets: list, describe, fetch.",
     "doctor": "What is installed and ready, and how to mend the rest.",
 }

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from edgeseq.eval_subject import Chosen, Subject
-    from edgeseq.evaluate import Evaluation
+    from edgeseq.evaluate import Evaluation, OutOfScope
 
 RESULT_VERSION = 1
 
@@ -33,7 +34,8 @@ RESULT_VERSION = 1
 def command(
     model: str | None, data: str | None, split: str | None, label_pattern: str | None, json_file: Path | None
 ) -> None:
-    """Accuracy, recall of each class and what it is taken for.
+    """Accuracy, recall of each class and what it is taken for; what is rejected where the data has recordings
+    of none of the classes.
 
     A run is evaluated as the torch module, an artifact as each of its files, in the runtime that a board
     uses, one recording at a time. The newest run by default.
@@ -42,33 +44,48 @@ def command(
 
     subject = open_subject(model)
     chosen = choose(subject, data, split, label_pattern)
-    evaluations = _evaluate(subject, chosen)
+    evaluations, rejections = _evaluate(subject, chosen)
     print_warnings(chosen.warnings)
-    _print(subject, chosen, evaluations)
-    write_json(json_file, _result(subject, chosen, evaluations))
+    _print(subject, chosen, evaluations, rejections)
+    write_json(json_file, _result(subject, chosen, evaluations, rejections))
 
 
-def _evaluate(subject: Subject, chosen: Chosen) -> dict[str, Evaluation]:
+def _evaluate(subject: Subject, chosen: Chosen) -> tuple[dict[str, Evaluation], dict[str, OutOfScope]]:
+    """By form; the second for forms with a rejection threshold, where there is anything to reject."""
     from rich.progress import Progress
+
+    from edgeseq.evaluate import OutOfScope, rejecting
 
     console = progress_output()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        found = {}
+        found, rejections = {}, {}
         for name, evaluate in subject.forms.items():
-            task = bar.add_task(name, total=len(chosen.recordings))
+            task = bar.add_task(name, total=len(chosen.recordings) + len(chosen.outside))
             found[name] = evaluate(chosen.recordings, partial(_move, bar, task))
-    return found
+            threshold = subject.thresholds.get(name)
+            if threshold is not None and len(chosen.outside):
+                outside = evaluate(chosen.outside, partial(_move, bar, task))
+                done = rejecting(threshold, found[name], outside)
+                rejections[name] = OutOfScope(threshold, {chosen.split: done})
+    return found, rejections
 
 
 def _move(bar: Progress, task: TaskID, done: int, _of: int) -> None:
     bar.update(task, completed=done)
 
 
-def _print(subject: Subject, chosen: Chosen, evaluations: dict[str, Evaluation]) -> None:
+def _print(
+    subject: Subject,
+    chosen: Chosen,
+    evaluations: dict[str, Evaluation],
+    rejections: dict[str, OutOfScope],
+) -> None:
     console = output()
     rows = [(name, e.n, e.correct, percent(e.accuracy)) for name, e in evaluations.items()]
     title = f"{subject.path} on {chosen.reference}, {chosen.split} split"
     console.print(table(title, ("form", "n", "right", "accuracy"), rows))
+    if rejections:
+        console.print(rejection_table(rejections))
     for name, evaluation in evaluations.items():
         title = f"Classes, {name}" if len(evaluations) > 1 else "Classes"
         columns = ("class", "n", "right", "recall", "most often taken for")
@@ -87,7 +104,12 @@ def _class_rows(labels: tuple[str, ...], evaluation: Evaluation) -> list[tuple[o
     return rows
 
 
-def _result(subject: Subject, chosen: Chosen, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+def _result(
+    subject: Subject,
+    chosen: Chosen,
+    evaluations: dict[str, Evaluation],
+    rejections: dict[str, OutOfScope],
+) -> dict[str, Any]:
     classes = len(subject.labels)
     return {
         "eval_version": RESULT_VERSION,
@@ -103,6 +125,7 @@ def _result(subject: Subject, chosen: Chosen, evaluations: dict[str, Evaluation]
                 "correct": e.correct,
                 "accuracy": e.accuracy,
                 "confusion": e.confusion(classes).tolist(),
+                "out_of_scope": rejections[name].to_dict() if name in rejections else None,
             }
             for name, e in evaluations.items()
         },

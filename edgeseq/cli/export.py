@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     "--format", "formats", type=click.Choice(FORMATS), multiple=True, help="Repeatable; both by default."
 )
 @click.option(
-    "--max-size", default="100MB", show_default=True, help="Budget for what a board needs of one format."
+    "--max-size",
+    help="Budget for what a board needs of one format. [default: the run's --fit in int8, else 100MB]",
 )
 @click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that int8 may cost, in points.")
 @click.option(
@@ -43,6 +44,11 @@ if TYPE_CHECKING:
     type=click.Choice(("int8", "fp32")),
     help="Of int8 layers; by default the faster one on the target. int8 takes less RAM.",
 )
+@click.option(
+    "--step/--no-step",
+    default=None,
+    help="With the form that takes one frame at a time, or without. [default: with, if the model can stream]",
+)
 @click.option("--batch", is_flag=True, help="Files that take several sequences at once (ONNX).")
 @click.option(
     "--keep-fp32", multiple=True, metavar="LAYER", help="Leave this layer's weights in fp32. Repeatable."
@@ -55,11 +61,12 @@ def command(
     run: str | None,
     int8: bool,
     formats: tuple[str, ...],
-    max_size: str,
+    max_size: str | None,
     max_drop: float,
     target: str,
     tune: bool,
     compute: Literal["int8", "fp32"] | None,
+    step: bool | None,
     batch: bool,
     keep_fp32: tuple[str, ...],
     sensitivity: bool,
@@ -76,7 +83,7 @@ def command(
     """
     if not 0 <= max_drop <= MOST_POINTS:
         raise UsageError(f"--max-drop {max_drop:g}: give 0 to {MOST_POINTS} points of accuracy, such as 1.0")
-    from edgeseq.export.options import ExportOptions, check_options, formats_for
+    from edgeseq.export.options import ExportOptions, as_fitted, check_options, formats_for
     from edgeseq.export.report import ExportReport
     from edgeseq.export.run import artifact_folder
     from edgeseq.names import check_folder_name
@@ -87,7 +94,6 @@ def command(
     options = ExportOptions(
         precision="int8" if int8 else "fp32",
         formats=formats_for(target, formats, batch=batch),
-        max_bytes=parse_size(max_size),
         max_drop=max_drop,
         target=target,
         batch=batch,
@@ -99,9 +105,11 @@ def command(
         data=data,
     )
     check_options(options)
+    budget = None if max_size is None else parse_size(max_size)
     if name is not None:
         check_folder_name(name)
     opened = open_run(run)
+    options = as_fitted(options, opened.recipe.fit, budget, step)
     report = ExportReport(options.precision, artifact_folder(opened, options), options.target)
     try:
         _export(opened, options, report)

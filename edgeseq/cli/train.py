@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.cli.fitting import FIT_OPTIONS, fitted, refuse_fit
 from edgeseq.cli.train_from import check_contradicts_nothing, check_together, qat_settings
 from edgeseq.cli.train_options import (
     DATA_OPTIONS,
@@ -19,20 +19,15 @@ from edgeseq.cli.train_options import (
     TRAINING_OPTIONS,
     with_options,
 )
+from edgeseq.cli.train_settings import changed, model_of, recipe_of, refuse_beside_resume, training_of
+from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
 from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeseq.features import Prepared
-    from edgeseq.models.config import ModelConfig
     from edgeseq.runs import Run
-    from edgeseq.training.recipe import Recipe, TrainConfig
-
-MODEL_SETTINGS = (
-    *("hidden", "layers", "bidirectional", "pooling", "dropout", "conv_kernel"),
-    *("heads", "feedforward", "positions", "max_frames", "causal", "window"),
-)
-MAY_COME_WITH_RESUME = {"resume", "json_file"}
+    from edgeseq.training.recipe import Recipe
 
 
 @click.command("train", short_help="Train a model on your recordings.")
@@ -40,6 +35,7 @@ MAY_COME_WITH_RESUME = {"resume", "json_file"}
     "--data", metavar="NAME|PATH", help="A named data set (`edgeseq data list`), a folder or a file."
 )
 @with_options(MODEL_OPTIONS)
+@with_options(FIT_OPTIONS)
 @click.option("--name", help="The run's folder under ./runs. [default: DATA-MODEL, numbered where taken]")
 @click.option("--resume", metavar="RUN", help="Go on with a training that was cut off.")
 @click.option(
@@ -56,7 +52,7 @@ def command(
 ) -> None:
     """Train a model and keep it as runs/NAME: recipe, best weights, metrics.
 
-    The weights are those of the best epoch on the validation split, which is taken from the training data.
+    The weights are those of the best epoch on the validation split: the data's own or taken from training.
     The test split is only ever measured: nothing is chosen by it.
     """
     if resume is not None:
@@ -80,10 +76,11 @@ def _trained(given: dict[str, Any]) -> tuple[Run, Prepared]:
     check_together(given)
     if given["name"] is not None:
         check_new_name(given["name"])
-    recipe = _recipe(given)
+    recipe = recipe_of(given)
     dataset = data.load(recipe.data, recipe.reading)
+    recipe = fitted(replace(recipe, model=model_of(given, dataset.kind)), dataset, given)
     prepared = prepare(dataset, recipe.splitting, recipe.front_end)
-    training = _training(given, recipe.model, prepared)
+    training = training_of(given, recipe.model, prepared)
     recipe = replace(recipe, training=training, qat=qat_settings(given, training))
     return _watched(given["name"], recipe, prepared), prepared
 
@@ -97,55 +94,14 @@ def _trained_from(context: click.Context, given: dict[str, Any]) -> tuple[Run, P
         check_new_name(given["name"])
     source = open_run(given["from_run"])
     check_contradicts_nothing(context, source)
+    refuse_fit(given, source)
     recipe, prepared = start_from(source, given["data"])
     if given["qat"]:
-        training = _changed(recipe.training, given)
+        training = changed(recipe.training, given)
         recipe = replace(recipe, training=replace(training, epochs=0), qat=qat_settings(given, training))
     else:
-        recipe = replace(recipe, training=_changed(going_on(source.recipe), given))
+        recipe = replace(recipe, training=changed(going_on(source.recipe), given))
     return _watched(given["name"], recipe, prepared, source), prepared
-
-
-def _recipe(given: dict[str, Any]) -> Recipe:
-    """The recipe, apart from the training settings: their defaults depend on the data."""
-    from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
-    from edgeseq.models.config import model_config
-    from edgeseq.training.recipe import Recipe
-
-    columns = ("label_column", "recording_column", "group_column", "split_column", "time_column")
-    patterns = ("label_pattern", "test_pattern", "group_pattern")
-    given = {**given, "sample_rate_hz": given["sample_rate"]}
-    return Recipe(
-        data=given["data"],
-        reading=DataOptions(**_given(given, *patterns, *columns, "sample_rate_hz")),
-        splitting=SplitOptions(
-            **_given(given, "validation_fraction", "test_fraction", "by_group"),
-            **_given({"seed": given["split_seed"]}, "seed"),
-        ),
-        front_end=FrontEndOptions(**_given(given, "mels", "frame_ms", "hop_ms", "sample_rate_hz")),
-        model=model_config(given["model"], _given(given, *MODEL_SETTINGS)),
-    )
-
-
-def _training(given: dict[str, Any], model: ModelConfig, prepared: Prepared) -> TrainConfig:
-    from edgeseq.training.defaults import patience_for, training_for
-
-    training = _changed(training_for(prepared.dataset.kind, len(prepared.splits.train), model), given)
-    patience = patience_for(training.epochs) if given["patience"] is None else given["patience"]
-    return replace(training, patience=patience)
-
-
-def _changed(training: TrainConfig, given: dict[str, Any]) -> TrainConfig:
-    """`training` with what was given."""
-    from edgeseq.training.augment import OFF
-
-    keys = ("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "patience")
-    changed = replace(training, **_given(given, *keys, "threads", "seed"))
-    return replace(changed, augment=OFF) if given["no_augment"] else changed
-
-
-def _given(options: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: options[name] for name in names if options[name] is not None}
 
 
 def _watched(name: str | None, recipe: Recipe, prepared: Prepared, source: Run | None = None) -> Run:
@@ -162,13 +118,7 @@ def _resumed(context: click.Context, reference: str) -> tuple[Run, Prepared]:
     from edgeseq.runs import find_run_folder
     from edgeseq.training.train import prepare_resume, resume
 
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        if (
-            name not in MAY_COME_WITH_RESUME
-            and context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-        ):
-            raise UsageError(f"--resume takes every setting from the run; leave out {parameter.opts[-1]}")
+    refuse_beside_resume(context)
     folder = find_run_folder(reference)
     recipe, prepared = prepare_resume(folder)
     with TrainingDisplay(progress_output()) as display:
@@ -176,6 +126,8 @@ def _resumed(context: click.Context, reference: str) -> tuple[Run, Prepared]:
 
 
 def _report(run: Run, prepared: Prepared, json_file: Path | None) -> None:
+    from edgeseq.evaluate import OutOfScope
+
     metrics = run.metrics
     rows = [
         (name, metrics[name]["n"], metrics[name]["correct"], percent(metrics[name]["accuracy"]))
@@ -184,10 +136,13 @@ def _report(run: Run, prepared: Prepared, json_file: Path | None) -> None:
     rows += [
         (f"{name}, int8", each["n"], each["correct"], percent(each["accuracy"]))
         for name, each in metrics.get("int8", {}).items()
+        if name != "out_of_scope"
     ]
     title = f"{run.path}: {run.recipe.model.title}, {run.parameters:,} parameters, {len(run.labels)} classes"
     console = output()
     console.print(table(title, ("split", "n", "right", "accuracy"), rows))
+    if rejection := metrics.get("out_of_scope"):
+        console.print(rejection_table({"torch": OutOfScope.from_dict(rejection)}))
     console.print(
         f"best epoch {metrics['best_epoch']} of {metrics['epochs']},"
         f" trained in {metrics['training_seconds']:.0f} s; {prepared.origin}"

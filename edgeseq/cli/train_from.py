@@ -34,6 +34,8 @@ def check_together(given: dict[str, Any]) -> None:
 def check_contradicts_nothing(context: click.Context, run: Run) -> None:
     """Raises UsageError naming an option about data, front end or model that the run has otherwise."""
     recipe = run.recipe
+    if context.params["size"] is not None:
+        raise UsageError(f"--size: {run.path} has its shape, {recipe.model.title}; leave it out")
     recorded = asdict(recipe.reading) | asdict(recipe.splitting) | asdict(recipe.front_end)
     recorded |= asdict(recipe.model) | {"model": recipe.model.family}
     recorded |= {"split_seed": recipe.splitting.seed, "sample_rate": recipe.reading.sample_rate_hz}

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from edgeseq.models.config import FAMILIES, POOLINGS, POSITIONS, check_family
+from edgeseq.models.config import FAMILIES, POOLINGS, POSITIONS, SIZES, check_family
+from edgeseq_device.tokenizer import TOKENIZERS
 
 LARGEST_SEED = 2**63 - 1  # the generators take no more
 FASTEST_RATE_HZ = 768_000  # as `edgeseq.data.wav.RATES_HZ`; a series may be as slow as it likes
@@ -23,13 +24,26 @@ MODEL_OPTIONS = [
     click.option(
         "--model", default="gru", show_default=True, callback=_family, help=f"{' or '.join(FAMILIES)}."
     ),
-    click.option("--hidden", type=click.IntRange(1), default=64, show_default=True, help="Units in a layer."),
+    click.option("--size", type=click.Choice(SIZES), help="Of the shape that nothing else says."),
+    click.option("--hidden", type=click.IntRange(1), help="Units in a layer. [default: 64; text: by --size]"),
     click.option("--layers", type=click.IntRange(1), help="[default: 1; transformer: 2]"),
-    click.option("--bidirectional", is_flag=True, help="GRU, LSTM: read each recording backwards too."),
     click.option(
-        "--pooling", type=click.Choice(POOLINGS), help="cls: transformer. [default: last; transformer: mean]"
+        "--bidirectional/--no-bidirectional",
+        default=None,
+        help="GRU, LSTM: read each recording backwards too. [default: of text]",
     ),
-    click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True),
+    click.option(
+        "--pooling",
+        type=click.Choice(POOLINGS),
+        help="cls: transformer. [default: last; of text max; transformer, bag: mean]",
+    ),
+    click.option(
+        "--dropout", type=click.FloatRange(0, 1, max_open=True), help="[default: 0.1; more for text]"
+    ),
+    click.option(
+        "--embedding", type=click.IntRange(1), help="Text: numbers that a token has. [default: by --size]"
+    ),
+    click.option("--embedding-dropout", type=click.FloatRange(0, 1, max_open=True), help="Text."),
     click.option(
         "--conv-kernel", type=click.IntRange(0), help="A causal convolution over so many frames in front."
     ),
@@ -56,6 +70,11 @@ TRAINING_OPTIONS = [
     click.option("--label-smoothing", type=click.FloatRange(0, 1, max_open=True)),
     click.option(
         "--patience", type=click.IntRange(0), help="Epochs without a better validation; 0: all epochs."
+    ),
+    click.option(
+        "--ema",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Keep a moving average of the weights, which so much of stays in a step. [default: of text]",
     ),
     click.option("--no-augment", is_flag=True, help="Train on the recordings as they are."),
     click.option(
@@ -95,7 +114,7 @@ DATA_OPTIONS = [
     click.option(
         "--validation-fraction",
         type=click.FloatRange(0, 1, True, True),
-        help="Of the training data. [default: 0.1; 0.2 of fewer than 100 recordings]",
+        help="Of the training data. [default: the data's own validation, or 0.1; 0.2 of fewer than 100]",
     ),
     click.option(
         "--test-fraction", type=click.FloatRange(0, 1, True, True), help="Where the data has no test."
@@ -106,11 +125,15 @@ DATA_OPTIONS = [
         metavar="INTEGER",
         help="Of the draw of splits; apart from --seed.",
     ),
-    click.option("--label-column", metavar="NAME", help="CSV."),
+    click.option("--text-column", metavar="NAME", help="CSV, TSV, JSONL of texts."),
+    click.option("--label-column", metavar="NAME", help="CSV, TSV, JSONL."),
+    click.option("--group-column", metavar="NAME", help="CSV, TSV, JSONL."),
+    click.option("--split-column", metavar="NAME", help="CSV, TSV, JSONL: train, validation or test."),
     click.option("--recording-column", metavar="NAME", help="CSV: rows with one value are one recording."),
-    click.option("--group-column", metavar="NAME", help="CSV."),
-    click.option("--split-column", metavar="NAME", help="CSV: train or test."),
-    click.option("--time-column", metavar="NAME", help="CSV."),
+    click.option("--time-column", metavar="NAME", help="CSV of series."),
+    click.option(
+        "--out-of-scope-label", metavar="LABEL", help="Of recordings that belong to none of the classes."
+    ),
 ]
 SAMPLE_RATE = click.option(
     "--sample-rate",
@@ -123,6 +146,35 @@ FRONT_END_OPTIONS = [
     click.option("--frame-ms", type=click.FloatRange(0, min_open=True), help="Audio: length of a frame."),
     click.option("--hop-ms", type=click.FloatRange(0, min_open=True), help="Audio: from frame to frame."),
     SAMPLE_RATE,
+    click.option("--tokenizer", type=click.Choice(TOKENIZERS), help="Text. [default: word]"),
+    click.option(
+        "--vocabulary",
+        type=click.IntRange(2),
+        help="Text: at most so many tokens. [default: what training has twice; wordpiece, bpe: 4096]",
+    ),
+    click.option(
+        "--ngrams",
+        type=click.IntRange(1),
+        help="Text: look up each token, and the n-grams of 2 to so many. [default: word: 2, others: 1]",
+    ),
+    click.option(
+        "--subwords",
+        type=click.IntRange(0),
+        help="Text: look up so many n-grams of a word's letters. [default: word: 16]",
+    ),
+    click.option(
+        "--buckets", type=click.IntRange(0), help="Text: rows that all n-grams share. [default: 8192]"
+    ),
+    click.option(
+        "--max-tokens",
+        type=click.IntRange(1),
+        help="Text: read no further. [default: word: 64; wordpiece, bpe: 128; char, byte: 256]",
+    ),
+    click.option(
+        "--lowercase/--no-lowercase",
+        default=None,
+        help="Text: capitals are small letters. [default: so]",
+    ),
 ]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgeseq.names import unknown
+from edgeseq.training.recipe import FitConfig
 from edgeseq_device.errors import UsageError
 from edgeseq_export import FORMATS, Format, SeqSpec
 from edgeseq_export.choice import TARGETS
@@ -20,7 +21,8 @@ class ExportOptions:
 
     max_drop: in points of accuracy. batch: the files must take several sequences at once. keep_fp32: layers
     whose weights stay float32. compute: of every int8 layer, None for what is faster. sensitivity: also
-    measure what int8 costs layer by layer. tune: measure every plan on the target's device.
+    measure what int8 costs layer by layer. tune: measure every plan on the target's device. step: with the
+    form that takes one frame at a time, where the model has one.
     """
 
     precision: Literal["int8", "fp32"] = "int8"
@@ -33,8 +35,23 @@ class ExportOptions:
     compute: Compute | None = None
     sensitivity: bool = False
     tune: bool = False
+    step: bool = True
     name: str | None = None
     data: str | None = None
+
+
+def as_fitted(
+    options: ExportOptions, fit: FitConfig | None, max_bytes: int | None, step: bool | None
+) -> ExportOptions:
+    """`options` with a budget and a step form as they were given, else as the run was fitted to a size.
+
+    max_bytes, step: None where they were not given. The size of a fit is that of an int8 artifact.
+    """
+    if fit is not None and options.precision == "int8":
+        max_bytes = max_bytes or fit.max_bytes
+    if fit is not None and step is None:
+        step = fit.step
+    return replace(options, max_bytes=max_bytes or options.max_bytes, step=step is not False)
 
 
 def check_target(name: str) -> str:

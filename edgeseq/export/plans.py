@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from edgeseq.devices.agent_link import Device
 from edgeseq.export.options import ExportOptions, check_kept_layers
@@ -112,29 +114,35 @@ def tuned_plans(
     return found
 
 
-def write_models(run: Run, spec: SeqSpec, plans: Mapping[Format, Plan]) -> dict[Format, ExportedModel]:
-    """The files. Raises EdgeseqError naming the layer that has no form in a format."""
-    return {each: _write(run, spec, each, plan, tuple(plans)) for each, plan in plans.items()}
+def write_models(
+    where: Path, unit: str, spec: SeqSpec, plans: Mapping[Format, Plan], *, step: bool
+) -> dict[Format, ExportedModel]:
+    """The files. where: the run, for messages; unit: of its features; step: with the step form, if there is
+    one. Raises EdgeseqError naming the layer that has no form in a format.
+    """
+    wanted = {each: plan if step else replace(plan, step=None) for each, plan in plans.items()}
+    return {each: _write(where, unit, spec, each, plan, tuple(plans)) for each, plan in wanted.items()}
 
 
 def _write(
-    run: Run, spec: SeqSpec, model_format: Format, plan: Plan, formats: Sequence[Format]
+    where: Path, unit: str, spec: SeqSpec, model_format: Format, plan: Plan, formats: Sequence[Format]
 ) -> ExportedModel:
     try:
-        return write_model(spec, model_format, run.front_end.unit, plan)
+        return write_model(spec, model_format, unit, plan)
     except ValueError as error:
         others = [each for each in formats if each != model_format]
         advice = f"export --format {others[0]} alone" if others else "export the other format"
-        raise EdgeseqError(f"{run.path}: cannot be written as {model_format}: {error}; {advice}") from error
+        raise EdgeseqError(f"{where}: cannot be written as {model_format}: {error}; {advice}") from error
 
 
 def fastest(
-    spec: SeqSpec, plans: Mapping[Format, Plan], target: str, tuning: Sequence[Tuning]
+    spec: SeqSpec, plans: Mapping[Format, Plan], options: ExportOptions, tuning: Sequence[Tuning]
 ) -> dict[str, str | None]:
     """Which format answers fastest, sequences and single frames: as it was tuned, else by the table.
 
     None where neither says so, or where there is no step form.
     """
+    has_step = options.step and not why_no_step(spec)
     *_, last = plans
     sequence: Format | None
     if len(plans) == 1:
@@ -142,5 +150,5 @@ def fastest(
     elif tuning:
         sequence = min(tuning, key=lambda each: each.winner.figure or 0.0).format
     else:
-        sequence = fastest_format(spec, plans, target)
-    return {"sequence": sequence, "step": None if why_no_step(spec) else last}
+        sequence = fastest_format(spec, plans, options.target)
+    return {"sequence": sequence, "step": last if has_step else None}

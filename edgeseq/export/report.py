@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeseq.evaluate import OutOfScope
 from edgeseq.export.tune import Tuning
 from edgeseq.gates import AccuracyDrop
 from edgeseq.sensitivity import LayerSensitivity
@@ -29,6 +30,7 @@ class ExportReport:
     parity: list[Parity] = field(default_factory=list)
     drops: list[AccuracyDrop] = field(default_factory=list)
     accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
+    out_of_scope: dict[str, OutOfScope] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     finished: bool = False
     error: str | None = None
@@ -51,6 +53,7 @@ class ExportReport:
                 {**asdict(each), "drop": each.drop, "passed": each.passed} for each in self.drops
             ],
             "accuracy": self.accuracy,
+            "out_of_scope": {name: each.to_dict() for name, each in self.out_of_scope.items()},
             "warnings": self.warnings,
             "error": self.error,
         }

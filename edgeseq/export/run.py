@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable
-from dataclasses import asdict
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from edgeseq.artifacts import ARTIFACTS
-from edgeseq.evaluate import Evaluation, evaluate_logits, evaluate_module, one_by_one
+from edgeseq.artifacts import ARTIFACTS, PROVENANCE_FILE
+from edgeseq.evaluate import (
+    Evaluation,
+    evaluate_logits,
+    evaluate_module,
+    one_by_one,
+    out_of_scope_metrics,
+)
+from edgeseq.export.manifest import Judged, files_on_board, manifest, model_entry, provenance
 from edgeseq.export.options import ExportOptions
 from edgeseq.export.plans import (
     fastest,
@@ -26,7 +28,8 @@ from edgeseq.export.plans import (
 )
 from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Subject, Watched, tuning_device
-from edgeseq.features import FeatureSplits
+from edgeseq.features import FeatureSplits, LabelledFeatures
+from edgeseq.files import atomic_write_json
 from edgeseq.gates import (
     AccuracyDrop,
     Watch,
@@ -38,15 +41,14 @@ from edgeseq.gates import (
 )
 from edgeseq.golden import Loaded, Models, check_parity, choose_golden, load_steps
 from edgeseq.runs import Run, load_features
-from edgeseq_device import __version__, runtimes
+from edgeseq_device import runtimes
 from edgeseq_device.artifact import open_artifact
+from edgeseq_device.frontend import FrontEnd, Tokens
 from edgeseq_device.golden import GoldenVectors
-from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE
-from edgeseq_export import ExportedModel, SeqSpec, bundle
-from edgeseq_export.budget import SizeCheck, weight_bytes
-from edgeseq_export.state import why_no_step
-
-_LIBRARIES = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "flatbuffers")
+from edgeseq_device.manifest import TOKENIZER_FILE
+from edgeseq_device.runtimes import LoadedModel
+from edgeseq_export import ExportedModel, Format, SeqSpec, bundle
+from edgeseq_export.budget import SizeCheck
 
 
 def artifact_folder(run: Run, options: ExportOptions) -> Path:
@@ -76,32 +78,38 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         watch("tuning", report.tuning)
     else:
         plans = table_plans(spec, options, splits, report)
-    models = write_models(run, spec, plans)
+    models = write_models(run.path, run.front_end.unit, spec, plans, step=options.step)
     report.models += models.values()
     report.warnings += other_roundings(run, module, models)
-    report.fastest |= fastest(spec, plans, options.target, report.tuning)
+    report.fastest |= fastest(spec, plans, options, report.tuning)
     watch("forms", report.models)
     _refuse_oversized(spec, models, options.max_bytes, watch)
 
     golden = choose_golden(module, spec, models, splits)
     with bundle.staged_folder(report.artifact) as folder:
-        _write_files(folder, models, golden)
+        _write_files(folder, run.front_end, models, golden)
         loaded = {each: runtimes.load(folder / bundle.model_file(models[each]), each) for each in models}
         report.parity += check_parity(loaded, golden, trained, spec, models, load_steps(folder, models))
         report.warnings += [text for each in report.parity if (text := widened_warning(each))]
         judge_parity(report.parity, watch)
         _measure_accuracy(module, loaded, splits, options.max_drop, report, step)
         judge_accuracy(report.drops, watch)
-        entries = [_model_entry(spec, model, report) for model in models.values()]
-        bundle.seal(folder, _manifest(run, options, report, len(golden.features)), entries)
-        report.sizes += [_size_on_board(folder, model, options.max_bytes) for model in models.values()]
+        if report.out_of_scope:
+            watch("out_of_scope", list(report.out_of_scope.items()))
+        atomic_write_json(folder / PROVENANCE_FILE, provenance(run, options, report))
+        bundle.seal(folder, *_manifest(run, options, report, spec, models, len(golden.features)))
+        report.sizes += [
+            _size_on_board(folder, run.front_end, model, options.max_bytes) for model in models.values()
+        ]
         judge_size(spec, report.sizes, watch)
         open_artifact(folder)
     report.finished = True
     return report.artifact
 
 
-def _write_files(folder: Path, models: Models, golden: GoldenVectors) -> None:
+def _write_files(folder: Path, front_end: FrontEnd, models: Models, golden: GoldenVectors) -> None:
+    if isinstance(front_end, Tokens):
+        (folder / TOKENIZER_FILE).write_bytes(front_end.content)
     for model in models.values():
         for name, content in bundle.model_files(model).items():
             (folder / name).write_bytes(content)
@@ -119,9 +127,8 @@ def _refuse_oversized(spec: SeqSpec, models: Models, max_bytes: int, watch: Watc
         judge_size(spec, sizes, watch)
 
 
-def _size_on_board(folder: Path, model: ExportedModel, max_bytes: int) -> SizeCheck:
-    """Everything that a board needs for this format; the golden vectors only test it."""
-    names = (*bundle.model_files(model), MANIFEST_FILE, SUMS_FILE)
+def _size_on_board(folder: Path, front_end: FrontEnd, model: ExportedModel, max_bytes: int) -> SizeCheck:
+    names = files_on_board(model, front_end)
     return SizeCheck(model.format, {name: (folder / name).stat().st_size for name in names}, max_bytes)
 
 
@@ -133,80 +140,54 @@ def _measure_accuracy(
     report: ExportReport,
     step: Watched,
 ) -> None:
-    """The trained module and the exported files themselves, on the validation and the test split."""
-    for name in ("validation", "test"):
-        split = splits.named(name)
-        fp32 = evaluate_module(module, split)
-        found: dict[str, Evaluation] = {}
-        for model_format, model in loaded.items():
-            progress = _progress(step, f"{model_format} on {name}")
-            found[model_format] = evaluate_logits(one_by_one(model.run, split.features, progress), split)
-        accuracy = {each: evaluation.accuracy for each, evaluation in found.items()}
-        report.accuracy[name] = {"n": fp32.n, "fp32": fp32.accuracy, **accuracy}
-        if name == "validation":
-            report.drops += [
-                AccuracyDrop(
-                    model_format,
-                    name,
-                    fp32.n,
-                    fp32.accuracy,
-                    each.accuracy,
-                    fp32.correct - each.correct,
-                    max_drop,
-                )
-                for model_format, each in found.items()
-            ]
-            report.warnings += filter(None, [few_recordings_warning(fp32.n)])
+    """The trained module and the exported files themselves, on the validation and the test split; where the
+    data has recordings of none of the classes, what each file's rejection threshold does too.
+    """
+    fp32 = {name: evaluate_module(module, splits.named(name)) for name in ("validation", "test")}
+    report.accuracy |= {name: {"n": each.n, "fp32": each.accuracy} for name, each in fp32.items()}
+    for model_format, model in loaded.items():
+        inside = {
+            name: _evaluate(model, splits.named(name), f"{model_format} on {name}", step) for name in fp32
+        }
+        outside = {
+            name: _evaluate(model, each, f"{model_format} out of scope, {name}", step)
+            for name, each in splits.out_of_scope.items()
+        }
+        for name, each in inside.items():
+            report.accuracy[name][model_format] = each.accuracy
+        report.drops.append(_drop(model_format, fp32["validation"], inside["validation"], max_drop))
+        if found := out_of_scope_metrics(inside, outside):
+            report.out_of_scope[model_format] = found
+    report.warnings += filter(None, [few_recordings_warning(fp32["validation"].n)])
 
 
-def _progress(step: Watched, what: str) -> Callable[[int, int], None]:
-    return lambda done, n: step(what, done, n)
+def _evaluate(model: LoadedModel, split: LabelledFeatures, what: str, step: Watched) -> Evaluation:
+    def progress(done: int, n: int) -> None:
+        step(what, done, n)
+
+    return evaluate_logits(one_by_one(model.run, split.features, progress), split)
 
 
-def _model_entry(spec: SeqSpec, model: ExportedModel, report: ExportReport) -> dict[str, Any]:
-    """With the tolerance that each of its forms was judged by, which a board judges it by too."""
-    entry = bundle.model_entry(model, weight_bytes(spec), why_no_step(spec))
-    tolerances = {each.subject: each.tolerance for each in report.parity}
-    entry["parity_tolerance"] = tolerances[model.format]
-    if entry["step"]:
-        entry["step"]["parity_tolerance"] = tolerances[f"{model.format} step"]
-    return entry
+def _drop(model_format: Format, fp32: Evaluation, exported: Evaluation, max_drop: float) -> AccuracyDrop:
+    flips = fp32.correct - exported.correct
+    return AccuracyDrop(model_format, "validation", fp32.n, fp32.accuracy, exported.accuracy, flips, max_drop)
 
 
-def _manifest(run: Run, options: ExportOptions, report: ExportReport, golden_count: int) -> dict[str, Any]:
-    front_end = run.front_end
-    return {
-        "name": report.artifact.name,
-        "created_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "task": "classify",
-        "precision": options.precision,
-        "target": options.target,
-        "fastest": report.fastest,
-        "keep_fp32": list(options.keep_fp32),
-        "tuning": [each.to_dict() for each in report.tuning],
-        "sensitivity": [asdict(each) for each in report.sensitivity],
-        "labels": list(run.labels),
-        "features": {
-            "count": front_end.features_count,
-            "unit": front_end.unit,
-            "front_end": front_end.to_dict(),
-        },
-        "golden": {"file": bundle.GOLDEN_FILE, "count": golden_count},
-        "parity": {
-            "tolerance": max(each.tolerance for each in report.parity if each.against == "reference"),
-            "measured": {each.subject: asdict(each) for each in report.parity},
-        },
-        "accuracy": report.accuracy,
-        "recipe": run.recipe.to_dict(),
-        "data": {
-            "reference": run.recipe.data,
-            "content_sha256": run.data_sha256,
-            "splits_sha256": run.splits_sha256,
-        },
-        "versions": {
-            "edgeseq": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _LIBRARIES},
-        },
-        "warnings": report.warnings,
-    }
+def _manifest(
+    run: Run, options: ExportOptions, report: ExportReport, spec: SeqSpec, models: Models, golden_count: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The manifest and its models, each with the tolerance that each of its forms was judged by, which a
+    board judges it by too.
+    """
+    tolerances = {each.subject: each.tolerance for each in report.parity if each.against == "reference"}
+    entries = []
+    for name, model in models.items():
+        rejecting = report.out_of_scope.get(name)
+        threshold = None if rejecting is None else rejecting.threshold
+        judged = Judged(tolerances[name], tolerances.get(f"{name} step"), threshold)
+        entries.append(model_entry(spec, model, judged, step=options.step))
+    whole = manifest(
+        *(report.artifact.name, options, run.labels, run.front_end),
+        *(report.fastest, golden_count, max(tolerances.values())),
+    )
+    return whole, entries

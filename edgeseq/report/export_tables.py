@@ -7,9 +7,11 @@ from typing import Any
 
 from rich.table import Table
 
+from edgeseq.evaluate import OutOfScope
 from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Tuning
 from edgeseq.gates import AccuracyDrop, error_text
+from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
 from edgeseq.sensitivity import LayerSensitivity
 from edgeseq_export import ExportedModel, Plan
@@ -156,6 +158,10 @@ def fastest_lines(report: ExportReport) -> list[str]:
     return [f"fastest on {report.target}: {', '.join(told)}"] if told and len(report.models) > 1 else []
 
 
+def _out_of_scope(rows: Sequence[tuple[str, OutOfScope]]) -> Table:
+    return rejection_table(dict(rows))
+
+
 def verdict(passed: bool) -> str:
     """How a gate ended."""
     return "passed" if passed else "FAILED"
@@ -169,4 +175,5 @@ _TABLES: dict[str, Callable[[Sequence[Any]], Table]] = {
     "tensors": _tensors,
     "parity": _parity,
     "accuracy": _accuracy,
+    "out_of_scope": _out_of_scope,
 }

@@ -1,7 +1,9 @@
-"""A tiny series data set with two classes that a small GRU learns in seconds."""
+"""Tiny data sets, a series and texts, that a small model learns in seconds."""
 
 from __future__ import annotations
 
+import csv
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +33,27 @@ def write_tiny_series(
     return path
 
 
+def write_tiny_texts(path: Path) -> Path:
+    """A CSV of 72 requests of three intents; of each intent a sixth is validation and a sixth is test."""
+    wishes = ("please", "would you", "i want you to", "now")
+    objects = ("the lamp", "my alarm", "that song", "the radio", "the heating", "a timer")
+    intents = {"off": "turn off", "on": "turn on", "louder": "turn up the volume of"}
+    splits = ("train", "train", "validation", "train", "train", "test")
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("text", "label", "split"))
+        for label, verb in intents.items():
+            for number, (wish, thing) in enumerate(itertools.product(wishes, objects)):
+                rows.writerow((f"{wish} {verb} {thing}", label, splits[number % 6]))
+    return path
+
+
+@pytest.fixture
+def tiny_texts(tmp_path: Path) -> Path:
+    """The tiny data set of texts."""
+    return write_tiny_texts(tmp_path / "requests.csv")
+
+
 @pytest.fixture
 def tiny_series(tmp_path: Path) -> Path:
     """The tiny data set's file."""
@@ -50,3 +73,26 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def text_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run, a small transformer on the tiny texts, whose recipe finds them."""
+    from edgeseq import data
+    from edgeseq.features import prepare
+    from edgeseq.models.config import model_config
+    from edgeseq.training.recipe import Recipe, TrainConfig
+    from edgeseq.training.train import train
+
+    place = tmp_path_factory.mktemp("teacher")
+    recipe = Recipe(
+        data=str(write_tiny_texts(place / "requests.csv")),
+        front_end=data.FrontEndOptions(buckets=32, subwords=2),
+        model=model_config("transformer", {"hidden": 8, "heads": 2, "embedding": 8, "dropout": 0.0}, "text"),
+        training=TrainConfig(epochs=6, batch_size=8, learning_rate=0.02),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+        run = train(recipe, prepared, "teacher")
+    return place / run.path

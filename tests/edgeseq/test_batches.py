@@ -16,6 +16,12 @@ def test_padding_is_zeros_after_the_true_length() -> None:
     assert features[0, 2:].abs().max() == 0
 
 
+def test_numbers_of_tokens_stay_whole_and_are_padded_with_padding() -> None:
+    features, lengths = padded([np.full((2, 3), 7, np.int32), np.full((1, 3), 2**30, np.int32)])
+    assert (features.dtype, lengths.tolist()) == (torch.int64, [2, 1])
+    assert features[1].tolist() == [[2**30] * 3, [0] * 3]
+
+
 @pytest.mark.parametrize("by_length", [True, False])
 def test_each_epoch_holds_every_recording_once_in_its_own_order(by_length: bool) -> None:
     lengths = np.random.default_rng(0).integers(1, 90, 103)

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
-from edgeseq.evaluate import evaluate_logits, evaluate_module, one_by_one
+from edgeseq.evaluate import (
+    Evaluation,
+    OutOfScope,
+    Rejecting,
+    choose_threshold,
+    evaluate_logits,
+    evaluate_module,
+    one_by_one,
+    out_of_scope_metrics,
+    rejecting,
+)
 from edgeseq.features import LabelledFeatures
 from edgeseq_device.errors import DataError, EdgeseqError
 
@@ -63,3 +73,50 @@ def test_an_answer_that_is_no_number_names_the_recording() -> None:
 def test_no_recordings_have_no_accuracy() -> None:
     with pytest.raises(DataError, match="no recordings"):
         evaluate_module(FirstValue(), LabelledFeatures((), (), np.zeros(0, np.int64)))
+
+
+def sure(*confidences: float, right: int | None = None) -> Evaluation:
+    """Answers of these probabilities, of which the first `right` are right (None: all)."""
+    n = len(confidences)
+    labels = np.zeros(n, np.int64)
+    predictions = np.array([0 if right is None or i < right else 1 for i in range(n)], np.int64)
+    correct = int((predictions == labels).sum())
+    return Evaluation(n, correct, correct / n, predictions, labels, np.array(confidences))
+
+
+def test_the_threshold_balances_what_is_kept_and_what_is_rejected() -> None:
+    inside, outside = sure(0.9, 0.8, 0.7, 0.3), sure(0.6, 0.4, 0.2, 0.85, right=0)
+    assert choose_threshold(inside, outside) == pytest.approx(0.65)  # 3 of 4 kept, 3 of 4 rejected
+    assert rejecting(0.65, inside, outside) == Rejecting(4, 0.75, 4, 0.75)
+
+
+def test_a_wrong_answer_is_not_worth_keeping() -> None:
+    """Its probability draws no threshold down."""
+    inside, outside = sure(0.9, 0.2, right=1), sure(0.5, right=0)
+    assert choose_threshold(inside, outside) == pytest.approx(0.7)
+    assert rejecting(0.7, inside, outside) == Rejecting(2, 0.5, 1, 1.0)
+
+
+def test_nothing_is_rejected_where_that_is_best() -> None:
+    assert choose_threshold(sure(0.5, 0.6), sure(0.9, right=0)) == 0
+    assert choose_threshold(sure(0.5), sure(0.5, right=0)) == 0
+
+
+def test_the_threshold_is_chosen_on_validation_and_measured_on_test() -> None:
+    inside = {"train": sure(0.9), "validation": sure(0.9, 0.8), "test": sure(0.9, 0.1)}
+    outside = {"validation": sure(0.5, right=0), "test": sure(0.2, 0.95, right=0)}
+    found = out_of_scope_metrics(inside, outside)
+    assert found is not None
+    assert found.threshold == pytest.approx(0.65)
+    assert found.splits == {"validation": Rejecting(2, 1.0, 1, 1.0), "test": Rejecting(2, 0.5, 2, 0.5)}
+    assert OutOfScope.from_dict(found.to_dict()) == found
+
+
+def test_without_such_recordings_in_validation_there_is_no_threshold() -> None:
+    inside = {"validation": sure(0.9), "test": sure(0.9)}
+    assert out_of_scope_metrics(inside, {"test": sure(0.2, right=0)}) is None
+
+
+def test_an_evaluation_knows_how_sure_each_answer_is() -> None:
+    evaluation = evaluate_logits(np.log([[3.0, 1.0, 1.0]] * 4), recordings())
+    assert evaluation.confidences.tolist() == pytest.approx([0.6] * 4)

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from edgeseq import data
+from edgeseq.data import FrontEndOptions
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import RunFolder, load_features, open_run
+from edgeseq.runs import RunFolder, keep_tokenizer, load_features, open_run
+from edgeseq.tokenizer_training import trained_tokens
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import train
 from edgeseq_device.errors import DataError, UsageError
+from edgeseq_device.frontend import Tokens
 
 
 @pytest.fixture
@@ -26,6 +29,26 @@ def run_path(tiny_series: Path, workplace: Path) -> Path:
     )
     prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
     return train(recipe, prepared, "one").path
+
+
+@pytest.fixture
+def text_run(tmp_path: Path, workplace: Path) -> Path:
+    rooms = ("kitchen", "hall", "office")
+    lines = [
+        f"{verb} the {room} light {side},{side}"
+        for verb in ("turn", "switch", "put", "get")
+        for room in rooms
+        for side in ("on", "off")
+    ]
+    (tmp_path / "lights.csv").write_text("\n".join(["text,label", *lines]))
+    recipe = Recipe(
+        data=str(tmp_path / "lights.csv"),
+        front_end=FrontEndOptions(subwords=2, buckets=16),
+        model=ModelConfig("bag", hidden=3, embedding=2, pooling="mean"),
+        training=TrainConfig(epochs=1, batch_size=16),
+    )
+    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+    return train(recipe, prepared, "lights").path
 
 
 def test_the_newest_finished_run_is_the_default(run_path: Path) -> None:
@@ -103,3 +126,29 @@ def test_features_are_refused_when_the_splits_come_out_otherwise(run_path: Path)
     RunFolder(run_path).recipe.write_text(json.dumps(recipe))
     with pytest.raises(DataError, match=r"runs/one: its splits of .* come out otherwise here"):
         load_features(open_run("one"))
+
+
+def test_a_run_of_text_has_the_tokenizer_it_was_trained_with(text_run: Path) -> None:
+    front_end = open_run("lights").front_end
+    assert isinstance(front_end, Tokens)
+    assert (text_run / "tokenizer.json").read_bytes() == front_end.content
+    splits = load_features(open_run("lights"))
+    assert splits.test.features[0].shape[1] == front_end.features_count
+    assert splits.sizes() == {"train": 16, "validation": 4, "test": 4}
+
+
+def test_a_run_with_another_tokenizer_is_refused(text_run: Path) -> None:
+    path = text_run / "tokenizer.json"
+    path.write_bytes(path.read_bytes().replace(b'"light"', b'"laser"'))
+    with pytest.raises(DataError, match=r"runs/lights: tokenizer.json: .* does not match the model"):
+        open_run("lights")
+    path.unlink()
+    with pytest.raises(DataError, match=r"runs/lights/tokenizer.json: cannot be read"):
+        open_run("lights")
+
+
+def test_a_training_does_not_go_on_with_another_tokenizer(text_run: Path) -> None:
+    other = trained_tokens(["light light"], FrontEndOptions())
+    with pytest.raises(DataError, match="give another tokenizer here than when training began"):
+        keep_tokenizer(RunFolder(text_run), other)
+    keep_tokenizer(RunFolder(text_run), open_run("lights").front_end)

@@ -46,7 +46,7 @@ def test_a_run_is_trained_reported_and_kept(tiny_series: Path, workplace: Path) 
 def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> None:
     options = (
         "--model lstm --hidden 3 --layers 2 --bidirectional --pooling max --dropout 0.3 --conv-kernel 3"
-        " --epochs 1 --seed 5"
+        " --epochs 1 --seed 5 --ema 0.9"
         " --batch-size 7 --learning-rate 0.002 --weight-decay 0.1 --label-smoothing 0.2 --patience 4"
         " --threads 2 --no-augment --validation-fraction 0.25 --split-seed 9 --sample-rate 40 --name mine"
     )
@@ -67,6 +67,8 @@ def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> 
         "max_frames": 512,
         "causal": False,
         "window": 64,
+        "embedding": 0,
+        "embedding_dropout": 0.0,
     }
     training = recipe["training"]
     assert not any(training.pop("augment").values())
@@ -77,9 +79,45 @@ def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> 
         4,
     )
     assert (training["learning_rate"], training["weight_decay"]) == (0.002, 0.1)
-    assert (training["label_smoothing"], training["threads"]) == (0.2, 2)
+    assert (training["label_smoothing"], training["threads"], training["ema"]) == (0.2, 2, 0.9)
     assert (recipe["splitting"]["validation_fraction"], recipe["splitting"]["seed"]) == (0.25, 9)
     assert recipe["reading"]["sample_rate_hz"] == 40
+
+
+def test_every_option_of_a_model_of_text_reaches_the_recipe(tiny_texts: Path, workplace: Path) -> None:
+    options = "--model gru --size tiny --hidden 6 --no-bidirectional --embedding 5 --embedding-dropout 0.2"
+    ran = edgeseq("train", "--data", tiny_texts, *options.split(), "--epochs", 1, "--name", "all")
+    assert ran.exit_code == 0, ran.stderr
+    assert "runs/all: gru 5+1x6," in ran.stdout
+    wanted = {"hidden": 6, "bidirectional": False, "pooling": "max", "embedding": 5, "embedding_dropout": 0.2}
+    assert wanted.items() <= open_run("all").recipe.to_dict()["model"].items()
+
+
+def test_a_size_is_a_shape_for_the_data_s_kind(tiny_series: Path, tiny_texts: Path, workplace: Path) -> None:
+    for data, shape in ((tiny_texts, "gru 32+1x32 bidirectional"), (tiny_series, "gru 1x32")):
+        ran = edgeseq("train", "--data", data, "--size", "tiny", "--epochs", 1, "--name", data.stem)
+        assert ran.exit_code == 0, ran.stderr
+        assert f"runs/{data.stem}: {shape}," in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "bag", "--conv-kernel", "3"], "a bag of tokens has no conv kernel"),
+        (["--model", "bag", "--pooling", "last"], "give pooling mean or max"),
+        (["--model", "bag", "--bidirectional"], "a bag of tokens has no bidirectional"),
+        (["--embedding", "0"], "--embedding"),
+        (["--size", "bse"], "--size"),
+    ],
+)
+def test_a_call_that_does_not_fit_text_writes_nothing(
+    tiny_texts: Path, workplace: Path, options: list[str], message: str
+) -> None:
+    ran = edgeseq("train", "--data", tiny_texts, *options)
+    assert ran.exit_code == 2
+    assert message in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert not list(workplace.iterdir())
 
 
 def test_every_option_of_a_transformer_reaches_the_recipe(tiny_series: Path, workplace: Path) -> None:
@@ -125,6 +163,8 @@ def test_a_recording_longer_than_the_learned_positions_ends_in_one_line(
         (["--model", "transformer", "--hidden", "30"], 2, "hidden 30 does not divide by 4 heads"),
         (["--model", "transformer", "--bidirectional"], 2, "leave bidirectional out"),
         (["--model", "transformer", "--window", "9"], 2, "a window is a causal transformer's"),
+        (["--embedding", "8"], 2, "embedding is a setting for text; leave it out"),
+        (["--model", "bag"], 2, "a bag is a model of text; take gru, lstm or transformer"),
         (["--model", "grue"], 2, 'unknown model "grue"; did you mean "gru"'),
         (["--hidden", "0"], 2, "--hidden"),
         (["--name", "a/b"], 2, '--name "a/b": use letters'),

@@ -92,6 +92,7 @@ def test_options_that_say_what_the_run_says_are_no_contradiction(source: Path) -
         (["--sample-rate", "40"], "--sample-rate 40 contradicts runs/source"),
         (["--validation-fraction", "0.3"], "--validation-fraction 0.3 contradicts runs/source"),
         (["--qat", "--epochs", "3"], "--qat with --from has none; give --qat-epochs"),
+        (["--size", "tiny"], "--size: runs/source has its shape, gru 1x4; leave it out"),
         (["--qat", "--learning-rate", "0.1"], "give --qat-learning-rate"),
         (["--qat", "--target", "pi55"], 'unknown target "pi55"; did you mean "pi5"'),
         (["--qat", "--target", "armv7", "--qat-format", "onnx"], "the target armv7 takes tflite alone"),

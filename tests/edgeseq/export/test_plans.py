@@ -10,7 +10,7 @@ import torch
 
 from edgeseq import models
 from edgeseq.export.plans import other_roundings
-from edgeseq.models.config import ModelConfig
+from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.training.recipe import QatConfig
 from edgeseq_export import FORMATS, write_model
 from edgeseq_export.choice import choose
@@ -20,7 +20,7 @@ from edgeseq_export.spec import quantize_spec
 def warnings(qat: QatConfig | None, target: str, keep_fp32: tuple[str, ...] = ()) -> list[str]:
     """Of a GRU of 64 units: TFLite computes it in int8 on a Pi and in fp32 on armv7."""
     torch.manual_seed(0)
-    module = models.build(ModelConfig("gru", 64), 5, ("a", "b"))
+    module = models.build(ModelConfig("gru", 64), Inputs(5), ("a", "b"))
     spec = quantize_spec(module.to_spec(), keep_fp32)
     run: Any = SimpleNamespace(recipe=SimpleNamespace(qat=qat))
     formats = [each for each in FORMATS if target != "armv7" or each == "tflite"]

@@ -15,7 +15,7 @@ from edgeseq.devices.pick import pick_device
 from edgeseq.export import tune as tuning
 from edgeseq.export.tune import Candidate, Subject, Tuning, tune, tuning_device
 from edgeseq.features import FeatureSplits, LabelledFeatures
-from edgeseq.models.config import ModelConfig
+from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq_device.errors import GateError, UsageError
 from edgeseq_export.choice import TARGETS, plans
 from edgeseq_export.spec import quantize_spec
@@ -25,7 +25,7 @@ F, LABELS, N = 6, ("a", "b"), 20
 
 def subject(hidden: int = 8) -> Subject:
     torch.manual_seed(2)
-    module = models.build(ModelConfig("gru", hidden), F, LABELS)
+    module = models.build(ModelConfig("gru", hidden), Inputs(F), LABELS)
     module.eval()
     trained = module.to_spec()
     rng = np.random.default_rng(1)

@@ -1,0 +1,116 @@
+"""From a raw input to an answer: what an application on a board calls.
+
+classifier = load_classifier("gestures-gru-int8-pi4")
+answer = classifier.classify(readings)
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseq_device import runtimes
+from edgeseq_device.artifact import Artifact, open_artifact
+from edgeseq_device.errors import DataError
+from edgeseq_device.frontend import FrontEnd, Tokens, front_end_from_dict
+from edgeseq_device.manifest import MANIFEST_FILE, ModelFile
+
+Raw = Union[str, NDArray[Any]]
+"""A text, or samples [n] or [n, channels]: of a sound float in [-1, 1], of a series its readings."""
+_RUNTIMES = {"onnx": ("onnxruntime",), "tflite": ("ai_edge_litert", "tflite_runtime")}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one input.
+
+    label: the class, None where its probability is below the model's rejection threshold: none of the
+    classes. probability: of the nearest class, whether it is rejected or not. probabilities: of each class,
+    in the order of the labels. warnings: what the answer does not rest on, such as tokens that were cut.
+    """
+
+    label: str | None
+    probability: float
+    probabilities: dict[str, float]
+    warnings: tuple[str, ...] = ()
+
+    def nearest(self, count: int) -> list[tuple[str, float]]:
+        """The `count` most probable classes with their probabilities, the most probable first."""
+        return sorted(self.probabilities.items(), key=lambda each: -each[1])[:count]
+
+
+class Classifier:
+    """A verified model in memory with its front end. Not for several threads at once."""
+
+    def __init__(self, artifact: Artifact, file: ModelFile, front_end: FrontEnd, threads: int) -> None:
+        self.labels = artifact.labels
+        self.format = file.format
+        self.rejection_threshold = file.rejection_threshold
+        self.front_end = front_end
+        self._model = runtimes.load(file.path, file.format, threads)
+
+    def classify(self, raw: Raw, sample_rate_hz: int | None = None) -> Answer:
+        """The answer to one input. sample_rate_hz: of `raw`, None where it is the one that was trained at.
+
+        Raises DataError for an input that is not of the model's kind, is empty or holds NaN or infinity.
+        """
+        found = probabilities(self._model.run(self.front_end.features(raw, sample_rate_hz)))
+        best = int(found.argmax())
+        rejected = self.rejection_threshold is not None and found[best] < self.rejection_threshold
+        return Answer(
+            label=None if rejected else self.labels[best],
+            probability=float(found[best]),
+            probabilities={label: float(each) for label, each in zip(self.labels, found)},
+            warnings=self._warnings(raw),
+        )
+
+    def _warnings(self, raw: Raw) -> tuple[str, ...]:
+        if not isinstance(self.front_end, Tokens) or not isinstance(raw, str):
+            return ()
+        cut = self.front_end.tokens_cut(raw)
+        if not cut:
+            return ()
+        return (f"{cut} tokens were cut: the model reads the first {self.front_end.max_tokens}",)
+
+
+def load_classifier(folder: str | Path, model_format: str | None = None, threads: int = 1) -> Classifier:
+    """Verify an artifact folder and load one of its models.
+
+    model_format: "onnx" or "tflite"; then the files of other formats may be missing. None: the one that the
+    manifest calls fastest, or another whose runtime is installed. Raises DataError where the artifact is not
+    whole, DeviceError where no runtime for it is installed.
+    """
+    artifact = open_artifact(folder, only=model_format)
+    where = f"{artifact.path / MANIFEST_FILE}: features"
+    described = artifact.manifest["features"].get("front_end")
+    if not isinstance(described, dict):
+        raise DataError(f"{where}: front_end is missing; export the artifact again")
+    front_end = front_end_from_dict(described, artifact.path)
+    if front_end.features_count != artifact.features_count:
+        raise DataError(
+            f"{where}: count is {artifact.features_count}, the front end gives {front_end.features_count};"
+            " export the artifact again"
+        )
+    return Classifier(artifact, artifact.model(model_format or _best_format(artifact)), front_end, threads)
+
+
+def _best_format(artifact: Artifact) -> str:
+    formats = [model.format for model in artifact.models]
+    fastest = artifact.manifest.get("fastest")
+    first = fastest.get("sequence") if isinstance(fastest, dict) else None
+    formats.sort(key=lambda each: each != first)
+    installed = [each for each in formats if any(map(importlib.util.find_spec, _RUNTIMES[each]))]
+    return (installed or formats)[0]
+
+
+def probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Softmax over the last axis of logits [.., C], in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    found: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return found

@@ -1,0 +1,67 @@
+"""`--fit SIZE` of train and distill: a model's widths by a size budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgeseq.cli.console import output, print_warnings
+from edgeseq_device.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgeseq.data import Dataset
+    from edgeseq.runs import Run
+    from edgeseq.training.recipe import Recipe
+
+WIDTHS = ("hidden", "embedding", "vocabulary", "buckets")
+LEAST_SHARE = 0.95
+FIT_OPTIONS = [
+    click.option(
+        "--fit",
+        metavar="SIZE",
+        help="Choose --hidden and, of text, --embedding, --vocabulary, --buckets so that the int8 artifact"
+        " fills SIZE, such as 2MB.",
+    ),
+    click.option("--no-step", is_flag=True, help="--fit: an artifact without the form for single frames."),
+]
+
+
+def fitted(recipe: Recipe, dataset: Dataset, given: dict[str, Any], pinned: tuple[str, ...] = ()) -> Recipe:
+    """`recipe` with widths that fill the budget which was asked for; what was given or is pinned stays.
+
+    Without --fit it is `recipe` itself.
+    """
+    from edgeseq.export.sizing import fit_to
+    from edgeseq_export.budget import parse_size
+
+    if given["fit"] is None:
+        if given["no_step"]:
+            raise UsageError("--no-step is about --fit; without it, say --no-step to edgeseq export")
+        return recipe
+    stay = {*pinned, *(name for name in WIDTHS if given[name] is not None)}
+    found = fit_to(recipe, dataset, parse_size(given["fit"]), given=stay, step=not given["no_step"])
+    _report(found)
+    return found
+
+
+def refuse_fit(given: dict[str, Any], source: Run) -> None:
+    """Raises UsageError where a size is asked for of a model whose shape is another run's."""
+    if given["fit"] is not None or given["no_step"]:
+        raise UsageError(f"--fit chooses a shape, and --from keeps that of {source.path}; leave one out")
+
+
+def _report(recipe: Recipe) -> None:
+    fit = recipe.fit
+    if fit is None or fit.predicted_bytes is None:
+        return
+    values = {
+        name: getattr(recipe.model, name, None) or getattr(recipe.front_end, name, None) for name in WIDTHS
+    }
+    chosen = ", ".join(f"{name} {value:,}" for name, value in values.items() if value)
+    output().print(f"fitted to {fit.max_bytes:,} bytes: {chosen}; {fit.predicted_bytes:,} bytes in int8")
+    if fit.predicted_bytes < LEAST_SHARE * fit.max_bytes:
+        share = 100 * (1 - fit.predicted_bytes / fit.max_bytes)
+        print_warnings(
+            [f"--fit: {share:.0f} % of the budget are left: the next width of this model is over it"]
+        )

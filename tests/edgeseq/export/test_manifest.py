@@ -1,0 +1,52 @@
+"""What a board reads of an artifact, and what only the host does."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from edgeseq.export.manifest import Judged, files_on_board, manifest, model_entry
+from edgeseq.export.options import ExportOptions
+from edgeseq_device.frontend import LogMel, Tokens, front_end_from_dict
+from edgeseq_export import bundle, write_model
+from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec
+
+
+def small_spec(features: int = 4, hidden: int = 6) -> SeqSpec:
+    rng = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    cell = Cell(draw(3 * hidden, features), draw(3 * hidden, hidden), draw(3 * hidden), draw(3 * hidden))
+    head = Linear("head", draw(2, hidden), draw(2))
+    return SeqSpec(features, ("off", "on"), (GRU("gru0", cell), Pool("pool", "last"), head))
+
+
+def test_statistics_come_back_as_the_very_same_float32_from_fewer_digits() -> None:
+    rows = np.random.default_rng(1).standard_normal((500, 40)).astype(np.float32) * 3 - 10
+    front_end = LogMel(8000).fitted_on([rows])
+    written = manifest("x", ExportOptions(), ("a", "b"), front_end, {}, 16, 1e-3)["features"]["front_end"]
+    assert len(json.dumps(written)) < 0.7 * len(json.dumps(front_end.to_dict()))
+    read = front_end_from_dict(json.loads(json.dumps(written)))
+    assert np.array_equal(read.standardised(rows), front_end.standardised(rows))
+    assert written.keys() == front_end.to_dict().keys()
+
+
+def test_a_model_says_how_it_was_judged_and_whether_a_step_form_was_wanted() -> None:
+    spec = small_spec()
+    model = write_model(spec, "onnx", "reading")
+    entry = model_entry(spec, model, Judged(1e-3, 1e-5, 0.25), step=True)
+    assert (entry["parity_tolerance"], entry["step"]["parity_tolerance"]) == (1e-3, 1e-5)
+    assert entry["rejection_threshold"] == 0.25
+    assert "rejection_threshold" not in model_entry(spec, model, Judged(1e-3, 1e-5), step=True)
+
+
+def test_a_board_needs_neither_golden_vectors_nor_provenance() -> None:
+    model = write_model(small_spec(), "onnx", "reading")
+    common = ("model.onnx", "model.step.onnx", "manifest.json", "SHA256SUMS")
+    assert files_on_board(model, LogMel(8000)) == common
+    tokens = Tokens("byte", 258, "0" * 64, ngrams=1, subwords=0, buckets=0, max_tokens=8)
+    assert files_on_board(model, tokens) == (*common, "tokenizer.json")
+    assert set(bundle.model_files(model)) == {"model.onnx", "model.step.onnx"}
