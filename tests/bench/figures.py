@@ -1,54 +1,53 @@
-"""`make figures`: the figures of the README, each measured now by the command that is shown with it.
+"""`make figures`: the figures of the README, each measured by the command that is shown with it.
 
-Needs EDGESEQ_DATA_DIR with fsdd.zip and BasicMotions_*.ts, or `edgeseq data fetch fsdd basicmotions` before.
-Writes figures.json into the folder that is named, and fails where a figure misses its bound.
+Needs EDGESEQ_DATA_DIR with fsdd.zip, BasicMotions_*.ts and clinc150.json, or `edgeseq data fetch` of them
+before. Writes figures.json into the folder that is named, and fails where a figure misses its bound. What an
+earlier call measured with the same code is not measured again: it goes on where it was cut off.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+import figures_text
+from measured import Commands, Figure
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A measured figure, its bound, and the command that made it. at_least: the bound is a lower one."""
-
-    what: str
-    value: float
-    bound: float
-    at_least: bool
-    command: str
-
-    @property
-    def reached(self) -> bool:
-        """Within its bound."""
-        return self.value >= self.bound if self.at_least else self.value <= self.bound
-
-
-def main(folder: Path) -> int:
-    """Measure everything into `folder`; 0 where every bound is kept."""
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = [*fsdd(folder), *basicmotions(folder)]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure into the folder; 0 where every bound is kept."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("figures"))
+    parser.add_argument("--only", choices=CHAPTERS, action="append", help="these chapters alone")
+    parser.add_argument("--any-code", action="store_true", help="take results of other code than today's too")
+    given = parser.parse_args(arguments)
+    commands = Commands(given.folder, any_code=given.any_code)
+    figures = [figure for name in given.only or CHAPTERS for figure in CHAPTERS[name](commands)]
     for each in figures:
-        sign = ">=" if each.at_least else "<="
-        verdict = "reached" if each.reached else "NOT REACHED"
-        print(f"{each.what:<52} {each.value:>10.2f}  {sign} {each.bound:<10g} {verdict}")
-    rows = [{**asdict(each), "reached": each.reached} for each in figures]
-    (folder / "figures.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+        print(_line(each))
+    if commands.older:
+        print(f"{commands.older} of the commands were measured with other code than today's")
+    (given.folder / "figures.json").write_text(
+        json.dumps([each.to_dict() for each in figures], indent=2) + "\n", "utf-8"
+    )
     return 0 if all(each.reached for each in figures) else 1
 
 
-def fsdd(folder: Path) -> list[Figure]:
+def _line(each: Figure) -> str:
+    if each.bound is None:
+        return f"{each.what:<58} {each.value:>10.2f}"
+    sign = ">=" if each.at_least else "<="
+    verdict = "reached" if each.reached else "NOT REACHED"
+    return f"{each.what:<58} {each.value:>10.2f}  {sign} {each.bound:<8g} {verdict}"
+
+
+def fsdd(commands: Commands) -> list[Figure]:
     """GRU-64 on the official split, its int8 artifact, and the agent's memory."""
-    train, trained = run(folder, "train --data fsdd --model gru --hidden 64 --name fsdd")
-    export, exported = run(folder, "export fsdd --int8")
-    bench, benched = run(folder, "bench fsdd-int8-generic --device local")
+    train, trained = commands.run("train --data fsdd --model gru --hidden 64 --name fsdd")
+    export, exported = commands.run("export fsdd --int8")
+    bench, benched = commands.run("bench fsdd-int8-generic --device local")
     accuracy = exported["accuracy"]["test"]
     metrics = trained["metrics"]
     figures = [
@@ -67,25 +66,27 @@ def fsdd(folder: Path) -> list[Figure]:
     return figures
 
 
-def basicmotions(folder: Path) -> list[Figure]:
+def basicmotions(commands: Commands) -> list[Figure]:
     """GRU-64 on the archive's own split, three seeds."""
     figures = []
     for seed in range(3):
         command = f"train --data basicmotions --model gru --seed {seed} --name basicmotions-{seed}"
-        shown, trained = run(folder, command)
+        shown, trained = commands.run(command)
         accuracy = 100 * trained["metrics"]["test"]["accuracy"]
         figures.append(Figure(f"BasicMotions test accuracy, seed {seed} (%)", accuracy, 97.5, True, shown))
     return figures
 
 
-def run(folder: Path, arguments: str) -> tuple[str, dict[str, Any]]:
-    """Run an edgeseq command with --json: the command as a user types it, and its result."""
-    result = folder / "result.json"
-    words = [sys.executable, "-m", "edgeseq", *arguments.split(), "--json", str(result.resolve())]
-    subprocess.run(words, cwd=folder, check=True)
-    read: Callable[[str], Any] = json.loads
-    return f"edgeseq {arguments}", read(result.read_text("utf-8"))
+CHAPTERS: dict[str, Callable[[Commands], list[Figure]]] = {
+    "fsdd": fsdd,
+    "basicmotions": basicmotions,
+    "fsdd-distilled": figures_text.fsdd_distilled,
+    "clinc150-scratch": figures_text.clinc150_scratch,
+    "clinc150-teacher": figures_text.clinc150_teacher,
+    "clinc150-gru": figures_text.clinc150_gru,
+    "clinc150-transformer": figures_text.clinc150_transformer,
+}
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "figures")))
+    raise SystemExit(main())

@@ -1,0 +1,152 @@
+"""The figures of distillation: CLINC150's intents, and FSDD's Transformer in a GRU under 32 KB.
+
+What must be reached counts on the exported int8 files, on both runtimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from measured import Commands, Figure
+
+from edgeseq import data
+from edgeseq.data import Dataset
+from edgeseq_device.classify import load_classifier
+
+FORMATS = ("onnx", "tflite")
+SEEDS = range(3)
+TEACHERS = {
+    "bag": "--model bag",
+    "bag-large": "--model bag --buckets 16384 --seed 1",
+    "gru": "--model gru",
+    "lstm": "--model lstm --seed 2",
+    "transformer": "--model transformer",
+    "transformer-base": "--model transformer --size base",
+}
+
+
+def fsdd_distilled(commands: Commands) -> list[Figure]:
+    """A Transformer teaches a GRU whose artifact is under 32 KB in each format."""
+    train, _ = commands.run("train --data fsdd --model transformer --name fsdd-transformer")
+    distill, distilled = commands.run(
+        "distill --teacher fsdd-transformer --model gru --fit 32KB --no-step --name fsdd-small"
+    )
+    export, exported = commands.run("export fsdd-small --int8 --no-step")
+    rows = _rows(distilled)
+    figures = [
+        Figure("FSDD test accuracy, Transformer teacher (%)", _test(rows, "teacher"), None, True, train),
+        Figure("FSDD test accuracy, GRU from scratch (%)", _test(rows, "scratch"), None, True, distill),
+        Figure("FSDD test accuracy, GRU distilled (%)", _test(rows, "distilled"), None, True, distill),
+    ]
+    for size in exported["size"]:
+        name = size["format"]
+        accuracy = 100 * exported["accuracy"]["test"][name]
+        figures.append(
+            Figure(f"FSDD test accuracy, GRU distilled int8, {name} (%)", accuracy, None, True, export)
+        )
+        figures.append(
+            Figure(f"FSDD GRU's int8 artifact, {name} (bytes)", size["bytes"], 32_000, False, export)
+        )
+    return figures
+
+
+def clinc150_scratch(commands: Commands) -> list[Figure]:
+    """A GRU that learns from the labels alone."""
+    commands.run(f"train --data clinc150 {TEACHERS['gru']} --name clinc-gru")
+    return _exported(commands, "clinc-gru", "GRU from labels alone", 90)
+
+
+def clinc150_teacher(commands: Commands) -> list[Figure]:
+    """All teachers together, from their int8 files."""
+    for name, options in TEACHERS.items():
+        commands.run(f"train --data clinc150 {options} --name clinc-{name}")
+        shown, _ = commands.run(f"export clinc-{name} --int8")
+    dataset = data.load("clinc150")
+    folders = [commands.folder / "artifacts" / f"clinc-{name}-int8-generic" for name in TEACHERS]
+    command = f"edgeseq export clinc-NAME --int8, for {', '.join(TEACHERS)}"
+    return [
+        Figure(
+            f"CLINC150 test accuracy, {len(folders)} teachers int8, {each} (%)",
+            100 * ensemble_accuracy(dataset, folders, each),
+            92.5,
+            True,
+            command,
+        )
+        for each in FORMATS
+    ]
+
+
+def ensemble_accuracy(dataset: Dataset, folders: Sequence[Path], model_format: str) -> float:
+    """Of the mean of the artifacts' log-probabilities, on the test recordings."""
+    test = [each for each in dataset.recordings if each.split == "test"]
+    total = np.zeros((len(test), len(dataset.labels)))
+    for folder in folders:
+        classifier = load_classifier(folder, model_format)
+        total += np.log([classifier.classify(each.samples).probabilities for each in test])
+    labels = np.array([dataset.labels.index(each.label) for each in test])
+    return float((total.argmax(axis=1) == labels).mean())
+
+
+def clinc150_gru(commands: Commands) -> list[Figure]:
+    """A GRU under 1 MB, three seeds."""
+    return _students(commands, "gru")
+
+
+def clinc150_transformer(commands: Commands) -> list[Figure]:
+    """A Transformer under 1 MB, three seeds."""
+    return _students(commands, "transformer")
+
+
+def _students(commands: Commands, family: str) -> list[Figure]:
+    teachers = " ".join(f"--teacher clinc-{name}" for name in TEACHERS)
+    figures, accuracies = [], []
+    for seed in SEEDS:
+        name = f"clinc-{family}-1mb-{seed}"
+        shown, distilled = commands.run(
+            f"distill {teachers} --model {family} --fit 1MB --seed {seed} --name {name}"
+        )
+        rows = _rows(distilled)
+        accuracies.append([_test(rows, role) for role in ("scratch", "distilled")])
+        figures += _exported(commands, name, f"{family} distilled, seed {seed}", 91.5)
+    scratch, student = ([each[column] for each in accuracies] for column in (0, 1))
+    for what, values in (("from scratch", scratch), ("distilled", student)):
+        for seed, value in zip(SEEDS, values, strict=True):
+            figures.append(
+                Figure(f"CLINC150 test, {family} {what} fp32, seed {seed} (%)", value, None, True, shown)
+            )
+    spread = max(max(values) - min(values) for values in (scratch, student))
+    gain = mean(student) - mean(scratch)
+    return [
+        *figures,
+        Figure(f"CLINC150 test, {family}: gain by distillation (points)", gain, spread, True, shown),
+    ]
+
+
+def _exported(commands: Commands, name: str, what: str, bound: float) -> list[Figure]:
+    """The int8 files' own accuracy, their out-of-scope recall and the bytes of the artifact."""
+    export, exported = commands.run(f"export {name} --int8")
+    figures = []
+    for size in exported["size"]:
+        each = size["format"]
+        accuracy = 100 * exported["accuracy"]["test"][each]
+        figures.append(Figure(f"CLINC150 test, {what}, int8 {each} (%)", accuracy, bound, True, export))
+        if "1mb" in name:
+            figures.append(
+                Figure(f"artifact, {what}, int8 {each} (bytes)", size["bytes"], 1e6, False, export)
+            )
+    return figures
+
+
+def _rows(distilled: dict[str, Any]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = distilled["distillation"]["rows"]
+    return rows
+
+
+def _test(rows: Sequence[dict[str, Any]], role: str) -> float:
+    """Test accuracy in percent of a role's fp32 model."""
+    row = next(each for each in rows if each["role"] == role and each["precision"] == "fp32")
+    return 100 * float(row["figures"]["test"])

@@ -1,0 +1,99 @@
+"""Commands whose results are kept, so that a measurement of an hour goes on where it was cut off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("edgeseq", "export/edgeseq_export", "device/edgeseq_device")
+ROOT = Path(__file__).parents[2]
+DONE = {"train": "run.json", "distill": "distill.json"}
+"""The last file that a command writes into its run."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured figure, its bound (None: there is none), and the command that made it.
+
+    at_least: the bound is a lower one.
+    """
+
+    what: str
+    value: float
+    bound: float | None
+    at_least: bool
+    command: str
+
+    @property
+    def reached(self) -> bool:
+        """Within its bound."""
+        if self.bound is None:
+            return True
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return {**asdict(self), "reached": self.reached}
+
+
+class Commands:
+    """edgeseq commands in one folder; `any_code` also takes results that other code than today's measured."""
+
+    def __init__(self, folder: Path, *, any_code: bool = False) -> None:
+        self.folder = folder
+        self.older = 0
+        self._any_code = any_code
+        self._code = code_sha256()
+        self._results = folder / "results"
+        self._results.mkdir(parents=True, exist_ok=True)
+
+    def run(self, arguments: str) -> tuple[str, dict[str, Any]]:
+        """The command as a user types it, and its result: kept from an earlier call, or measured now.
+
+        A training that was cut off is gone on with.
+        """
+        shown = f"edgeseq {arguments}"
+        kept = self._results / f"{hashlib.sha256(shown.encode()).hexdigest()[:16]}.json"
+        if kept.exists():
+            known = json.loads(kept.read_text("utf-8"))
+            if known["code_sha256"] == self._code or self._any_code:
+                self.older += known["code_sha256"] != self._code
+                return shown, known["result"]
+        output = kept.with_suffix(".out")
+        words = [sys.executable, "-m", "edgeseq", *self._words(arguments), "--json", str(output.resolve())]
+        print(f"$ {shown}", flush=True)
+        subprocess.run(words, cwd=self.folder, check=True)
+        result = json.loads(output.read_text("utf-8"))
+        whole = {"command": shown, "code_sha256": self._code, "result": result}
+        kept.write_text(json.dumps(whole) + "\n", "utf-8")
+        output.unlink()
+        return shown, result
+
+    def _words(self, arguments: str) -> list[str]:
+        """The command, or the one that goes on with what it began. Older runs of that name are taken away."""
+        words = arguments.split()
+        if words[0] not in DONE:
+            return words
+        name = words[words.index("--name") + 1]
+        runs = [self.folder / "runs" / each for each in (name, f"{name}-scratch")]
+        begun = any((run / "checkpoint.safetensors").exists() for run in runs)
+        if begun and not (runs[0] / DONE[words[0]]).exists():
+            return [words[0], "--resume", name]
+        for run in runs:
+            shutil.rmtree(run, ignore_errors=True)
+        return words
+
+
+def code_sha256() -> str:
+    """Over every Python file of the three packages: what a figure depends on beside its command."""
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
