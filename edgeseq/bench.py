@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeseq import __version__
+from edgeseq.artifacts import read_provenance
 from edgeseq.devices.agent_link import Device, Launch, OnEvent, run_agent
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.local import LocalDevice
@@ -127,13 +128,13 @@ def _host_logits(request: Request, device: Device) -> tuple[dict[str, Any], str]
 
 
 def _complete(result: dict[str, Any], artifact: Artifact, device: Device) -> None:
-    manifest = artifact.manifest
+    known = {**artifact.manifest, **read_provenance(artifact.path)}
     result["board"] = device.name
     result["board_description"] = device.description
     result["artifact"] = {
         "name": artifact.name,
         "manifest_sha256": artifact.manifest_sha256,
-        **{key: manifest.get(key) for key in _PROVENANCE},
+        **{key: known.get(key) for key in _PROVENANCE},
         "labels": len(artifact.labels),
         "features": artifact.features_count,
     }
@@ -143,9 +144,9 @@ def _complete(result: dict[str, Any], artifact: Artifact, device: Device) -> Non
 def _add_host_figures(
     model: dict[str, Any], artifact: Artifact, host_logits: list[list[float]] | None, reason: str
 ) -> None:
-    """The manifest's accuracies of this format, and how far the board's answers are from this host's."""
+    """The provenance's accuracies of this format, and how far the board's answers are from this host's."""
     name = model["format"]
-    splits = artifact.manifest.get("accuracy")
+    splits = read_provenance(artifact.path).get("accuracy")
     model["accuracy"] = {
         split: {"n": entry["n"], "fp32": entry.get("fp32"), "exported": entry[name]}
         for split, entry in (splits.items() if isinstance(splits, dict) else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ def pristine_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, content in bundle.model_files(model).items():
             (folder / name).write_bytes(content)
     bundle.write_golden(folder, _golden(spec, quantized, models))
+    (folder / "provenance.json").write_text(json.dumps(_provenance()))
     bundle.seal(folder, _manifest(), [bundle.model_entry(each, weight_bytes(quantized)) for each in models])
     return folder
 
@@ -45,8 +47,6 @@ def artifact_folder(pristine_artifact: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def rewrite_manifest() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
     """Change an artifact's manifest and seal it with right hashes again, as only its writer could."""
-    import json
-
     from edgeseq_device.artifact import sha256_of
 
     def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -98,7 +98,12 @@ def _manifest() -> dict[str, Any]:
         "labels": list(LABELS),
         "features": {"count": FEATURES, "unit": "m/s^2", "front_end": {}},
         "golden": {"file": bundle.GOLDEN_FILE, "count": VECTORS},
-        "parity": {"tolerance": 1e-3, "measured": {}},
+        "parity": {"tolerance": 1e-3},
+    }
+
+
+def _provenance() -> dict[str, Any]:
+    return {
         "accuracy": {"validation": {"n": 270, "fp32": 0.9963, "onnx": 0.9926, "tflite": 0.9926}},
         "recipe": {},
         "data": {"reference": "gestures", "content_sha256": "0" * 64},

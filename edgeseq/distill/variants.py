@@ -86,6 +86,10 @@ class _Sources:
             pieces, other, share = self._joined(number, generator)
         if noising < settings.noised:
             pieces = self._noised(pieces, settings, generator)
+        if not any(
+            piece.isprintable() for piece in pieces
+        ):  # joiners alone, say, are no token to a front end
+            return _Mix(self.between.join(self.pieces[number]), self.labels[number], 1.0)
         return _Mix(self.between.join(pieces), other, share)
 
     def _spliced(self, number: int, generator: np.random.Generator) -> tuple[list[str], int, float]:
@@ -110,12 +114,11 @@ class _Sources:
         return pieces, self.labels[partner], len(first) / len(pieces)
 
     def _noised(self, pieces: list[str], settings: TextVariants, generator: np.random.Generator) -> list[str]:
-        """Up to so many of the pieces lost, others replaced by a piece of the training texts; never none."""
+        """Up to so many of the pieces lost, others replaced by a piece of the training texts."""
         drop, replace = generator.random(2) * (settings.drop, settings.replace)
         fates, drawn = generator.random(len(pieces)), generator.integers(len(self.pool), size=len(pieces))
-        kept = [
+        return [
             self.pool[number] if fate < drop + replace else piece
             for piece, fate, number in zip(pieces, fates.tolist(), drawn.tolist(), strict=True)
             if fate >= drop
         ]
-        return kept or pieces

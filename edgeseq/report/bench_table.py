@@ -46,7 +46,7 @@ def bench_notes(result: Mapping[str, Any]) -> list[str]:
     """Lines: what the figures mean, why some are missing, and whatever casts doubt on them."""
     notes = [
         f"device: {result['board_description']}",
-        "accuracy: from the manifest, measured by the export with these files on its host",
+        "accuracy: from the provenance, measured by the export with these files on its host",
         "RAM: resident memory of a process of its own, Python and numpy included; MB = 10^6 bytes",
     ]
     if any(model["parity_error"] is not None for model in result["models"]):

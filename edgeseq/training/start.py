@@ -33,7 +33,9 @@ def start_from(run: Run, data: str | None = None) -> tuple[Recipe, Prepared]:
     start = Start(run.name, _sha256(RunFolder(run.path).weights))
     # the run's fp32 part may have had no epochs; its other settings count all the same
     training = replace(run.recipe.training, epochs=max(1, run.recipe.training.epochs))
-    recipe = replace(run.recipe, data=data or run.recipe.data, training=training, qat=None, start=start)
+    recipe = replace(
+        run.recipe, data=data or run.recipe.data, training=training, qat=None, start=start, distill=None
+    )
     return recipe, prepared
 
 

@@ -73,6 +73,16 @@ def test_a_model_of_text_answers_as_the_reference_whatever_is_behind_the_table(
         saved.assert_agrees(answers, texts, saved.model.step.rounding)
 
 
+@pytest.mark.parametrize("kind", ["bag-max", "bi-gru"])
+@pytest.mark.parametrize("model_format", FORMATS)
+def test_a_token_may_have_many_ids(model_format, kind, make_text_spec, draw_ids, tmp_path: Path) -> None:
+    """As a word with its n-grams of letters has; LiteRT answered garbage to a product of many scales and rows."""
+    spec = quantize_spec(make_text_spec(kind, 18))
+    saved = Saved(spec, choose(spec, model_format), model_format, tmp_path)
+    texts, model = [draw_ids(frames, 18) for frames in FRAMES], saved.load()
+    saved.assert_agrees(np.stack([model.run(each) for each in texts]), texts)
+
+
 def test_what_has_a_step_form_has_one_behind_a_table_too(make_text_spec) -> None:
     with_step = {kind for kind in KINDS if choose(make_text_spec(kind), "onnx").step is not None}
     assert with_step == set(KINDS) - {"bi-gru", "bi-lstm", "attention", "cls"}

@@ -64,6 +64,9 @@ def test_the_student_from_scratch_has_the_dropout_of_a_training(text_teacher: Pa
     assert (student.dropout, student.embedding_dropout) == (0.1, 0.1)
     assert scratch.dropout > student.dropout
     assert (scratch.hidden, scratch.embedding) == (student.hidden, student.embedding)
+    ran = edgeseq("train", "--from", "small", "--qat", "--qat-epochs", "1", "--name", "tuned")
+    assert ran.exit_code == 0, ran.stderr
+    assert open_run("tuned").recipe.distill is None
     ran = edgeseq("distill", "--resume", "small")
     assert ran.exit_code == 2
     assert "its distillation is over already" in ran.stderr

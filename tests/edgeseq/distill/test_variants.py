@@ -91,6 +91,13 @@ def test_writing_without_spaces_varies_by_characters() -> None:
     assert not any(" " in text for row in found.texts for text in row)
 
 
+def test_a_variant_that_a_reader_sees_nothing_of_is_the_text_itself() -> None:
+    texts, joiners = ("灯\u200d\u200d\u200d", "窗\u200d\u200d\u200d"), set("\u200d")
+    found = drawn(texts, np.array([0, 1]), versions=40, settings=TextVariants(0.5, 0.0, 1.0, 0.5, 0.5))
+    assert not any(set(text) <= joiners for row in found.texts for text in row)
+    assert len({text for row in found.texts for text in row}) > 2
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
