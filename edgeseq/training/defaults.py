@@ -16,7 +16,7 @@ TEXT_BATCH_SIZE = 128  # of a large set: each step updates a whole table, of whi
 TEXT_LABEL_SMOOTHING, TEXT_EMA = 0.1, 0.995
 FEWEST_STEPS, MOST_EPOCHS = 1000, 120  # a small set is seen more often: one-cycle needs updates to settle
 MOST_STEPS, FEWEST_EPOCHS = 20_000, 10  # and a large one less often
-LARGE_HIDDEN = 192  # from here on a second thread pays, and smaller steps do
+LARGE_HIDDEN = 192  # from here on a second thread pays, and smaller steps do; texts are too short for either
 TRANSFORMER_RATE = 0.5  # of a recurrent model's: the lower validation loss, found on validation data
 
 
@@ -26,7 +26,7 @@ def training_for(kind: Kind, train_recordings: int, model: ModelConfig) -> Train
     steps_per_epoch = math.ceil(train_recordings / batch_size)
     epochs = min(MOST_EPOCHS, max(EPOCHS[kind], FEWEST_STEPS // steps_per_epoch))
     epochs = max(FEWEST_EPOCHS, min(epochs, MOST_STEPS // steps_per_epoch))
-    large = model.hidden >= LARGE_HIDDEN and model.family != "bag"
+    large = model.hidden >= LARGE_HIDDEN and kind != "text"
     rate = LEARNING_RATE[kind] * (TRANSFORMER_RATE if model.family == "transformer" else 1)
     found = TrainConfig(
         epochs=epochs,

@@ -76,7 +76,7 @@ def test_a_model_of_text_answers_as_the_reference_whatever_is_behind_the_table(
 @pytest.mark.parametrize("kind", ["bag-max", "bi-gru"])
 @pytest.mark.parametrize("model_format", FORMATS)
 def test_a_token_may_have_many_ids(model_format, kind, make_text_spec, draw_ids, tmp_path: Path) -> None:
-    """As a word with its n-grams of letters has; LiteRT answered garbage to a product of many scales and rows."""
+    """A word with its n-grams of letters: LiteRT answered garbage to one product of scales and rows."""
     spec = quantize_spec(make_text_spec(kind, 18))
     saved = Saved(spec, choose(spec, model_format), model_format, tmp_path)
     texts, model = [draw_ids(frames, 18) for frames in FRAMES], saved.load()

@@ -43,6 +43,14 @@ def test_a_large_model_steps_smaller_on_two_threads() -> None:
     assert large.learning_rate < small.learning_rate
 
 
+def test_a_large_model_of_text_trains_on_one_thread() -> None:
+    small, large = (
+        training_for("text", 15_000, model_config("transformer", {}, "text", size))
+        for size in ("small", "base")
+    )
+    assert (large.threads, large.learning_rate) == (1, small.learning_rate)
+
+
 def test_a_transformer_takes_smaller_steps_than_a_gru_of_its_size() -> None:
     gru, transformer = (
         training_for("audio", 500, ModelConfig(family=name)) for name in ("gru", "transformer")
