@@ -37,8 +37,8 @@ ENOUGH = 0.99
 SCALED_ENOUGH = 0.97
 """The same, where rows of the embedding's table can fill the rest."""
 EMBEDDING, VOCABULARY, BUCKETS = 0.5, 32, 64
-"""For each hidden unit: numbers in a token's row, tokens, rows of hashed n-grams. On CLINC150 in 1 MB these
-shares, a table of about three quarters of the bytes, were the best of those tried."""
+"""For each hidden unit: numbers in a token's row, tokens, rows of hashed n-grams. These are the proportions
+of the base GRU in `edgeseq.models.config` (128 units, 64 numbers) and its 8192 rows: 1 MB on CLINC150."""
 PIECES_AT_LEAST = {"wordpiece": 512, "bpe": 320}  # the letters or bytes alone take most of these
 _SAMPLE = 32
 _NAME = "n" * 48

@@ -64,7 +64,7 @@ def clinc150_teacher(commands: Commands) -> list[Figure]:
     """All teachers together, from their int8 files."""
     for name, options in TEACHERS.items():
         commands.run(f"train --data clinc150 {options} --name clinc-{name}")
-        shown, _ = commands.run(f"export clinc-{name} --int8")
+        commands.run(f"export clinc-{name} --int8")
     dataset = data.load("clinc150")
     folders = [commands.folder / "artifacts" / f"clinc-{name}-int8-generic" for name in TEACHERS]
     command = f"edgeseq export clinc-NAME --int8, for {', '.join(TEACHERS)}"
