@@ -24,6 +24,7 @@ from edgeseq.cli.train_settings import (
     model_of,
     recipe_of,
     refuse_beside_resume,
+    settled_front_end,
     training_of,
 )
 from edgeseq_device.errors import UsageError
@@ -133,6 +134,7 @@ def _distillation(given: dict[str, Any]) -> Distillation:
     # a student that looks inside its teacher reads the very same ids
     pinned = ("vocabulary", "buckets") if given["relation_weight"] or given["hidden_weight"] else ()
     recipe = fitted(replace(recipe, model=_student(given, dataset.kind)), dataset, given, pinned)
+    recipe = settled_front_end(recipe, dataset.kind)
     config = _config(given, teachers, recipe.model, dataset.kind)
     texts = read_unlabelled(config, recipe.reading.text_column)
     prepared = prepare(dataset, recipe.splitting, recipe.front_end)

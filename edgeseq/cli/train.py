@@ -19,7 +19,14 @@ from edgeseq.cli.train_options import (
     TRAINING_OPTIONS,
     with_options,
 )
-from edgeseq.cli.train_settings import changed, model_of, recipe_of, refuse_beside_resume, training_of
+from edgeseq.cli.train_settings import (
+    changed,
+    model_of,
+    recipe_of,
+    refuse_beside_resume,
+    settled_front_end,
+    training_of,
+)
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
 from edgeseq_device.errors import UsageError
@@ -79,6 +86,7 @@ def _trained(given: dict[str, Any]) -> tuple[Run, Prepared]:
     recipe = recipe_of(given)
     dataset = data.load(recipe.data, recipe.reading)
     recipe = fitted(replace(recipe, model=model_of(given, dataset.kind)), dataset, given)
+    recipe = settled_front_end(recipe, dataset.kind)
     prepared = prepare(dataset, recipe.splitting, recipe.front_end)
     training = training_of(given, recipe.model, prepared)
     recipe = replace(recipe, training=training, qat=qat_settings(given, training))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +60,15 @@ def model_of(given: dict[str, Any], kind: Kind | None = None) -> ModelConfig:
     from edgeseq.models.config import model_config
 
     return model_config(given["model"], given_of(given, *MODEL_SETTINGS), kind, given["size"])
+
+
+def settled_front_end(recipe: Recipe, kind: Kind) -> Recipe:
+    """The recipe with the defaults of text written out: those of a later edgeseq may be others."""
+    from edgeseq.tokenizer_training import settled
+
+    if kind != "text":
+        return recipe
+    return replace(recipe, front_end=replace(recipe.front_end, **asdict(settled(recipe.front_end))))
 
 
 def training_of(given: dict[str, Any], model: ModelConfig, prepared: Prepared) -> TrainConfig:

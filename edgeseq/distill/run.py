@@ -192,7 +192,8 @@ def _finish(folder: RunFolder, distillation: Distillation, watching: Watching) -
     scratch = _from_scratch(folder, distillation, transfer, watching)
     lesson = student_lesson(transfer, taught, teachers, distillation.config)
     student = _trained(folder, recipe, prepared, lesson, watching)
-    rows = compare(teachers, scratch, student, HeldOut(recipe, prepared), watching.step)
+    with repeatable(recipe.training):
+        rows = compare(teachers, scratch, student, HeldOut(recipe, prepared), watching.step)
     distilled = Distilled(student, scratch, tuple(rows), _warnings(distillation))
     atomic_write_json(folder.path / RESULT_FILE, distilled.comparison())
     return distilled

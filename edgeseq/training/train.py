@@ -35,7 +35,7 @@ from edgeseq.runs import (
     read_recipe,
 )
 from edgeseq.training.checkpoint import EpochResult, History, Validation, save_weights
-from edgeseq.training.fit import Silent, TrainingProgress, fit
+from edgeseq.training.fit import Silent, TrainingProgress, fit, repeatable
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.qat import Forward, quantized_forward, rounding_of
 from edgeseq.training.recipe import Phase, Recipe
@@ -133,7 +133,8 @@ def _finish(
         start = start_weights(folder, recipe)
         module, history = fit(recipe, prepared, folder.checkpoint, recorder, start, lesson)
         _write_history(folder.history, history.epochs)
-        result = _result(recipe, prepared, history, module)
+        with repeatable(recipe.training):
+            result = _result(recipe, prepared, history, module)
         save_weights(folder.weights, module.state_dict())
         atomic_write_json(folder.result, result)
     return open_run(folder.path)
