@@ -25,7 +25,7 @@ TEACHERS = {
     "gru": "--model gru",
     "lstm": "--model lstm --seed 2",
     "transformer": "--model transformer",
-    "transformer-base": "--model transformer --size base",
+    "gru-conv": "--model gru --conv-kernel 3 --seed 3",
 }
 
 
@@ -107,7 +107,7 @@ def _students(commands: Commands, family: str) -> list[Figure]:
     for seed in SEEDS:
         name = f"clinc-{family}-1mb-{seed}"
         shown, distilled = commands.run(
-            f"distill {teachers} --model {family} --fit 1MB --seed {seed} --name {name}"
+            f"distill {teachers} --model {family} --fit 1MB --epochs 12 --seed {seed} --name {name}"
         )
         rows = _rows(distilled)
         accuracies.append([_test(rows, role) for role in ("scratch", "distilled")])
