@@ -27,11 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures = [figure for name in given.only or CHAPTERS for figure in CHAPTERS[name](commands)]
     for each in figures:
         print(_line(each))
-    if commands.older:
-        print(f"{commands.older} of the commands were measured with other code than today's")
-    (given.folder / "figures.json").write_text(
-        json.dumps([each.to_dict() for each in figures], indent=2) + "\n", "utf-8"
-    )
+    for command in commands.older:
+        print(f"measured with other code than today's: {command}")
+    rows = [{**each.to_dict(), "other_code": each.command in commands.older} for each in figures]
+    (given.folder / "figures.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
     return 0 if all(each.reached for each in figures) else 1
 
 

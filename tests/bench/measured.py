@@ -43,11 +43,14 @@ class Figure:
 
 
 class Commands:
-    """edgeseq commands in one folder; `any_code` also takes results that other code than today's measured."""
+    """edgeseq commands in one folder.
+
+    any_code: takes results that other code than today's measured, too; `older` are their commands.
+    """
 
     def __init__(self, folder: Path, *, any_code: bool = False) -> None:
         self.folder = folder
-        self.older = 0
+        self.older: list[str] = []
         self._any_code = any_code
         self._code = code_sha256()
         self._results = folder / "results"
@@ -56,34 +59,37 @@ class Commands:
     def run(self, arguments: str) -> tuple[str, dict[str, Any]]:
         """The command as a user types it, and its result: kept from an earlier call, or measured now.
 
-        A training that was cut off is gone on with.
+        A training that the same code began is gone on with.
         """
         shown = f"edgeseq {arguments}"
         kept = self._results / f"{hashlib.sha256(shown.encode()).hexdigest()[:16]}.json"
-        if kept.exists():
-            known = json.loads(kept.read_text("utf-8"))
-            if known["code_sha256"] == self._code or self._any_code:
-                self.older += known["code_sha256"] != self._code
-                return shown, known["result"]
-        output = kept.with_suffix(".out")
-        words = [sys.executable, "-m", "edgeseq", *self._words(arguments), "--json", str(output.resolve())]
+        known = json.loads(kept.read_text("utf-8")) if kept.exists() else None
+        if known and (known["code_sha256"] == self._code or self._any_code):
+            if known["code_sha256"] != self._code:
+                self.older.append(shown)
+            return shown, known["result"]
+        output, begun = kept.with_suffix(".out"), kept.with_suffix(".begun")
+        goes_on = begun.exists() and begun.read_text("utf-8") == self._code
+        words = self._words(arguments.split(), goes_on=goes_on)
+        begun.write_text(self._code, "utf-8")
         print(f"$ {shown}", flush=True)
-        subprocess.run(words, cwd=self.folder, check=True)
+        command = [sys.executable, "-m", "edgeseq", *words, "--json", str(output.resolve())]
+        subprocess.run(command, cwd=self.folder, check=True)
         result = json.loads(output.read_text("utf-8"))
         whole = {"command": shown, "code_sha256": self._code, "result": result}
         kept.write_text(json.dumps(whole) + "\n", "utf-8")
         output.unlink()
+        begun.unlink()
         return shown, result
 
-    def _words(self, arguments: str) -> list[str]:
-        """The command, or the one that goes on with what it began. Older runs of that name are taken away."""
-        words = arguments.split()
+    def _words(self, words: list[str], *, goes_on: bool) -> list[str]:
+        """The command, or the one that goes on with what it began. Other runs of that name are taken away."""
         if words[0] not in DONE:
             return words
         name = words[words.index("--name") + 1]
         runs = [self.folder / "runs" / each for each in (name, f"{name}-scratch")]
         begun = any((run / "checkpoint.safetensors").exists() for run in runs)
-        if begun and not (runs[0] / DONE[words[0]]).exists():
+        if goes_on and begun and not (runs[0] / DONE[words[0]]).exists():
             return [words[0], "--resume", name]
         for run in runs:
             shutil.rmtree(run, ignore_errors=True)
