@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from edgeseq.batches import padded
-from edgeseq.distill.transfer import TransferSet
+from edgeseq.distill.transfer import TransferSet, version_in
 from edgeseq.training.examples import Batch, IntArray
 
 
@@ -24,7 +24,7 @@ class TransferBatch(Batch):
 
 @dataclass(frozen=True, eq=False)
 class TransferExamples:
-    """Epoch e trains on version e modulo V of each example.
+    """Epoch e trains on version `version_in(e, V)` of each example.
 
     answers: [V, n, C], the teachers' logits; None for a student that learns from labels alone.
     """
@@ -42,7 +42,7 @@ class TransferExamples:
     def batch(self, chosen: IntArray, epoch: int) -> TransferBatch:
         """These examples in that epoch's version, padded."""
         transfer = self.transfer
-        version = epoch % len(transfer.labels)
+        version = version_in(epoch, len(transfer.labels))
         answers = None if self.answers is None else self.answers[version, chosen].astype(np.float32)
         return TransferBatch(
             *padded(transfer.features(epoch, chosen)),

@@ -41,24 +41,33 @@ class TransferSet(Protocol):
         """[n]: what a teacher is given of a version."""
 
     def features(self, epoch: int, chosen: IntArray) -> list[FeatureArray]:
-        """What a student is given of some examples in an epoch: version epoch % V of each."""
+        """What a student is given of some examples in an epoch: version `version_in(epoch, V)` of each."""
 
     def lengths(self, epoch: int) -> IntArray:
         """[n]: about how many frames each example has in an epoch."""
 
 
 def transfer_set(recipe: Recipe, prepared: Prepared, unlabelled: Sequence[str] = ()) -> TransferSet:
-    """The set that a distillation's recipe describes. unlabelled: further texts, where the data is text."""
+    """The set that a distillation's recipe describes. unlabelled: further texts, where the data is text.
+
+    There are no more versions than epochs: teachers answer none that no epoch trains on.
+    """
     config, training, front_end = recipe.distill, recipe.training, prepared.front_end
     assert config is not None  # noqa: S101 - the caller's recipe is a distillation's
     train = prepared.splits.train
+    versions = min(config.versions, sum(phase.config.epochs for phase in recipe.phases))
     if not isinstance(front_end, Tokens):
-        return VariedFeatures(train, training.augment, config.versions)
+        return VariedFeatures(train, training.augment, versions)
     places = data.split(prepared.dataset, recipe.splitting).train
     texts = [str(prepared.dataset.recordings[place].samples) for place in places]
     labels = np.concatenate([train.labels, np.full(len(unlabelled), UNLABELLED, np.int64)])
-    variants = text_variants([*texts, *unlabelled], labels, config.versions, config.variants)
+    variants = text_variants([*texts, *unlabelled], labels, versions, config.variants)
     return VariedTexts(variants, front_end, training.augment, training.seed)
+
+
+def version_in(epoch: int, versions: int) -> int:
+    """Which of the V versions an epoch trains on: the first has version 0, the recordings as they are."""
+    return (epoch - 1) % versions
 
 
 @dataclass(eq=False)
@@ -106,7 +115,7 @@ class VariedTexts:
 
     def _texts(self, epoch: int) -> list[Ids]:
         if self._epoch[0] != epoch:
-            tokens = self._encoded(epoch % len(self.variants.texts))
+            tokens = self._encoded(version_in(epoch, len(self.variants.texts)))
             unknown = replace(self.augment, token_dropout=0.0, token_replacement=0.0)
             varied = augmented_texts(tokens, self.front_end, unknown, seed=self.seed, epoch=epoch)
             self._epoch = epoch, varied
@@ -145,18 +154,20 @@ class VariedFeatures:
 
     def asked(self, version: int) -> Asked:
         """The features."""
-        return self.features(version, np.arange(len(self.data)))
+        return self._varied(version, np.arange(len(self.data)))
 
     def features(self, epoch: int, chosen: IntArray) -> list[FeatureArray]:
         """[T, F] float32 each, version 0 as it is."""
-        version = epoch % self.versions
+        return self._varied(version_in(epoch, self.versions), chosen)
+
+    def lengths(self, epoch: int) -> IntArray:  # noqa: ARG002
+        """[n]: frames of the recordings as they are."""
+        return np.array([len(each) for each in self.data.features], np.int64)
+
+    def _varied(self, version: int, chosen: IntArray) -> list[FeatureArray]:
         if not version:
             return [self.data.features[i] for i in chosen]
         return [
             augmented(self.data.features[i], self.augment, seed=VARIANT_SEED, epoch=version, index=int(i))
             for i in chosen
         ]
-
-    def lengths(self, epoch: int) -> IntArray:  # noqa: ARG002
-        """[n]: frames of the recordings as they are."""
-        return np.array([len(each) for each in self.data.features], np.int64)

@@ -106,12 +106,12 @@ class DistillConfig:
     """What a student learns from: the answers of teachers to variants of the training recordings.
 
     targets: `labels` alone for the student from scratch that the other one is compared with. versions: how
-    many variants of a recording there are, itself among them; epoch e takes number e modulo that. variants:
-    of texts; sounds and series vary as TrainConfig.augment says. hard_weight: of the labels' part of the
-    loss. unlabelled: a file with further texts. relation_weight, hidden_weight: of the losses on the inside
-    of a Transformer teacher; relation_heads: None for the teacher's. twin: the model of the student from
-    scratch, of the same shape but with the dropout that suits labels; None where there is none. Raises
-    UsageError on a value that cannot train.
+    many variants of a recording there are, itself among them, or as many as there are epochs; epoch e takes
+    number (e - 1) modulo that. variants: of texts; sounds and series vary as TrainConfig.augment says.
+    hard_weight: of the labels' part of the loss. unlabelled: a file with further texts. relation_weight,
+    hidden_weight: of the losses on the inside of a Transformer teacher; relation_heads: None for the
+    teacher's. twin: the model of the student from scratch, of the same shape but with the dropout that suits
+    labels; None where there is none. Raises UsageError on a value that cannot train.
     """
 
     teachers: tuple[TeacherSource, ...]

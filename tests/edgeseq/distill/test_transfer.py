@@ -17,7 +17,7 @@ from edgeseq.distill.transfer import VariedFeatures, VariedTexts, transfer_set
 from edgeseq.features import prepare
 from edgeseq.training.augment import AugmentConfig, augmented
 from edgeseq.training.examples import UNLABELLED
-from edgeseq.training.recipe import DistillConfig
+from edgeseq.training.recipe import DistillConfig, QatConfig
 
 
 @pytest.fixture
@@ -30,11 +30,17 @@ def texts(texts_to_gru: Distillation) -> VariedTexts:
 
 def test_an_epoch_has_the_version_of_its_number(texts: VariedTexts, texts_to_gru: Distillation) -> None:
     front_end = texts_to_gru.prepared.front_end
-    for epoch, version in ((1, 1), (2, 0), (3, 1)):
+    for epoch, version in ((1, 0), (2, 1), (3, 0)):
         expected = [front_end.features(text) for text in texts.asked(version)]
         found = texts.features(epoch, np.arange(len(expected)))
         assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
         assert texts.lengths(epoch).tolist() == [len(each) for each in expected]
+
+
+def test_there_are_no_more_versions_than_epochs(texts_to_gru: Distillation) -> None:
+    config = replace(texts_to_gru.config, versions=9)
+    recipe = replace(texts_to_gru.recipe, distill=config, qat=QatConfig(epochs=3))
+    assert len(transfer_set(recipe, texts_to_gru.prepared).labels) == 2 + 3
 
 
 def test_further_texts_are_asked_without_a_label(texts: VariedTexts) -> None:
@@ -46,7 +52,7 @@ def test_further_texts_are_asked_without_a_label(texts: VariedTexts) -> None:
 def test_words_are_made_unknown_anew_in_each_epoch_and_nothing_else_is(texts: VariedTexts) -> None:
     texts.augment = AugmentConfig(token_unknown=0.5, token_dropout=0.9)
     chosen = np.arange(48)
-    first, again, later = (texts.features(epoch, chosen) for epoch in (1, 1, 1 + len(texts.variants.texts)))
+    first, again, later = (texts.features(epoch, chosen) for epoch in (2, 2, 2 + len(texts.variants.texts)))
     plain = texts._encoded(1)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert any(not np.array_equal(a, b) for a, b in zip(first, later, strict=True))
@@ -55,29 +61,31 @@ def test_words_are_made_unknown_anew_in_each_epoch_and_nothing_else_is(texts: Va
 
 def test_a_batch_has_the_answers_of_its_version(texts: VariedTexts) -> None:
     answers = np.arange(2 * 50 * 3, dtype=np.float16).reshape(2, 50, 3)
-    batch = TransferExamples(texts, answers).batch(np.array([4, 0]), epoch=2)
+    batch = TransferExamples(texts, answers).batch(np.array([4, 0]), epoch=3)
     assert batch.targets is not None
     np.testing.assert_array_equal(batch.targets.numpy(), answers[0, [4, 0]])
     assert batch.labels.tolist() == texts.labels[0, [4, 0]].tolist()
     assert batch.shares.tolist() == [1.0, 1.0]
-    assert TransferExamples(texts, None).batch(np.array([4, 0]), epoch=2).targets is None
+    assert TransferExamples(texts, None).batch(np.array([4, 0]), epoch=3).targets is None
 
 
 def test_series_vary_as_features_and_teachers_are_asked_what_students_are_given(
     tiny_series: Path, train_quickly: Callable[..., RunTeacher]
 ) -> None:
     teacher = train_quickly(tiny_series)
-    recipe = replace(teacher.run.recipe, distill=DistillConfig((teacher.source,), versions=3))
+    trained = replace(teacher.run.recipe.training, epochs=3)
+    distill = DistillConfig((teacher.source,), versions=3)
+    recipe = replace(teacher.run.recipe, training=trained, distill=distill)
     prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
     transfer = transfer_set(recipe, prepared)
     assert isinstance(transfer, VariedFeatures)
     own = prepared.splits.train.features
     everything = np.arange(len(own))
-    assert all(np.array_equal(a, b) for a, b in zip(transfer.features(3, everything), own, strict=True))
-    for epoch in (1, 2, 4):
+    assert all(np.array_equal(a, b) for a, b in zip(transfer.features(1, everything), own, strict=True))
+    for epoch, version in ((2, 1), (3, 2), (5, 1)):
         given = transfer.features(epoch, everything)
-        assert all(np.array_equal(a, b) for a, b in zip(given, transfer.asked(epoch % 3), strict=True))
-        expected = augmented(own[5], recipe.training.augment, seed=0, epoch=epoch % 3, index=5)
+        assert all(np.array_equal(a, b) for a, b in zip(given, transfer.asked(version), strict=True))
+        expected = augmented(own[5], recipe.training.augment, seed=0, epoch=version, index=5)
         np.testing.assert_array_equal(given[5], expected)
     seeded = replace(recipe, training=replace(recipe.training, seed=7))
     assert np.array_equal(transfer_set(seeded, prepared).asked(1)[5], transfer.asked(1)[5])
