@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WIDTHS = ("hidden", "embedding", "vocabulary", "buckets")
 LEAST_SHARE = 0.95
+NEXT_IS_OVER = "the next width of this model is over it"
 FIT_OPTIONS = [
     click.option(
         "--fit",
@@ -40,8 +41,15 @@ def fitted(recipe: Recipe, dataset: Dataset, given: dict[str, Any], pinned: tupl
             raise UsageError("--no-step is about --fit; without it, say --no-step to edgeseq export")
         return recipe
     stay = {*pinned, *(name for name in WIDTHS if given[name] is not None)}
-    found = fit_to(recipe, dataset, parse_size(given["fit"]), given=stay, step=not given["no_step"])
-    _report(found)
+    found = fit_to(
+        recipe,
+        dataset,
+        parse_size(given["fit"]),
+        given=stay,
+        step=not given["no_step"],
+        target=given["target"] or "generic",
+    )
+    _report(found, [name for name in WIDTHS if given[name] is not None])
     return found
 
 
@@ -51,7 +59,7 @@ def refuse_fit(given: dict[str, Any], source: Run) -> None:
         raise UsageError(f"--fit chooses a shape, and --from keeps that of {source.path}; leave one out")
 
 
-def _report(recipe: Recipe) -> None:
+def _report(recipe: Recipe, stayed: list[str]) -> None:
     fit = recipe.fit
     if fit is None or fit.predicted_bytes is None:
         return
@@ -62,6 +70,6 @@ def _report(recipe: Recipe) -> None:
     output().print(f"fitted to {fit.max_bytes:,} bytes: {chosen}; {fit.predicted_bytes:,} bytes in int8")
     if fit.predicted_bytes < LEAST_SHARE * fit.max_bytes:
         share = 100 * (1 - fit.predicted_bytes / fit.max_bytes)
-        print_warnings(
-            [f"--fit: {share:.0f} % of the budget are left: the next width of this model is over it"]
-        )
+        kept = ", ".join(f"--{name}" for name in stayed)
+        cause = f"with {kept} as given no model comes closer; leave one out" if kept else NEXT_IS_OVER
+        print_warnings([f"--fit: {share:.0f} % of the budget are left: {cause}"])

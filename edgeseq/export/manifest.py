@@ -18,8 +18,7 @@ from edgeseq.export.options import ExportOptions
 from edgeseq.export.report import ExportReport
 from edgeseq.runs import Run
 from edgeseq_device import __version__
-from edgeseq_device.frontend import FrontEnd, Tokens
-from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE, TOKENIZER_FILE
+from edgeseq_device.frontend import FrontEnd
 from edgeseq_export import ExportedModel, SeqSpec, bundle
 from edgeseq_export.budget import weight_bytes
 from edgeseq_export.state import why_no_step
@@ -38,12 +37,6 @@ class Judged:
     tolerance: float
     step_tolerance: float | None = None
     rejection_threshold: float | None = None
-
-
-def files_on_board(model: ExportedModel, front_end: FrontEnd) -> tuple[str, ...]:
-    """Everything that a board needs for one format; golden vectors only test it, provenance only tells."""
-    tokenizer = (TOKENIZER_FILE,) if isinstance(front_end, Tokens) else ()
-    return (*bundle.model_files(model), MANIFEST_FILE, SUMS_FILE, *tokenizer)
 
 
 def manifest(

@@ -1,12 +1,11 @@
-"""From a trained spec to written files: what stays fp32, and which plan each file gets."""
+"""From a trained spec to what is written of it: what stays fp32, and which plan each file gets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from edgeseq.devices.agent_link import Device
+from edgeseq.export.board_files import plan_of
 from edgeseq.export.options import ExportOptions, check_kept_layers
 from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Subject, Tuning, Watched, tune
@@ -16,10 +15,10 @@ from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.runs import Run
 from edgeseq.sensitivity import LayerSensitivity, sensitivity
 from edgeseq.training.qat import rounding_of
-from edgeseq_device.errors import EdgeseqError, GateError
-from edgeseq_export import ExportedModel, Format, Plan, SeqSpec, write_model
+from edgeseq_device.errors import GateError
+from edgeseq_export import ExportedModel, Format, Plan, SeqSpec
 from edgeseq_export.check import check_spec
-from edgeseq_export.choice import choose, fastest_format, slower_than_fp32
+from edgeseq_export.choice import fastest_format, slower_than_fp32
 from edgeseq_export.forms import FLOAT, NO_PRODUCT, rounding
 from edgeseq_export.spec import quantize_spec
 from edgeseq_export.state import why_no_step
@@ -45,26 +44,15 @@ def measure_sensitivity(
 ) -> list[LayerSensitivity]:
     """On the validation split, with the rounding of the form that is shipped; of two formats TFLite's."""
     model_format = options.formats[-1]
-    plan = _choose(quantize_spec(trained), model_format, options, splits)
+    plan = plan_of(quantize_spec(trained), model_format, options, splits.train.median_frames)
     return sensitivity(module, trained, rounding(plan.sequence), splits.validation)
-
-
-def _choose(spec: SeqSpec, model_format: Format, options: ExportOptions, splits: FeatureSplits) -> Plan:
-    return choose(
-        spec,
-        model_format,
-        options.target,
-        batch=options.batch,
-        compute=options.compute,
-        frames=splits.train.median_frames,
-    )
 
 
 def table_plans(
     spec: SeqSpec, options: ExportOptions, splits: FeatureSplits, report: ExportReport
 ) -> dict[Format, Plan]:
     """By the table of crossovers; `report` says where int8 compute was asked for although fp32 is faster."""
-    plans = {each: _choose(spec, each, options, splits) for each in options.formats}
+    plans = {each: plan_of(spec, each, options, splits.train.median_frames) for each in options.formats}
     slower = {each: slower_than_fp32(spec, plan, each, options.target) for each, plan in plans.items()}
     report.warnings += [
         slower_warning(each, layers, options.target) for each, layers in slower.items() if layers
@@ -112,27 +100,6 @@ def tuned_plans(
         report.tuning.append(tuning)
         found[each] = tuning.winner.plan
     return found
-
-
-def write_models(
-    where: Path, unit: str, spec: SeqSpec, plans: Mapping[Format, Plan], *, step: bool
-) -> dict[Format, ExportedModel]:
-    """The files. where: the run, for messages; unit: of its features; step: with the step form, if there is
-    one. Raises EdgeseqError naming the layer that has no form in a format.
-    """
-    wanted = {each: plan if step else replace(plan, step=None) for each, plan in plans.items()}
-    return {each: _write(where, unit, spec, each, plan, tuple(plans)) for each, plan in wanted.items()}
-
-
-def _write(
-    where: Path, unit: str, spec: SeqSpec, model_format: Format, plan: Plan, formats: Sequence[Format]
-) -> ExportedModel:
-    try:
-        return write_model(spec, model_format, unit, plan)
-    except ValueError as error:
-        others = [each for each in formats if each != model_format]
-        advice = f"export --format {others[0]} alone" if others else "export the other format"
-        raise EdgeseqError(f"{where}: cannot be written as {model_format}: {error}; {advice}") from error
 
 
 def fastest(

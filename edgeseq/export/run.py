@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -15,7 +15,8 @@ from edgeseq.evaluate import (
     one_by_one,
     out_of_scope_metrics,
 )
-from edgeseq.export.manifest import Judged, files_on_board, manifest, model_entry, provenance
+from edgeseq.export.board_files import manifest_of, sizes_on_board, write_models
+from edgeseq.export.manifest import Judged, provenance
 from edgeseq.export.options import ExportOptions
 from edgeseq.export.plans import (
     fastest,
@@ -24,7 +25,6 @@ from edgeseq.export.plans import (
     spec_to_export,
     table_plans,
     tuned_plans,
-    write_models,
 )
 from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Subject, Watched, tuning_device
@@ -47,7 +47,7 @@ from edgeseq_device.frontend import FrontEnd, Tokens
 from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.manifest import TOKENIZER_FILE
 from edgeseq_device.runtimes import LoadedModel
-from edgeseq_export import ExportedModel, Format, SeqSpec, bundle
+from edgeseq_export import Format, SeqSpec, bundle
 from edgeseq_export.budget import SizeCheck
 
 
@@ -78,7 +78,7 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         watch("tuning", report.tuning)
     else:
         plans = table_plans(spec, options, splits, report)
-    models = write_models(run.path, run.front_end.unit, spec, plans, step=options.step)
+    models = write_models(str(run.path), run.front_end.unit, spec, plans, step=options.step)
     report.models += models.values()
     report.warnings += other_roundings(run, module, models)
     report.fastest |= fastest(spec, plans, options, report.tuning)
@@ -97,10 +97,7 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         if report.out_of_scope:
             watch("out_of_scope", list(report.out_of_scope.items()))
         atomic_write_json(folder / PROVENANCE_FILE, provenance(run, options, report))
-        bundle.seal(folder, *_manifest(run, options, report, spec, models, len(golden.features)))
-        report.sizes += [
-            _size_on_board(folder, run.front_end, model, options.max_bytes) for model in models.values()
-        ]
+        _seal(folder, run, options, report, spec, models, len(golden.features))
         judge_size(spec, report.sizes, watch)
         open_artifact(folder)
     report.finished = True
@@ -127,9 +124,21 @@ def _refuse_oversized(spec: SeqSpec, models: Models, max_bytes: int, watch: Watc
         judge_size(spec, sizes, watch)
 
 
-def _size_on_board(folder: Path, front_end: FrontEnd, model: ExportedModel, max_bytes: int) -> SizeCheck:
-    names = files_on_board(model, front_end)
-    return SizeCheck(model.format, {name: (folder / name).stat().st_size for name in names}, max_bytes)
+def _seal(
+    folder: Path,
+    run: Run,
+    options: ExportOptions,
+    report: ExportReport,
+    spec: SeqSpec,
+    models: Models,
+    golden_count: int,
+) -> None:
+    """Write manifest and hashes; `report` gets the bytes of what a board needs."""
+    named, judged = replace(options, name=report.artifact.name), _judged(report, models)
+    whole = manifest_of(named, run.front_end, spec, models, judged, report.fastest, golden_count)
+    bundle.seal(folder, *whole)
+    bytes_of = {path.name: path.stat().st_size for path in folder.iterdir()}
+    report.sizes += sizes_on_board(models, run.front_end, bytes_of, options.max_bytes).values()
 
 
 def _measure_accuracy(
@@ -173,21 +182,11 @@ def _drop(model_format: Format, fp32: Evaluation, exported: Evaluation, max_drop
     return AccuracyDrop(model_format, "validation", fp32.n, fp32.accuracy, exported.accuracy, flips, max_drop)
 
 
-def _manifest(
-    run: Run, options: ExportOptions, report: ExportReport, spec: SeqSpec, models: Models, golden_count: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The manifest and its models, each with the tolerance that each of its forms was judged by, which a
-    board judges it by too.
-    """
+def _judged(report: ExportReport, models: Models) -> dict[Format, Judged]:
+    """What each form of each model was judged by, which a board judges it by too."""
     tolerances = {each.subject: each.tolerance for each in report.parity if each.against == "reference"}
-    entries = []
-    for name, model in models.items():
-        rejecting = report.out_of_scope.get(name)
-        threshold = None if rejecting is None else rejecting.threshold
-        judged = Judged(tolerances[name], tolerances.get(f"{name} step"), threshold)
-        entries.append(model_entry(spec, model, judged, step=options.step))
-    whole = manifest(
-        *(report.artifact.name, options, run.labels, run.front_end),
-        *(report.fastest, golden_count, max(tolerances.values())),
-    )
-    return whole, entries
+    thresholds = {name: each.threshold for name, each in report.out_of_scope.items()}
+    return {
+        each: Judged(tolerances[each], tolerances.get(f"{each} step"), thresholds.get(each))
+        for each in models
+    }

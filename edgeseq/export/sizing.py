@@ -15,20 +15,17 @@ import numpy as np
 import torch
 
 from edgeseq import data, models
-from edgeseq.artifacts import PROVENANCE_FILE
 from edgeseq.data import Dataset, FrontEndOptions, Recording
-from edgeseq.export.manifest import Judged, files_on_board, manifest, model_entry
-from edgeseq.export.options import ExportOptions
+from edgeseq.export.board_files import BoardFiles, board_files
+from edgeseq.export.options import ExportOptions, formats_for
 from edgeseq.features import FeatureArray
 from edgeseq.models.config import ModelConfig, inputs_of
 from edgeseq.tokenizer_training import settled, trained_tokens
 from edgeseq.training.recipe import FitConfig, Recipe
 from edgeseq_device.errors import BudgetError, UsageError
 from edgeseq_device.frontend import FrontEnd, Tokens
-from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE, TOKENIZER_FILE
-from edgeseq_export import FORMATS, ExportedModel, SeqSpec, bundle, write_model
+from edgeseq_export import SeqSpec
 from edgeseq_export.budget import SizeCheck
-from edgeseq_export.choice import choose
 from edgeseq_export.spec import quantize_spec
 
 LARGEST_FIT = 256_000_000
@@ -41,24 +38,28 @@ EMBEDDING, VOCABULARY, BUCKETS = 0.5, 32, 64
 of the base GRU in `edgeseq.models.config` (128 units, 64 numbers) and its 8192 rows: 1 MB on CLINC150."""
 PIECES_AT_LEAST = {"wordpiece": 512, "bpe": 320}  # the letters or bytes alone take most of these
 _SAMPLE = 32
-_NAME = "n" * 48
-_JUDGED = Judged(0.0123456789012345, 0.0123456789012345)
-_GOLDEN_COUNT = 16
 
 
 def fit_to(
-    recipe: Recipe, dataset: Dataset, max_bytes: int, *, given: Collection[str] = (), step: bool = True
+    recipe: Recipe,
+    dataset: Dataset,
+    max_bytes: int,
+    *,
+    given: Collection[str] = (),
+    step: bool = True,
+    target: str = "generic",
 ) -> Recipe:
     """`recipe` with the widths that fill `max_bytes`, the budget of one format's files on a board.
 
-    The larger of both formats decides, each exported with default options, without step forms where `step`
-    is false. given: which of hidden, embedding, vocabulary and buckets stay as they are. Raises UsageError
-    where these are all that could be chosen, BudgetError naming the smallest model's bytes where not even
-    that fits.
+    The larger of the target's formats decides, each exported with default options, without step forms where
+    `step` is false. given: which of hidden, embedding, vocabulary and buckets stay as they are; the others
+    may not be able to fill the budget. Raises UsageError where these are all that could be chosen,
+    BudgetError naming the smallest model's bytes where not even that fits.
     """
     if max_bytes > LARGEST_FIT:
         raise UsageError(f"--fit: no more than {LARGEST_FIT:,} bytes; for larger models give --hidden")
-    trial = _Trial(recipe, dataset, step)
+    options = ExportOptions(formats=formats_for(target, (), batch=False), target=target, step=step)
+    trial = _Trial(recipe, dataset, options)
     free = tuple(name for name in _adjustable(recipe, dataset) if name not in given)
     if not free:
         raise UsageError(f"--fit has nothing left to choose: leave out one of {_options(given)}")
@@ -71,7 +72,10 @@ def fit_to(
     if not smallest.passed:
         raise BudgetError(_too_small(recipe, smallest))
     enough = SCALED_ENOUGH if "buckets" in free or "vocabulary" in free else ENOUGH
-    found = scaled(_largest(lambda n: trial.bytes(scaled(n)), 1, max_bytes, enough))
+    limit = None
+    if free == ("vocabulary",):  # it ends with the tokens that there are, and the size with it
+        limit = math.ceil(trial.most(recipe, "vocabulary") / (VOCABULARY * unit))
+    found = scaled(_largest(lambda n: trial.bytes(scaled(n)), 1, max_bytes, enough, limit))
     for name in free:
         found = _filled(trial, found, name, max_bytes)
     return replace(found, fit=FitConfig(max_bytes, step, trial.bytes(found)))
@@ -147,8 +151,8 @@ def _options(given: Collection[str]) -> str:
 class _Trial:
     """Recipes that differ in their widths, exported untrained. Each is exported once."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, step: bool) -> None:
-        self._recipe, self._dataset, self._step = recipe, dataset, step
+    def __init__(self, recipe: Recipe, dataset: Dataset, options: ExportOptions) -> None:
+        self._recipe, self._dataset, self._options = recipe, dataset, options
         chosen = data.split(dataset, recipe.splitting).train
         self._training = [dataset.recordings[i] for i in chosen]
         self._checks: dict[tuple[ModelConfig, FrontEndOptions], SizeCheck] = {}
@@ -198,18 +202,14 @@ class _Trial:
         """The files of the larger format on a board."""
         key = (recipe.model, recipe.front_end)
         if key not in self._checks:
-            self._checks[key] = max(self._exported(recipe), key=lambda each: each.bytes)
+            self._checks[key] = self._exported(recipe).larger
         return replace(self._checks[key], max_bytes=max_bytes)
 
-    def _exported(self, recipe: Recipe) -> list[SizeCheck]:
+    def _exported(self, recipe: Recipe) -> BoardFiles:
         front_end, frames = self._front_end(recipe.front_end)
         spec = _untrained(recipe.model, front_end, self._dataset.labels)
-        written = []
-        for each in FORMATS:
-            plan = choose(spec, each, "generic", batch=False, compute=None, frames=frames)
-            wanted = plan if self._step else replace(plan, step=None)
-            written.append(write_model(spec, each, front_end.unit, wanted))
-        return _sizes(spec, front_end, written, self._step, bool(self._dataset.out_of_scope))
+        rejects = bool(self._dataset.out_of_scope)
+        return board_files(recipe.model.title, spec, front_end, self._options, frames, rejects=rejects)
 
     def _front_end(self, options: FrontEndOptions) -> tuple[FrontEnd, int]:
         """The front end, and the frames of a usual recording in it."""
@@ -254,25 +254,3 @@ def _untrained(config: ModelConfig, front_end: FrontEnd, labels: tuple[str, ...]
         for vector in (each for each in module.parameters() if each.dim() == 1):
             vector.uniform_(-1, 1)
     return quantize_spec(module.to_spec())
-
-
-def _sizes(
-    spec: SeqSpec, front_end: FrontEnd, written: Sequence[ExportedModel], step: bool, rejects: bool
-) -> list[SizeCheck]:
-    """Of each format, with a manifest that says as much as a real one."""
-    judged = replace(_JUDGED, rejection_threshold=0.123456 if rejects else None)
-    entries = [model_entry(spec, model, judged, step=step) for model in written]
-    fastest = {"sequence": "tflite", "step": "tflite"}
-    whole = manifest(
-        *(_NAME, ExportOptions(), spec.labels, front_end, fastest, _GOLDEN_COUNT, _JUDGED.tolerance)
-    )
-    content = {name: len(file) for model in written for name, file in bundle.model_files(model).items()}
-    content[MANIFEST_FILE] = len(bundle.manifest_bytes(whole, entries))
-    if isinstance(front_end, Tokens):
-        content[TOKENIZER_FILE] = len(front_end.content)
-    listed = [*content, bundle.GOLDEN_FILE, PROVENANCE_FILE]
-    content[SUMS_FILE] = sum(len(bundle.sums_line("0" * 64, name)) for name in listed)
-    return [
-        SizeCheck(model.format, {name: content[name] for name in files_on_board(model, front_end)}, 0)
-        for model in written
-    ]

@@ -86,7 +86,8 @@ def ensemble_accuracy(dataset: Dataset, folders: Sequence[Path], model_format: s
     total = np.zeros((len(test), len(dataset.labels)))
     for folder in folders:
         classifier = load_classifier(folder, model_format)
-        total += np.log([classifier.classify(each.samples).probabilities for each in test])
+        answers = [classifier.classify(each.samples).probabilities for each in test]
+        total += np.log([[answer[label] for label in dataset.labels] for answer in answers])
     labels = np.array([dataset.labels.index(each.label) for each in test])
     return float((total.argmax(axis=1) == labels).mean())
 
