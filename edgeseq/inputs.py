@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from edgeseq.data import DataOptions
+from edgeseq.data.lines import Lines
 from edgeseq.data.load import load_path
-from edgeseq.data.text_lines import BOM, decoded
+from edgeseq.data.series_csv import read_moments
+from edgeseq.data.text_rows import check_text, csv_header
 from edgeseq.data.wav import decode_wav
 from edgeseq_device.classify import Raw
 from edgeseq_device.errors import DataError, UsageError
@@ -30,14 +30,14 @@ class Input:
 
 
 def read_inputs(
-    words: Sequence[str], kind: str, channels: int, reading: DataOptions, stdin: BinaryIO
+    words: Sequence[str], kind: str, channels: int, reading: Callable[[], DataOptions], stdin: BinaryIO
 ) -> list[Input]:
     """The inputs that the words of a call name, for a model of data of a kind.
 
     Texts are the words themselves, `-` stands for the lines of `stdin`. Of series, a .csv file whose columns
-    are the `channels` is one recording; other files are read as the training data was (`reading`), and
-    each of their recordings is an input. Raises UsageError for no such file, DataError for one that is
-    refused.
+    are the `channels` is one recording; other files are read as the training data was, which `reading` is
+    asked for, and each of their recordings is an input. Raises UsageError for no such file, DataError for
+    one that is refused.
     """
     found: list[Input] = []
     for word in words:
@@ -49,12 +49,14 @@ def read_inputs(
 
 
 def _lines(stdin: BinaryIO) -> list[Input]:
-    text = decoded(stdin.read().removeprefix(BOM), Path("stdin"))
-    lines = [Input(line, line) for line in text.removesuffix("\n").split("\n")]
-    blank = [number for number, line in enumerate(lines, 1) if not line.name.strip()]
-    if blank:
-        raise DataError(f"stdin: line {blank[0]} is empty; give one text on each line")
-    return lines
+    lines, found = Lines(stdin, Path("stdin")), []
+    for line in lines:
+        text = line.rstrip("\r\n")
+        check_text(text, lines.where)
+        found.append(Input(text, text))
+    if not found:
+        raise DataError("stdin: there is no text in it; give one on each line")
+    return found
 
 
 def _file(word: str, kind: str) -> Path:
@@ -64,28 +66,13 @@ def _file(word: str, kind: str) -> Path:
     return path
 
 
-def _read(path: Path, kind: str, channels: int, reading: DataOptions) -> list[Input]:
+def _read(path: Path, kind: str, channels: int, reading: Callable[[], DataOptions]) -> list[Input]:
     if kind == "audio":
         audio = decode_wav(path.read_bytes(), str(path))
         return [Input(str(path), audio.samples, audio.sample_rate_hz)]
-    if path.suffix.lower() == ".csv" and _columns(path) == channels:
-        return [Input(str(path), _readings(path))]
-    dataset = load_path(path, reading)
+    if path.suffix.lower() == ".csv" and len(csv_header(path)) == channels:
+        return [Input(str(path), read_moments(path))]
+    dataset = load_path(path, reading())
     return [
         Input(f"{path}: {each.name}", each.samples, dataset.sample_rate_hz) for each in dataset.recordings
     ]
-
-
-def _columns(path: Path) -> int:
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        return len(stream.readline().split(","))
-
-
-def _readings(path: Path) -> Raw:
-    """[T, channels] float32 of a header and lines of numbers."""
-    try:
-        return np.loadtxt(
-            path, np.float32, delimiter=",", skiprows=1, ndmin=2, comments=None, encoding="utf-8"
-        )
-    except ValueError as error:
-        raise DataError(f"{path}: under its header: {error}; every cell must be a number") from error

@@ -16,7 +16,7 @@ from edgeseq_device.errors import DataError, DeviceError, UsageError
 from edgeseq_device.log_mel import LogMel
 from edgeseq_device.manifest import TOKENIZER_FILE
 from edgeseq_device.names import did_you_mean
-from edgeseq_device.readings import RawInput, Standardise
+from edgeseq_device.standardise import RawInput, Standardise
 from edgeseq_device.tokens import Tokens
 
 __all__ = ["FrontEnd", "LogMel", "RawInput", "Standardise", "Tokens", "front_end_from_dict"]

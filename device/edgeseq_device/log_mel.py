@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from edgeseq_device.errors import UsageError
 from edgeseq_device.mel import fft_size, hann, mel_filters
-from edgeseq_device.readings import (
+from edgeseq_device.resample import resample
+from edgeseq_device.standardise import (
     FloatArray,
     RawInput,
     as_json,
@@ -21,7 +22,6 @@ from edgeseq_device.readings import (
     standardised,
     statistics,
 )
-from edgeseq_device.resample import resample
 
 LONGEST_FRAME_MS = 10_000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,8 @@ def command(words: tuple[str, ...], model_format: str | None, top: int, json_fil
     folder, given = _artifact_and_inputs(words)
     classifier = load_classifier(folder, model_format)
     front_end = classifier.front_end
-    inputs = read_inputs(given, front_end.takes, front_end.features_count, _reading(folder), sys.stdin.buffer)
+    reading = partial(_reading, folder)
+    inputs = read_inputs(given, front_end.takes, front_end.features_count, reading, sys.stdin.buffer)
     answers = [_answer(classifier, each) for each in inputs]
     print_warnings(
         f"{_short(each.name)}: {warning}"
@@ -71,7 +73,7 @@ def _artifact_and_inputs(words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]
 
 
 def _reading(folder: Path) -> DataOptions:
-    """How the training data was read."""
+    """How the training data was read, by the provenance of a verified artifact."""
     from edgeseq.artifacts import read_provenance
     from edgeseq.training.recipe import Recipe
 

@@ -12,6 +12,15 @@ from edgeseq_device.errors import DataError
 
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 UsualNames = Mapping[str, tuple[str, ...]]  # by role, such as "label"; in lower case, the first one wins
+ONCE: UsualNames = {
+    "label": (
+        *("label", "intent", "class", "category", "target", "topic", "sentiment", "emotion", "activity"),
+        *("gesture", "y"),
+    ),
+    "group": ("group", "subject", "person", "speaker", "participant", "user", "author"),
+    "split": ("split", "subset", "partition"),
+}
+"""What a recording has one of, whatever it consists of."""
 
 
 def check_header(header: Sequence[str], path: Path, separator: str = ",") -> None:

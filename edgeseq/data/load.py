@@ -13,8 +13,7 @@ from edgeseq.data.gestures import read_gestures
 from edgeseq.data.series_csv import read_csv
 from edgeseq.data.series_npz import read_npz
 from edgeseq.data.series_ts import read_ts, ts_files
-from edgeseq.data.text import USUAL_NAMES as TEXT_COLUMNS
-from edgeseq.data.text import read_text
+from edgeseq.data.text import TEXT, read_text
 from edgeseq.data.text_clinc import read_clinc
 from edgeseq.data.text_rows import csv_header
 from edgeseq.names import unknown
@@ -33,7 +32,7 @@ def _holds_texts(path: Path, options: DataOptions) -> bool:
         return True
     if options.recording_column is not None or options.time_column is not None:
         return False
-    return usual_column(csv_header(path), TEXT_COLUMNS["text"]) is not None
+    return usual_column(csv_header(path), TEXT) is not None
 
 
 READERS = {

@@ -14,11 +14,13 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgeseq.data.columns import check_header, find_columns
+from edgeseq.data.columns import ONCE, check_header, find_columns
 from edgeseq.data.dataset import DataOptions, Dataset, Recording, assembled, given_split
 from edgeseq.data.lineage import content_hash, sha256_of
-from edgeseq.data.text_lines import BOM, decoded
+from edgeseq.data.lines import BOM, Lines, decoded
+from edgeseq.data.text_rows import open_table
 from edgeseq_device.errors import DataError
 
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
@@ -32,13 +34,11 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "file",
         "id",
     ),
-    "label": ("label", "class", "target", "activity", "gesture", "y"),
-    "group": ("group", "subject", "person", "speaker", "participant", "user"),
-    "split": ("split", "subset", "partition"),
+    **ONCE,
     "time": ("time", "timestamp", "time_s", "time_ms", "seconds", "t"),
 }
+FloatArray = NDArray[np.float32]
 LARGEST = float(np.finfo(np.float32).max)
-ONCE = ("label", "group", "split")  # one value for a whole recording
 
 
 @dataclass
@@ -112,6 +112,36 @@ def read_csv(path: Path, options: DataOptions, name: str) -> Dataset:
         sample_rate_hz=options.sample_rate_hz,
         content_sha256=content_hash([(path.name, sha256_of(content))]),
     )
+
+
+def read_moments(path: Path) -> FloatArray:
+    """[T, channels] float32 of a CSV file whose columns are channels and nothing else: one recording.
+
+    Raises DataError, naming file and line, as `read_csv` does, and for a first line of numbers, which is a
+    moment and no header.
+    """
+    with path.open("rb") as file:
+        table = open_table(Lines(file, path))
+        if all(map(_is_number, table.header)):
+            raise DataError(
+                f"{path}: line 1 is no header, it holds numbers ({', '.join(table.header):.40}); put a line"
+                " with a name for each column above it"
+            )
+        rows = [
+            [_number(str(cell), f'{row.where}, column "{name}"') for name, cell in row.values.items()]
+            for row in table.rows
+        ]
+    if not rows:
+        raise DataError(f"{path}: there is no line under its header")
+    return np.array(rows, dtype=np.float32)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _layout(header: Sequence[str], options: DataOptions, path: Path) -> Layout:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgeseq.data.dataset import DataOptions, Dataset, GivenSplit, Recording, assembled
 from edgeseq.data.lineage import content_hash, sha256_of
-from edgeseq.data.text_lines import BOM, decoded
+from edgeseq.data.lines import BOM, decoded
 from edgeseq_device.errors import DataError
 
 PAIR: dict[str, GivenSplit] = {"_TRAIN": "train", "_TEST": "test"}

@@ -8,21 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgeseq.data.columns import find_columns
+from edgeseq.data.columns import ONCE, find_columns
 from edgeseq.data.dataset import DataOptions, Dataset, Recording, assembled, given_split
 from edgeseq.data.lineage import content_hash
-from edgeseq.data.text_lines import Lines
+from edgeseq.data.lines import Lines
 from edgeseq.data.text_rows import TABLES, Row, check_text, open_table
 from edgeseq_device.errors import DataError
 
-USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    "text": (
-        *("text", "utterance", "sentence", "query", "question", "message", "comment", "review", "tweet"),
-    ),
-    "label": ("label", "intent", "class", "category", "target", "topic", "sentiment", "emotion", "y"),
-    "group": ("group", "subject", "person", "speaker", "participant", "user", "author"),
-    "split": ("split", "subset", "partition"),
-}
+TEXT = ("text", "utterance", "sentence", "query", "question", "message", "comment", "review", "tweet")
+USUAL_NAMES: dict[str, tuple[str, ...]] = {"text": TEXT, **ONCE}
 
 
 def read_text(path: Path, options: DataOptions, name: str) -> Dataset:
@@ -83,8 +77,8 @@ def _plain(lines: Lines) -> list[str]:
 
 def _column(lines: Lines, text_column: str | None) -> list[str]:
     table = open_table(lines)
-    usual = {"text": USUAL_NAMES["text"]}
-    columns = find_columns(table.header, usual, ("text",), DataOptions(text_column=text_column), lines.path)
+    options = DataOptions(text_column=text_column)
+    columns = find_columns(table.header, {"text": TEXT}, ("text",), options, lines.path)
     return [row.text(columns["text"]) for row in table.rows]
 
 

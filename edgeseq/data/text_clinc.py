@@ -12,8 +12,8 @@ from pathlib import Path
 
 from edgeseq.data.dataset import DataOptions, Dataset, GivenSplit, Recording
 from edgeseq.data.lineage import content_hash, sha256_of
+from edgeseq.data.lines import BOM, decoded
 from edgeseq.data.text import text_dataset
-from edgeseq.data.text_lines import BOM, decoded
 from edgeseq.data.text_rows import check_text, checked_word
 from edgeseq.names import unknown
 from edgeseq_device.errors import DataError

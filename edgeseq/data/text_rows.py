@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseq.data.columns import check_header
-from edgeseq.data.text_lines import Lines
+from edgeseq.data.lines import Lines
 from edgeseq_device.errors import DataError
 
 LONGEST_TEXT = 131_072  # characters; also what Python's csv reads in one cell

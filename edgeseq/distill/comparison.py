@@ -1,4 +1,4 @@
-"""Teachers, the student from scratch, the distilled student and its int8 files, side by side.
+"""Teachers, the student from scratch and the distilled one, each in fp32 and in int8 files, side by side.
 
 Latency is taken on this machine in one run: all models take turns over the same recordings, one thread each,
 in the runtimes that a board uses.
@@ -19,16 +19,20 @@ from edgeseq.distill.huggingface import HuggingFaceTeacher
 from edgeseq.distill.latency import latencies_ms
 from edgeseq.distill.teachers import RunTeacher, Teacher, Watched
 from edgeseq.evaluate import one_by_one
+from edgeseq.export.board_files import board_files
+from edgeseq.export.options import ExportOptions, as_fitted
+from edgeseq.export.plans import spec_to_export
+from edgeseq.export.run import artifact_folder
 from edgeseq.features import FloatArray
 from edgeseq.runs import Run
 from edgeseq_device import runtimes
-from edgeseq_export import Format, SeqSpec, write_model
+from edgeseq_export import Format
 from edgeseq_export.bundle import model_file
-from edgeseq_export.choice import TARGETS, choose
-from edgeseq_export.spec import quantize_spec
+from edgeseq_export.choice import TARGETS
 
 BYTES_OF_A_PARAMETER = 4
 Role = Literal["teacher", "ensemble", "scratch", "distilled"]
+Precision = Literal["fp32", "int8"]
 
 
 @dataclass(frozen=True)
@@ -36,16 +40,17 @@ class Row:
     """One form of one model.
 
     form: onnx, tflite, or torch for a Hugging Face model: it is not exported, and its bytes are those of its
-    parameters; of an exported one they are the model file's. figures: of an int8 file its own, in fp32 those
-    of the trained module. latency_p50_ms: on this machine.
+    parameters. bytes: of all that a board needs of an exported one; model_bytes: of its model file alone.
+    figures: of an int8 file its own, in fp32 those of the trained module. latency_p50_ms: on this machine.
     """
 
     role: Role
     name: str
     form: str
-    precision: Literal["fp32", "int8"]
+    precision: Precision
     parameters: int
     bytes: int
+    model_bytes: int
     figures: Figures
     latency_p50_ms: float = 0.0
 
@@ -69,8 +74,9 @@ def compare(
             subjects += _ensemble(teachers, subjects, held_out, watch)
         if twin is not None:
             subjects += _run("scratch", twin, held_out, scratch)
+            subjects += _int8("scratch", twin, held_out, scratch, watch)
         subjects += _run("distilled", student, held_out, scratch)
-        subjects += _int8(student, held_out, scratch, watch)
+        subjects += _int8("distilled", student, held_out, scratch, watch)
         told = partial(watch, "latency, in turns")
         taken = latencies_ms([each.run for each in subjects], len(held_out.timed()), told)
     return [replace(each.row, latency_p50_ms=latency) for each, latency in zip(subjects, taken, strict=True)]
@@ -82,7 +88,7 @@ def _teacher(teacher: Teacher, held_out: HeldOut, scratch: Path, watch: Watched)
     assert isinstance(teacher, HuggingFaceTeacher)  # noqa: S101 - there are no others
     figures = held_out.figures(partial(_answers, [teacher], held_out, watch))
     size = BYTES_OF_A_PARAMETER * teacher.parameters
-    row = Row("teacher", teacher.source.reference, "torch", "fp32", teacher.parameters, size, figures)
+    row = Row("teacher", teacher.source.reference, "torch", "fp32", teacher.parameters, size, size, figures)
     encoded = [teacher.encode([str(text)]) for text in held_out.timed()]
     return [_Subject(row, lambda number: teacher.answer(encoded[number]))]
 
@@ -96,10 +102,11 @@ def _ensemble(
     for form in dict.fromkeys(each.row.form for each in members):
         of_form = [each for each in members if each.row.form == form]
         if len(of_form) == len(teachers):
-            parameters, size = (
-                sum(getattr(e.row, each) for e in of_form) for each in ("parameters", "bytes")
+            parameters, size, model_size = (
+                sum(getattr(e.row, each) for e in of_form) for each in ("parameters", "bytes", "model_bytes")
             )
-            row = Row("ensemble", f"all {len(teachers)} teachers", form, "fp32", parameters, size, figures)
+            name = f"all {len(teachers)} teachers"
+            row = Row("ensemble", name, form, "fp32", parameters, size, model_size, figures)
             found.append(_Subject(row, partial(_all, [each.run for each in of_form])))
     return found
 
@@ -123,19 +130,20 @@ def _run(role: Role, run: Run, held_out: HeldOut, scratch: Path) -> list[_Subjec
     """A run's module, written in both formats."""
     return [
         _Subject(
-            Row(role, run.name, form, "fp32", run.parameters, size, figures_of(run)),
+            Row(role, run.name, form, "fp32", run.parameters, *sizes, figures_of(run)),
             _timed(run, loaded, held_out),
         )
-        for form, size, loaded in _written(run, run.spec(), held_out, scratch)
+        for form, sizes, loaded in _written(run, "fp32", held_out, scratch)
     ]
 
 
-def _int8(run: Run, held_out: HeldOut, scratch: Path, watch: Watched) -> list[_Subject]:
+def _int8(role: Role, run: Run, held_out: HeldOut, scratch: Path, watch: Watched) -> list[_Subject]:
     """A run's int8 files, each with figures of its own."""
     found = []
-    for form, size, loaded in _written(run, quantize_spec(run.spec()), held_out, scratch):
-        figures = held_out.figures(partial(_file_answers, loaded, partial(watch, f"{form} int8")))
-        row = Row("distilled", run.name, form, "int8", run.parameters, size, figures)
+    for form, sizes, loaded in _written(run, "int8", held_out, scratch):
+        told = partial(watch, f"{run.name} in {form} int8")
+        figures = held_out.figures(partial(_file_answers, loaded, told))
+        row = Row(role, run.name, form, "int8", run.parameters, *sizes, figures)
         found.append(_Subject(row, _timed(run, loaded, held_out)))
     return found
 
@@ -145,16 +153,28 @@ def _file_answers(loaded: runtimes.LoadedModel, watch: Callable[[int, int], None
 
 
 def _written(
-    run: Run, spec: SeqSpec, held_out: HeldOut, scratch: Path
-) -> Iterator[tuple[Format, int, runtimes.LoadedModel]]:
-    """Each format's model file as an export would write it: its name, its bytes and itself, loaded."""
+    run: Run, precision: Precision, held_out: HeldOut, scratch: Path
+) -> Iterator[tuple[Format, tuple[int, int], runtimes.LoadedModel]]:
+    """Each format as an export would write it: its name; bytes on a board and of the model file; the model.
+
+    For the target that the run was quantized for, with a step form unless it was fitted without one.
+    """
     target = "generic" if run.recipe.qat is None else run.recipe.qat.target
-    frames = held_out.prepared.splits.train.median_frames
-    for form in TARGETS[target].formats:
-        model = write_model(spec, form, run.front_end.unit, choose(spec, form, target, frames=frames))
+    options = ExportOptions(precision, TARGETS[target].formats, target=target)
+    options = as_fitted(options, run.recipe.fit, None, None)
+    options = replace(options, name=artifact_folder(run, options).name)
+    files = board_files(
+        str(run.path),
+        spec_to_export(run, run.spec(), options),
+        run.front_end,
+        options,
+        held_out.prepared.splits.train.median_frames,
+        rejects=bool(held_out.prepared.splits.out_of_scope),
+    )
+    for form, model in files.models.items():
         path = Path(mkdtemp(dir=scratch)) / model_file(model)
         path.write_bytes(model.content)
-        yield form, len(model.content), runtimes.load(path, form)
+        yield form, (files.sizes[form].bytes, len(model.content)), runtimes.load(path, form)
 
 
 def _timed(run: Run, loaded: runtimes.LoadedModel, held_out: HeldOut) -> Callable[[int], object]:

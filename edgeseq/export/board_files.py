@@ -12,6 +12,7 @@ from typing import Any
 from edgeseq.artifacts import PROVENANCE_FILE
 from edgeseq.export.manifest import Judged, manifest, model_entry
 from edgeseq.export.options import ExportOptions
+from edgeseq.golden import GOLDEN_COUNT
 from edgeseq_device.errors import EdgeseqError
 from edgeseq_device.frontend import FrontEnd, Tokens
 from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE, TOKENIZER_FILE
@@ -22,7 +23,6 @@ from edgeseq_export.choice import choose
 _LONGEST_NAME = "n" * 48
 _LONGEST = Judged(0.0123456789012345, 0.0123456789012345, 0.123456)
 _LONGEST_FASTEST = {"sequence": "tflite", "step": "tflite"}
-_GOLDEN_COUNT = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +59,9 @@ def board_files(
     models = write_models(where, front_end.unit, spec, plans, step=options.step)
     named = replace(options, name=options.name or _LONGEST_NAME)
     judged = dict.fromkeys(models, _LONGEST if rejects else replace(_LONGEST, rejection_threshold=None))
-    whole, entries = manifest_of(named, front_end, spec, models, judged, _LONGEST_FASTEST, _GOLDEN_COUNT)
-    bytes_of = {name: len(file) for each in models.values() for name, file in bundle.model_files(each).items()}
+    whole, entries = manifest_of(named, front_end, spec, models, judged, _LONGEST_FASTEST, GOLDEN_COUNT)
+    files = [each for model in models.values() for each in bundle.model_files(model).items()]
+    bytes_of = {name: len(content) for name, content in files}
     bytes_of[MANIFEST_FILE] = len(bundle.manifest_bytes(whole, entries))
     if isinstance(front_end, Tokens):
         bytes_of[TOKENIZER_FILE] = len(front_end.content)
@@ -114,7 +115,8 @@ def manifest_of(
     """The manifest of the artifact that `options` names, and its models' entries."""
     widest = max(max(each.tolerance, each.step_tolerance or 0.0) for each in judged.values())
     whole = manifest(str(options.name), options, spec.labels, front_end, fastest, golden_count, widest)
-    return whole, [model_entry(spec, model, judged[each], step=options.step) for each, model in models.items()]
+    entries = [model_entry(spec, model, judged[each], step=options.step) for each, model in models.items()]
+    return whole, entries
 
 
 def files_on_board(model: ExportedModel, front_end: FrontEnd) -> tuple[str, ...]:

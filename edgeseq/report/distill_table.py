@@ -1,4 +1,4 @@
-"""The table of a distillation: teachers, the student from scratch, distilled, and distilled in int8."""
+"""The table of a distillation: teachers, the student from scratch and the distilled one, fp32 and int8."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def distill_table(rows: Sequence[Row]) -> Table:
         )
         for row in rows
     ]
-    return table("Accuracy, size, and latency on this machine with one thread, in turns", columns, shown)
+    title = "Accuracy, bytes on a board, and latency on this machine with one thread, in turns"
+    return table(title, columns, shown)
 
 
 def _recall(row: Row) -> tuple[str]:

@@ -51,7 +51,8 @@ def test_a_format_that_is_not_there_is_named_with_those_that_are(pristine_artifa
 
 
 @pytest.mark.parametrize(
-    "name", ["model.onnx", "model.step.onnx", "model.tflite", "golden.npz", "manifest.json"]
+    "name",
+    ["model.onnx", "model.step.onnx", "model.tflite", "golden.npz", "manifest.json", "provenance.json"],
 )
 @pytest.mark.parametrize("position", [0, -1])
 def test_one_flipped_byte_is_refused(artifact_folder: Path, name: str, position: int) -> None:

@@ -14,7 +14,7 @@ from edgeseq_device import runtimes
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.classify import load_classifier, probabilities
 from edgeseq_device.errors import DataError
-from edgeseq_device.readings import Standardise
+from edgeseq_device.frontend import Standardise
 
 Rewrite = Callable[[Path, Callable[[dict[str, Any]], object]], None]
 FRONT_END = Standardise(5, 50, mean=(0.5, 0.0, 0.0, 0.0, 1.0), scale=(2.0, 1.0, 1.0, 1.0, 0.5))

@@ -80,6 +80,28 @@ def test_a_budget_that_the_widths_cannot_fill_is_said(workplace: Path, tiny_seri
     assert "of the budget are left" in done.stderr
 
 
+def test_what_was_given_and_keeps_a_model_from_filling_the_budget_is_named(
+    workplace: Path, tiny_texts: Path
+) -> None:
+    common = ("train", "--data", str(tiny_texts), "--epochs", "1", "--fit", "2MB")
+    done = edgeseq(*common, "--hidden", "8", "--embedding", "8", "--buckets", "64")
+    assert done.exit_code == 0, done.output
+    (warning,) = [line for line in done.stderr.splitlines() if "of the budget are left" in line]
+    assert "with --hidden, --embedding, --buckets as given no model comes closer; leave one out" in warning
+
+
+def test_a_size_is_that_for_the_target_of_quantization_aware_training(
+    workplace: Path, tiny_series: Path
+) -> None:
+    common = ("train", "--data", str(tiny_series), "--epochs", "1", "--name", "small", "--fit", "30kB")
+    done = edgeseq(*common, "--qat", "--qat-epochs", "1", "--target", "armv7")
+    assert done.exit_code == 0, done.output
+    done = edgeseq("export", "small", "--max-drop", "100", "--target", "armv7", "--json", "report.json")
+    assert done.exit_code == 0, done.output
+    (size,) = json.loads(Path("report.json").read_text())["size"]
+    assert 28_500 <= size["bytes"] <= 30_000
+
+
 @pytest.mark.parametrize("option", ["--fit", "--no-step"])
 def test_train_and_distill_both_take_it(option: str) -> None:
     for command in ("train", "distill"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -131,17 +132,66 @@ def test_a_cut_text_is_warned_about_on_the_screen_and_in_the_result() -> None:
     assert json.loads(Path("answers.json").read_text("utf-8"))["answers"][0]["warnings"] == [warning]
 
 
-def test_texts_come_from_stdin_one_on_a_line() -> None:
-    found = answers("requests", "-", stdin=f"{TEXT}\nnow switch on the radio\n".encode())
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_texts_come_from_stdin_one_on_a_line(line_end: str) -> None:
+    texts = [TEXT, "now switch on the radio"]
+    found = answers("requests", "-", stdin="".join(f"{each}{line_end}" for each in texts).encode())
     assert [each["label"] for each in found["answers"]] == ["off", "on"]
+    assert [each["input"] for each in found["answers"]] == texts
+
+
+def slim(name: str, folder: Path) -> Path:
+    """What a board needs of an artifact's TFLite form."""
+    (folder / name).mkdir()
+    for file in ("model.tflite", "manifest.json", "SHA256SUMS", "tokenizer.json"):
+        if (path := Path("artifacts", name, file)).exists():
+            shutil.copy(path, folder / name)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "label"),
+    [
+        ("requests", TEXT, "off"),
+        ("sounds", "sounds/low/3.wav", "low"),
+        ("ramps", "up.csv", "rise"),
+    ],
+)
+def test_a_board_s_folder_of_one_format_answers(tmp_path: Path, name: str, given: str, label: str) -> None:
+    rising = np.linspace(-1, 1, 12)
+    np.savetxt("up.csv", np.stack([rising, rising], axis=1), delimiter=",", header="x,y", comments="")
+    found = answers(str(slim(name, tmp_path)), given, "--format", "tflite")
+    assert [each["label"] for each in found["answers"]] == [label]
+
+
+def test_a_file_as_in_training_needs_the_provenance_that_says_how_it_was_read(tmp_path: Path) -> None:
+    done = edgeseq("run", str(slim("ramps", tmp_path)), "ramps.npz", "--format", "tflite")
+    assert done.exit_code == 6
+    assert "provenance.json: missing; take the whole folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "given"),
+    [("ramps", "provenance.json", "ramps.npz"), ("requests", "tokenizer.json", TEXT)],
+)
+@pytest.mark.parametrize("only", [(), ("--format", "tflite")])
+def test_a_file_that_was_tampered_with_is_refused_before_it_is_read(
+    tmp_path: Path, name: str, file: str, given: str, only: tuple[str, ...]
+) -> None:
+    folder = Path(shutil.copytree(Path("artifacts", name), tmp_path / name))
+    content = (folder / file).read_text("utf-8")
+    (folder / file).write_text(f"{content}\n", "utf-8")
+    done = edgeseq("run", str(folder), given, *only)
+    assert done.exit_code == 6
+    assert f"{folder / file}: its content changed after the export" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("stdin", "cause"),
     [
-        (b"turn\n\nlamp\n", "stdin: line 2 is empty"),
+        (b"turn\n\nlamp\n", "stdin: line 2: the text is empty"),
         (b"turn\nl\xffmp\n", "stdin: line 2: byte 2 (0xff) is not UTF-8"),
-        (b"", "stdin: line 1 is empty"),
+        (b"", "stdin: there is no text in it"),
     ],
 )
 def test_a_line_that_is_no_text_is_refused_with_its_number(stdin: bytes, cause: str) -> None:
@@ -176,7 +226,7 @@ def test_a_file_as_in_training_gives_each_of_its_recordings() -> None:
         (("requests",), 2, "requests is an artifact; give an INPUT after it"),
         (("sounds", "turn it off"), 2, "turn it off: no such file; this model takes WAV files"),
         (("",), 6, "the text holds no token"),
-        (("ramps", "broken.csv"), 6, "broken.csv: under its header"),
+        (("ramps", "broken.csv"), 6, 'broken.csv: line 3, column "y": "four" is not a number'),
         (("sounds", "broken.csv"), 6, "not a WAV file"),
     ],
 )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgeseq import data
-from edgeseq.distill.run import Distillation
+from edgeseq.distill.run import Distillation, Watching
 from edgeseq.distill.teachers import RunTeacher, Teacher, open_teacher
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig, model_config
 from edgeseq.runs import open_run
 from edgeseq.training.augment import SERIES
+from edgeseq.training.fit import Silent
 from edgeseq.training.recipe import DistillConfig, Recipe, TrainConfig
 from edgeseq.training.train import train
 
@@ -24,6 +26,22 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The cache folder, empty at first."""
     monkeypatch.setenv("EDGESEQ_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+class Quiet:
+    """Watches nothing."""
+
+    def step(self, what: str, done: int, of: int) -> None: ...
+
+    @contextlib.contextmanager
+    def training(self, run: str) -> Iterator[Silent]:  # noqa: ARG002
+        yield Silent()
+
+
+@pytest.fixture
+def quiet() -> Watching:
+    """A watcher of a distillation that says nothing."""
+    return Quiet()
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,8 @@ import torch
 
 from edgeseq import data
 from edgeseq.distill.huggingface import HuggingFaceTeacher
-from edgeseq.distill.run import Distillation, distill
+from edgeseq.distill.run import Distillation, Watching, distill
 from edgeseq.distill.teachers import check_teacher, open_teacher
-from edgeseq.training.fit import Silent
 from edgeseq_device.errors import DataError, UsageError
 
 pytest.importorskip("transformers", reason="the extra edgeseq[huggingface] is not installed")
@@ -28,14 +25,6 @@ TEXTS = ["please turn off the lamp", "turn on that song", "now turn up the volum
 
 
 def nobody(done: int, of: int) -> None: ...
-
-
-class Quiet:
-    def step(self, what: str, done: int, of: int) -> None: ...
-
-    @contextlib.contextmanager
-    def training(self, run: str) -> Iterator[Silent]:  # noqa: ARG002
-        yield Silent()
 
 
 def write_bert(folder: Path, labels: tuple[str, ...], *, classifier: bool = True, longest: int = 32) -> None:
@@ -106,13 +95,14 @@ def test_its_labels_are_those_of_its_config_and_it_may_teach_on_texts(
 
 
 def test_it_teaches_a_student_and_is_timed_through_torch(
-    bert_teacher: HuggingFaceTeacher, texts_to_gru: Distillation, workplace: Path
+    bert_teacher: HuggingFaceTeacher, texts_to_gru: Distillation, workplace: Path, quiet: Watching
 ) -> None:
     config = replace(texts_to_gru.config, teachers=(bert_teacher.source,), twin=None)
     recipe = replace(texts_to_gru.recipe, distill=config)
-    found = distill(replace(texts_to_gru, recipe=recipe, teachers=(bert_teacher,)), "small", Quiet())
+    found = distill(replace(texts_to_gru, recipe=recipe, teachers=(bert_teacher,)), "small", quiet)
     row = found.rows[0]
-    assert (row.role, row.form, row.bytes) == ("teacher", "torch", 4 * bert_teacher.parameters)
+    assert (row.role, row.form) == ("teacher", "torch")
+    assert row.bytes == row.model_bytes == 4 * bert_teacher.parameters
     assert row.latency_p50_ms > 0
     assert [each.role for each in found.rows[1:]] == ["distilled"] * 4
     assert found.warnings == ()

@@ -79,15 +79,19 @@ def test_teacher_twin_student_and_its_int8_files_are_compared(
     assert kinds == [
         *(("teacher", form, "fp32") for form in ("onnx", "tflite")),
         *(("scratch", form, "fp32") for form in ("onnx", "tflite")),
+        *(("scratch", form, "int8") for form in ("onnx", "tflite")),
         *(("distilled", form, "fp32") for form in ("onnx", "tflite")),
         *(("distilled", form, "int8") for form in ("onnx", "tflite")),
     ]
     by_kind = dict(zip(kinds, found.rows, strict=True))
     fp32, int8 = (by_kind["distilled", "onnx", precision] for precision in ("fp32", "int8"))
     assert fp32.figures.test == found.student.metrics["test"]["accuracy"]
-    assert int8.bytes != fp32.bytes
+    assert int8.model_bytes != fp32.model_bytes
     assert fp32.parameters == found.student.parameters
-    assert by_kind["scratch", "onnx", "fp32"].bytes == fp32.bytes
+    for precision, row in (("fp32", fp32), ("int8", int8)):
+        scratch = by_kind["scratch", "onnx", precision]
+        assert scratch.model_bytes == row.model_bytes
+        assert scratch.name == "requests-gru-distilled-scratch"
     assert all(row.latency_p50_ms > 0 for row in found.rows)
     written = json.loads((found.student.path / "distill.json").read_text())
     assert written == json.loads(json.dumps(found.comparison()))
@@ -125,7 +129,7 @@ def test_a_resumed_distillation_ends_as_an_unbroken_one(
     reference = "small-scratch" if epochs else "small"
     found = resume_distillation(*prepare_resume(reference), Watched())
     assert found.student.name == "small"
-    assert len(found.rows) == 8
+    assert len(found.rows) == 10
     for ending in ("", "-scratch"):
         assert weights_of(f"small{ending}") == weights_of(f"unbroken{ending}")
     with pytest.raises(UsageError, match="its distillation is over already"):
@@ -230,8 +234,8 @@ def test_several_teachers_have_a_row_together(texts_to_gru: Distillation, workpl
     found = distill(both, "two", Watched())
     (row,) = [each for each in found.rows if each.role == "ensemble" and each.form == "onnx"]
     members = [each for each in found.rows if each.role == "teacher" and each.form == "onnx"]
-    assert row.bytes == sum(each.bytes for each in members)
-    assert row.parameters == sum(each.parameters for each in members)
+    for size in ("bytes", "model_bytes", "parameters"):
+        assert getattr(row, size) == sum(getattr(each, size) for each in members)
     assert row.latency_p50_ms > max(each.latency_p50_ms for each in members)
 
 

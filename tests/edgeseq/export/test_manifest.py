@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 
-from edgeseq.export.manifest import Judged, files_on_board, manifest, model_entry
+from edgeseq.export.manifest import Judged, manifest, model_entry
 from edgeseq.export.options import ExportOptions
-from edgeseq_device.frontend import LogMel, Tokens, front_end_from_dict
-from edgeseq_export import bundle, write_model
+from edgeseq_device.frontend import LogMel, front_end_from_dict
+from edgeseq_export import write_model
 from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec
 
 
@@ -41,12 +41,3 @@ def test_a_model_says_how_it_was_judged_and_whether_a_step_form_was_wanted() -> 
     assert (entry["parity_tolerance"], entry["step"]["parity_tolerance"]) == (1e-3, 1e-5)
     assert entry["rejection_threshold"] == 0.25
     assert "rejection_threshold" not in model_entry(spec, model, Judged(1e-3, 1e-5), step=True)
-
-
-def test_a_board_needs_neither_golden_vectors_nor_provenance() -> None:
-    model = write_model(small_spec(), "onnx", "reading")
-    common = ("model.onnx", "model.step.onnx", "manifest.json", "SHA256SUMS")
-    assert files_on_board(model, LogMel(8000)) == common
-    tokens = Tokens("byte", 258, "0" * 64, ngrams=1, subwords=0, buckets=0, max_tokens=8)
-    assert files_on_board(model, tokens) == (*common, "tokenizer.json")
-    assert set(bundle.model_files(model)) == {"model.onnx", "model.step.onnx"}

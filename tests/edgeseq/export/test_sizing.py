@@ -10,7 +10,7 @@ import torch
 
 from edgeseq import data
 from edgeseq.data import FrontEndOptions
-from edgeseq.export.options import ExportOptions
+from edgeseq.export.options import ExportOptions, formats_for
 from edgeseq.export.report import ExportReport
 from edgeseq.export.run import export_run
 from edgeseq.export.sizing import fit_to
@@ -31,12 +31,13 @@ def recipe_for(path: Path, family: str = "gru", **front_end: object) -> Recipe:
     )
 
 
-def exported_bytes(recipe: Recipe, *, step: bool) -> dict[str, int]:
+def exported_bytes(recipe: Recipe, *, step: bool, target: str = "generic") -> dict[str, int]:
     """Of each format, after a training of one epoch, by the size gate of the export itself."""
     dataset = data.load(recipe.data)
     run = train(recipe, prepare(dataset, recipe.splitting, recipe.front_end))
-    options = ExportOptions(max_drop=100.0, step=step, max_bytes=recipe.fit.max_bytes)
-    report = ExportReport("int8", Path("artifacts/fitted"))
+    options = ExportOptions(max_drop=100.0, step=step, max_bytes=recipe.fit.max_bytes, target=target)
+    options = replace(options, formats=formats_for(target, (), batch=False))
+    report = ExportReport("int8", Path("artifacts/fitted"), target)
     export_run(run, options, report, lambda _name, _rows: None, lambda *_step: None)
     return {each.format: each.bytes for each in report.sizes}
 
@@ -73,6 +74,31 @@ def test_without_a_step_form_there_is_room_for_a_larger_model(tiny_series: Path)
     alone = fit_to(recipe, dataset, 40_000, step=False)
     assert alone.model.hidden > fit_to(recipe, dataset, 40_000).model.hidden
     assert (alone.fit.step, alone.fit.max_bytes) == (False, 40_000)
+
+
+def test_the_formats_of_the_target_decide_and_no_other(workplace: Path, tiny_series: Path) -> None:
+    """armv7 has no ONNX, whose step form holds the weights once more: there is room for more units."""
+    recipe = recipe_for(tiny_series)
+    dataset = data.load(recipe.data)
+    fitted = fit_to(recipe, dataset, 40_000, target="armv7")
+    assert fitted.model.hidden > fit_to(recipe, dataset, 40_000).model.hidden
+    sizes = exported_bytes(fitted, step=True, target="armv7")
+    assert list(sizes) == ["tflite"]
+    assert 0.95 * 40_000 <= sizes["tflite"] <= fitted.fit.predicted_bytes <= 40_000
+    with pytest.raises(UsageError, match='unknown target "armv8"'):
+        fit_to(recipe, dataset, 40_000, target="armv8")
+
+
+@pytest.mark.parametrize("options", [{}, {"tokenizer": "wordpiece", "ngrams": 2}], ids=str)
+def test_a_vocabulary_ends_with_the_tokens_of_the_texts(tiny_texts: Path, options: dict[str, object]) -> None:
+    """Alone it cannot fill a large budget: every token is taken, and the size grows no further."""
+    recipe = recipe_for(tiny_texts, buckets=64, **options)
+    recipe = replace(recipe, model=replace(recipe.model, hidden=8, embedding=8))
+    dataset, given = data.load(recipe.data), ("hidden", "embedding", "buckets")
+    every = prepare(dataset, recipe.splitting, replace(recipe.front_end, vocabulary=10**6)).front_end
+    fitted = fit_to(recipe, dataset, 2_000_000, given=given)
+    assert fitted.front_end.vocabulary == every.vocabulary
+    assert fitted.fit.predicted_bytes < 100_000
 
 
 def test_what_was_given_stays(tiny_texts: Path) -> None:

@@ -1,4 +1,6 @@
-"""Readings that are numbers: checked as they come in, and brought to mean 0 and deviation 1."""
+"""The front end of a series, and what it shares with that of sounds: readings are checked as they come in,
+and each feature is brought to mean 0 and deviation 1.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseq.data.text_lines import LONGEST_LINE_BYTES, Lines
+from edgeseq.data.lines import LONGEST_LINE_BYTES, Lines
 from edgeseq_device.errors import DataError
 
 PATH = Path("a.txt")

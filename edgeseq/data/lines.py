@@ -1,4 +1,4 @@
-"""A text file's lines, decoded one at a time: a file of any size is refused at its first fault."""
+"""A file's lines of text, decoded one at a time: a file of any size is refused at its first fault."""
 
 from __future__ import annotations
 
