@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from edgeseq_device.manifest import MANIFEST_FILE
 ARTIFACTS = Path("artifacts")
 PROVENANCE_FILE = "provenance.json"
 """How an artifact came about: recipe, data, forms, accuracy, versions. No board needs it."""
+_NEAR = 0.8  # of difflib: one letter in five is another
 
 
 def find_artifact(reference: str | Path | None = None) -> Path:
@@ -20,15 +23,35 @@ def find_artifact(reference: str | Path | None = None) -> Path:
 
     `edgeseq_device.artifact.open_artifact` verifies it. Raises UsageError where there is none.
     """
-    known = [path for path in ARTIFACTS.glob("*") if _is_artifact(path)]
+    known = _known()
     if reference is None:
         if not known:
             raise UsageError("there is no artifact under ./artifacts; make one with: edgeseq export --int8")
         return max(known, key=lambda path: (path / MANIFEST_FILE).stat().st_mtime_ns)
     for path in (ARTIFACTS / reference, Path(reference)):
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - pathlib's own raises where a name is too long for a file's
             return path
     raise UsageError(unknown("artifact", str(reference), [path.name for path in known]))
+
+
+def names_artifact(word: str) -> bool:
+    """Whether a word is an artifact's name or folder. No word is refused."""
+    return any(is_file(folder / MANIFEST_FILE) for folder in (ARTIFACTS / word, Path(word)))
+
+
+def nearest_artifact(word: str) -> str | None:
+    """The artifact that a word which names none may mean: a name that goes on behind it, or is spelled
+    much like it.
+    """
+    known = sorted(path.name for path in _known())
+    longer = [name for name in known if name.startswith(f"{word}-")]
+    near = longer or difflib.get_close_matches(word, known, 1, _NEAR)
+    return near[0] if near else None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False for what can be no file's name, where pathlib's own raises."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
@@ -43,6 +66,10 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DataError(f"{path}: holds no JSON object; export the artifact again")
     return found
+
+
+def _known() -> list[Path]:
+    return [path for path in ARTIFACTS.glob("*") if _is_artifact(path)]
 
 
 def _is_artifact(path: Path) -> bool:

@@ -30,7 +30,9 @@ _PACKAGES = {
     "onnx": "export to ONNX",
     "flatbuffers": "export to TFLite",
     "soundfile": "reading WAV files",
+    "tokenizers": "training on texts",
 }
+_OPTIONAL = {"transformers": ("huggingface", "edgeseq distill from a Hugging Face model")}
 _RUNTIMES = {"onnx": "onnxruntime", "tflite": "ai-edge-litert"}
 _IMPORT_TIMEOUT_S = 60.0
 # A runtime's library may crash the process that loads it: never this one.
@@ -59,6 +61,7 @@ def examine() -> list[Check]:
         _cache(),
     ]
     checks += [_package(name, purpose) for name, purpose in _PACKAGES.items()]
+    checks += [_optional(name, extra, purpose) for name, (extra, purpose) in _OPTIONAL.items()]
     checks += [_runtime(model_format, package) for model_format, package in _RUNTIMES.items()]
     checks += [_virtual_board(name) for name in virtual_board_names()]
     return checks
@@ -83,6 +86,15 @@ def _package(name: str, purpose: str) -> Check:
         return Check("package", name, True, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         return Check("package", name, False, f"not installed; needed for: {purpose}", HOST_EXTRA)
+
+
+def _optional(name: str, extra: str, purpose: str) -> Check:
+    """A package that few need: who does is told how to get it."""
+    try:
+        return Check("package", name, True, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        remedy = f"{sys.executable} -m pip install 'edgeseq[{extra}]'"
+        return Check("package", name, False, f"not installed; optional, for: {purpose}", remedy)
 
 
 def _runtime(model_format: str, package: str) -> Check:

@@ -9,7 +9,9 @@ from typing import Literal
 
 from edgeseq import data as datasets
 from edgeseq.artifacts import ARTIFACTS, PROVENANCE_FILE, read_provenance
-from edgeseq.data import Dataset
+from edgeseq.data import DataOptions, Dataset
+from edgeseq.data.columns import NoSuchColumnError
+from edgeseq.data.dataset import set_aside
 from edgeseq.evaluate import Evaluation, evaluate_artifact, evaluate_module
 from edgeseq.features import SPLITS, LabelledFeatures, cut_warnings, labelled, out_of_scope
 from edgeseq.names import unknown
@@ -75,14 +77,15 @@ def open_subject(reference: str | None) -> Subject:
 
 
 def choose(
-    subject: Subject, reference: str | None, split: str | None, label_pattern: str | None = None
+    subject: Subject, reference: str | None, split: str | None, given: DataOptions | None = None
 ) -> Chosen:
     """The recordings to evaluate on. `reference` None: the data the model was trained on, its test split.
 
-    Of other data every recording is taken, unless `split` names a part of it. Raises DataError where the
-    data is not what the model takes, or a label is unknown to it.
+    Of other data every recording is taken, unless `split` names a part of it; it is read as `given` says, and
+    as the recipe's data where that says nothing. Raises DataError where the data is not what the model takes,
+    or a label is unknown to it, UsageError for options without a reference.
     """
-    dataset = _read(subject, reference, label_pattern)
+    dataset = _read(subject, reference, given or DataOptions())
     same = dataset.content_sha256 == subject.data_sha256
     if reference is None and not same:
         raise DataError(
@@ -103,17 +106,38 @@ def choose(
     )
 
 
-def _read(subject: Subject, reference: str | None, label_pattern: str | None) -> Dataset:
-    """As the recipe reads its own data; test and group pattern do not concern recordings from elsewhere."""
+def _read(subject: Subject, reference: str | None, given: DataOptions) -> Dataset:
     recipe = subject.recipe
-    reading = replace(recipe.reading, label_pattern=label_pattern or recipe.reading.label_pattern)
     if reference is None:
-        return load_recorded(replace(recipe, reading=reading), subject.path)
-    plain = replace(reading, test_pattern=None, group_pattern=None)
-    dataset = datasets.load(reference, plain)
-    if dataset.content_sha256 == subject.data_sha256 and plain != reading:
+        if given != DataOptions():
+            raise UsageError("how data is read is about --data; without it, it is read as in training")
+        return load_recorded(recipe, subject.path)
+    dataset, reading = _read_other(subject, reference, given), given.over(recipe.reading)
+    if dataset.content_sha256 == subject.data_sha256 and (reading.test_pattern or reading.group_pattern):
         return datasets.load(reference, reading)
     return dataset
+
+
+def _read_other(subject: Subject, reference: str, given: DataOptions) -> Dataset:
+    """As the recipe reads its own data, but for what recordings from elsewhere need not have: groups, splits
+    and some that are out of scope.
+    """
+    reading = given.over(subject.recipe.reading)
+    plain = replace(
+        reading, test_pattern=None, group_pattern=None, out_of_scope_label=given.out_of_scope_label
+    )
+    try:
+        dataset = datasets.load(reference, plain)
+    except NoSuchColumnError as error:
+        if getattr(given, f"{error.role}_column") is not None:
+            raise
+        if error.role not in ("group", "split"):
+            advice = f"{subject.path} was trained on data that has it: name this data's with"
+            raise DataError(f"{error}; {advice} --{error.role}-column") from error
+        unsplit = replace(plain, group_column=given.group_column, split_column=given.split_column)
+        dataset = datasets.load(reference, unsplit)
+    label = reading.out_of_scope_label
+    return set_aside(dataset, label) if label in dataset.labels else dataset
 
 
 def _places(subject: Subject, dataset: Dataset, name: str) -> Sequence[int]:

@@ -68,15 +68,28 @@ class FeatureSplits:
 class Prepared:
     """Everything that training needs from data. `front_end` is fitted on the training split alone.
 
-    `origin` says in words how the splits came about; `splits_sha256` is `Splits.sha256`.
+    places: of the recordings of each split in `dataset.recordings`.
     """
 
     dataset: Dataset
     front_end: FrontEnd
     splits: FeatureSplits
-    origin: str
-    splits_sha256: str
+    places: Splits
     warnings: tuple[str, ...]
+
+    @property
+    def origin(self) -> str:
+        """How the splits came about, in words."""
+        return self.places.origin
+
+    @property
+    def splits_sha256(self) -> str:
+        """`Splits.sha256`."""
+        return self.places.sha256
+
+    def recordings(self, split: str) -> list[Recording]:
+        """Those of the split called train, validation or test, in the order of their features."""
+        return [self.dataset.recordings[place] for place in getattr(self.places, split)]
 
 
 def prepare(dataset: Dataset, splitting: SplitOptions, front_end_options: FrontEndOptions) -> Prepared:
@@ -91,7 +104,7 @@ def prepare(dataset: Dataset, splitting: SplitOptions, front_end_options: FrontE
     splits = split_features(dataset, front_end, chosen, dataset.labels)
     parts = {name: [dataset.recordings[i] for i in getattr(chosen, name)] for name in SPLITS}
     warnings = (*dataset.warnings, *chosen.warnings, *cut_warnings(front_end, parts))
-    return Prepared(dataset, front_end, splits, chosen.origin, chosen.sha256, warnings)
+    return Prepared(dataset, front_end, splits, chosen, warnings)
 
 
 def _fitted(dataset: Dataset, training: Sequence[Recording], options: FrontEndOptions) -> FrontEnd:
@@ -137,7 +150,7 @@ def labelled(
 ) -> LabelledFeatures:
     """Features and label numbers of some recordings. Raises DataError on a label the model does not know."""
     recordings = [dataset.recordings[i] for i in indices]
-    refuse_unknown_labels(recordings, labels, dataset.name, "the model")
+    refuse_unknown_labels(recordings, labels, dataset.name, "the model", "remove its recordings")
     numbers = {label: number for number, label in enumerate(labels)}
     return _labelled(
         recordings, front_end, dataset.sample_rate_hz, (numbers[each.label] for each in recordings)

@@ -10,6 +10,7 @@ from edgeseq_device.errors import BudgetError, GateError
 from edgeseq_export import SeqSpec
 from edgeseq_export.budget import SizeCheck, TensorSize, tensor_sizes
 from edgeseq_export.parity import TOLERANCE, Parity
+from edgeseq_export.spec import Embedding
 
 FEW_RECORDINGS = 200
 MIN_NET_FLIPS = 2
@@ -56,11 +57,18 @@ def judge_size(spec: SeqSpec, sizes: Sequence[SizeCheck], watch: Watch) -> None:
         found = ", ".join(
             f"{each.format} takes {each.bytes:,} bytes for {' + '.join(each.files)}" for each in over
         )
-        int8 = any(tensor.dtype == "int8" for tensor in tensors)
-        advice = "train with a smaller --hidden" if int8 else "use --int8, train with a smaller --hidden"
+        advice = _smaller(spec, tensors, over[0].max_bytes)
         raise BudgetError(
             f"over the budget of {over[0].max_bytes:,} bytes: {found}; {advice}, or raise --max-size"
         )
+
+
+def _smaller(spec: SeqSpec, tensors: Sequence[TensorSize], max_bytes: int) -> str:
+    """How to train a smaller model: by the widths that the largest of its tensors has."""
+    tables = tuple(f"{layer.name}." for layer in spec.layers if isinstance(layer, Embedding))
+    widths = "--buckets or --embedding" if tensors[0].name.startswith(tables) else "--hidden"
+    rounded = any(tensor.dtype == "int8" for tensor in tensors)
+    return f"{'' if rounded else 'use --int8, '}train with a smaller {widths} or with --fit {max_bytes}"
 
 
 def judge_parity(checks: Sequence[Parity], watch: Watch) -> None:

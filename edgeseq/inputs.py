@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from edgeseq.artifacts import is_file
 from edgeseq.data import DataOptions
 from edgeseq.data.lines import Lines
 from edgeseq.data.load import load_path
@@ -31,37 +33,56 @@ class Input:
 
 def read_inputs(
     words: Sequence[str], kind: str, channels: int, reading: Callable[[], DataOptions], stdin: BinaryIO
-) -> list[Input]:
-    """The inputs that the words of a call name, for a model of data of a kind.
+) -> tuple[list[Input], list[str]]:
+    """The inputs that the words of a call name, for a model of data of a kind; and warnings about them.
 
-    Texts are the words themselves, `-` stands for the lines of `stdin`. Of series, a .csv file whose columns
-    are the `channels` is one recording; other files are read as the training data was, which `reading` is
-    asked for, and each of their recordings is an input. Raises UsageError for no such file, DataError for
-    one that is refused.
+    Texts are the words themselves, `-` stands for the lines of `stdin` that are not blank. Of series, a .csv
+    file whose columns are the `channels` is one recording; other files are read as the training data was,
+    which `reading` is asked for, and each of their recordings is an input. Raises UsageError for no such
+    file, DataError for one that is refused.
     """
     found: list[Input] = []
+    warnings: list[str] = []
     for word in words:
-        if kind == "text":
-            found += _lines(stdin) if word == STDIN else [Input(word, word)]
-        else:
+        if kind != "text":
             found += _read(_file(word, kind), kind, channels, reading)
-    return found
+        elif word == STDIN:
+            found += _lines(stdin, warnings)
+        else:
+            found.append(_argument(word, warnings))
+    return found, warnings
 
 
-def _lines(stdin: BinaryIO) -> list[Input]:
+def _argument(word: str, warnings: list[str]) -> Input:
+    """A word that is a text. Bytes of a call that are not UTF-8 reach Python as halves of surrogate pairs."""
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(word).decode("utf-8", "backslashreplace")
+        where = f'"{shown}": character {error.start + 1}'
+        raise DataError(f"{where} of this INPUT is not UTF-8; give it in UTF-8") from error
+    if is_file(Path(word)):
+        warnings.append(f'"{word}" is a file; its name was taken for a text, and it was not read')
+    return Input(word, word)
+
+
+def _lines(stdin: BinaryIO, warnings: list[str]) -> list[Input]:
     lines, found = Lines(stdin, Path("stdin")), []
     for line in lines:
         text = line.rstrip("\r\n")
-        check_text(text, lines.where)
-        found.append(Input(text, text))
+        if text.strip():
+            check_text(text, lines.where)
+            found.append(Input(text, text))
     if not found:
         raise DataError("stdin: there is no text in it; give one on each line")
+    if blank := lines.number - len(found):
+        warnings.append(f"stdin: {blank} {'blank lines were' if blank > 1 else 'blank line was'} left out")
     return found
 
 
 def _file(word: str, kind: str) -> Path:
     path = Path(word)
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"{word}: no such file; this model takes {_FILES[kind]}")
     return path
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from edgeseq_device.errors import UsageError
 from edgeseq_device.names import did_you_mean
 
+FEW, SHOWN = 12, 5
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -18,7 +19,20 @@ def check_folder_name(name: str) -> None:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Such as `unknown model "grue"; did you mean "gru"? Known: gru, lstm`."""
+    """Such as `unknown model "grue"; did you mean "gru"? Known: gru, lstm`.
+
+    Of many, the nearest alone, or some where none is near.
+    """
     names = sorted(known)
     sentence = did_you_mean(kind, name, names)
-    return f"{sentence}{'' if sentence.endswith('?') else '.'} Known: {', '.join(names) or 'none'}"
+    near = sentence.endswith("?")
+    if near and len(names) > FEW:
+        return sentence
+    return f"{sentence}{'' if near else '.'} Known: {some(names)}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The names of a few, the first of many and how many more there are."""
+    if len(names) <= FEW:
+        return ", ".join(names) or "none"
+    return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"

@@ -9,7 +9,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edgeseq import data as datasets
 from edgeseq import models
@@ -28,6 +28,7 @@ from edgeseq_export.spec import SeqSpec
 
 RUNS = Path("runs")
 RUN_VERSION = 1
+Command = Literal["train", "distill"]
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,7 @@ def open_run(reference: str | Path | None = None) -> Run:
     """
     folder = find_run_folder(reference)
     if not folder.is_finished:
-        command = "train" if read_recipe(folder).distill is None else "distill"
-        advice = f"finish it with: edgeseq {command} --resume {folder.path.name}"
-        raise UsageError(f"{folder.path}: training is not over; {advice}")
+        raise UsageError(f"{folder.path}: training is not over; finish it with: {resume_command(folder)}")
     result = _read_json(folder.result)
     where = str(folder.result)
     if result.get("run_version") != RUN_VERSION:
@@ -187,17 +186,20 @@ def new_run_folder(name: str | None, default_name: str) -> RunFolder:
             path.mkdir()
         except FileExistsError:
             if name is not None:
-                raise UsageError(_taken(path)) from None
+                raise UsageError(_taken(path, None)) from None
             number += 1
         else:
             return RunFolder(path)
 
 
-def check_new_name(name: str) -> None:
-    """Raises UsageError where runs/NAME exists, or NAME cannot be a folder's."""
+def check_new_name(name: str, command: Command = "train") -> None:
+    """Raises UsageError where runs/NAME exists, or NAME cannot be a folder's.
+
+    command: the one that wants the name, which decides how the run that has it could go on.
+    """
     check_folder_name(name)
     if (RUNS / name).exists():
-        raise UsageError(_taken(RUNS / name))
+        raise UsageError(_taken(RUNS / name, command))
 
 
 def keep_tokenizer(folder: RunFolder, front_end: FrontEnd) -> None:
@@ -277,9 +279,20 @@ def _folders() -> list[RunFolder]:
     return [RunFolder(path) for path in paths if RunFolder(path).is_run]
 
 
-def _taken(path: Path) -> str:
-    go_on = "--from" if RunFolder(path).is_finished else "--resume"
-    return f"{path} exists already; choose another --name, or remove it, or go on with: {go_on} {path.name}"
+def _taken(path: Path, command: Command | None) -> str:
+    folder = RunFolder(path)
+    go_on = ""
+    if folder.is_finished and command == "train":
+        go_on = f", or train it on with: edgeseq train --from {path.name}"
+    elif folder.is_run and not folder.is_finished:
+        go_on = f", or go on with: {resume_command(folder)}"
+    return f"{path} exists already; choose another --name, or remove it{go_on}"
+
+
+def resume_command(folder: RunFolder) -> str:
+    """The call that goes on with a training that was cut off."""
+    command: Command = "train" if read_recipe(folder).distill is None else "distill"
+    return f"edgeseq {command} --resume {folder.path.name}"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

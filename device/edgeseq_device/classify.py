@@ -19,6 +19,7 @@ from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError
 from edgeseq_device.frontend import FrontEnd, Tokens, front_end_from_dict
 from edgeseq_device.manifest import MANIFEST_FILE, ModelFile
+from edgeseq_device.tokenizer import UNKNOWN
 
 Raw = Union[str, NDArray[Any]]
 """A text, or samples [n] or [n, channels]: of a sound float in [-1, 1], of a series its readings."""
@@ -31,7 +32,8 @@ class Answer:
 
     label: the class, None where its probability is below the model's rejection threshold: none of the
     classes. probability: of the nearest class, whether it is rejected or not. probabilities: of each class,
-    in the order of the labels. warnings: what the answer does not rest on, such as tokens that were cut.
+    in the order of the labels. warnings: what the answer does not rest on, such as tokens that were cut or
+    that the model does not know.
     """
 
     label: str | None
@@ -54,14 +56,16 @@ class Classifier:
         self.front_end = front_end
         self._model = runtimes.load(file.path, file.format, threads)
 
-    def classify(self, raw: Raw, sample_rate_hz: int | None = None) -> Answer:
+    def classify(self, raw: Raw, sample_rate_hz: int | None = None, *, reject: bool = True) -> Answer:
         """The answer to one input. sample_rate_hz: of `raw`, None where it is the one that was trained at.
 
+        reject: whether the rejection threshold counts; without, the label is always the nearest class.
         Raises DataError for an input that is not of the model's kind, is empty or holds NaN or infinity.
         """
         found = probabilities(self._model.run(self.front_end.features(raw, sample_rate_hz)))
         best = int(found.argmax())
-        rejected = self.rejection_threshold is not None and found[best] < self.rejection_threshold
+        threshold = self.rejection_threshold if reject else None
+        rejected = threshold is not None and found[best] < threshold
         return Answer(
             label=None if rejected else self.labels[best],
             probability=float(found[best]),
@@ -72,10 +76,16 @@ class Classifier:
     def _warnings(self, raw: Raw) -> tuple[str, ...]:
         if not isinstance(self.front_end, Tokens) or not isinstance(raw, str):
             return ()
-        cut = self.front_end.tokens_cut(raw)
-        if not cut:
-            return ()
-        return (f"{cut} tokens were cut: the model reads the first {self.front_end.max_tokens}",)
+        every, most = self.front_end.reader.ids(raw), self.front_end.max_tokens
+        ids, warnings = every[:most], []
+        if len(every) > most:
+            warnings.append(f"{len(every) - most} tokens were cut: the model reads the first {most}")
+        unknown = ids.count(UNKNOWN)
+        if unknown == len(ids):
+            warnings.append(f"none of its {len(ids)} tokens is known to the model")
+        elif 2 * unknown > len(ids):
+            warnings.append(f"{unknown} of its {len(ids)} tokens are not known to the model")
+        return tuple(warnings)
 
 
 def load_classifier(folder: str | Path, model_format: str | None = None, threads: int = 1) -> Classifier:

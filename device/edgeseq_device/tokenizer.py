@@ -39,6 +39,7 @@ _ALONE = (
 """Punctuation, symbols, emoji, Chinese characters and Japanese kana: each is a token of its own."""
 WORDS = f"{character_class(_ALONE)}|{character_class((*_SEPARATORS, *_ALONE), negated=True)}+"
 CHARACTERS = r"[\s\S]"
+_NO_SEPARATOR = re.compile(character_class(_SEPARATORS, negated=True))
 
 
 class Tokenizer(Protocol):
@@ -100,6 +101,11 @@ class LibraryTokenizer:
         """As `Tokenizer.ids`."""
         ids: list[int] = self._library.encode(text, add_special_tokens=False).ids
         return ids
+
+
+def has_token(text: str) -> bool:
+    """Whether a text has a token to every kind of tokenizer; one of separators alone has no word."""
+    return _NO_SEPARATOR.search(text) is not None
 
 
 def byte_characters() -> list[str]:

@@ -26,7 +26,13 @@ _KIND_NAMES = {
 
 @click.command()
 @click.argument("artifact", required=False)
-@click.option("--device", default="local", show_default=True, help="local, or a virtual board: pi4, pi5.")
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    default="local",
+    show_default=True,
+    help="local, or a virtual board: pi4, pi5.",
+)
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the runtime.")
 @click.option("--format", "formats", multiple=True, metavar="FORMAT", help="onnx or tflite; all by default.")
 @click.option("--quick", is_flag=True, help="One short launch: rougher latency.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from edgeseq.data import Dataset, Splits
     from edgeseq.data.catalogue import NamedSet
 
+TEXT_SHOWN = 80  # characters
 SPLIT_OPTIONS = ("validation_fraction", "test_fraction", "by_group")
 
 
@@ -136,6 +138,8 @@ def _facts(reference: str, dataset: Dataset, splits: Splits, features_rate_hz: i
         "channels": list(dataset.channels),
         "sample_rate_hz": dataset.sample_rate_hz,
         "features_rate_hz": features_rate_hz,
+        "columns": dict(dataset.columns),
+        "first_text": _first_text(dataset),
         "recordings": len(dataset.recordings),
         "groups": len({r.group for r in dataset.recordings if r.group is not None}),
         **{unit: _range(lengths) for unit, lengths in _lengths(dataset).items()},
@@ -145,6 +149,13 @@ def _facts(reference: str, dataset: Dataset, splits: Splits, features_rate_hz: i
         "content_sha256": dataset.content_sha256,
         "warnings": [*dataset.warnings, *splits.warnings],
     }
+
+
+def _first_text(dataset: Dataset) -> dict[str, str] | None:
+    if dataset.kind != "text":
+        return None
+    first = dataset.recordings[0]
+    return {"name": first.name, "text": str(first.samples), "label": first.label}
 
 
 def _features_rate_hz(dataset: Dataset, chosen_hz: int | None) -> int | None:
@@ -179,6 +190,12 @@ def _fact_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
     if any(outside := facts["out_of_scope"].values()):
         rows.append(("out of scope", sum(outside)))
     rows.append(("groups", facts["groups"] or "none"))
+    if facts["columns"]:
+        rows.append(("columns", ", ".join(f'{role} "{name}"' for role, name in facts["columns"].items())))
+    if first := facts["first_text"]:
+        text = json.dumps(first["text"], ensure_ascii=False)
+        shown = text if len(text) <= TEXT_SHOWN else f"{text[:TEXT_SHOWN]} ..."
+        rows.append((f"text of {first['name']}", f"{shown} is {first['label']}"))
     if facts["kind"] != "text":
         rate = facts["sample_rate_hz"]
         features = f", features at {facts['features_rate_hz']} Hz" if facts["kind"] == "audio" else ""

@@ -12,14 +12,18 @@ from edgeseq.cli.console import json_option, output, print_warnings, progress_ou
 from edgeseq.cli.fitting import FIT_OPTIONS, fitted
 from edgeseq.cli.train_from import check_together, qat_settings
 from edgeseq.cli.train_options import (
+    AUDIO_OPTIONS,
     DATA_OPTIONS,
-    FRONT_END_OPTIONS,
     MODEL_OPTIONS,
     QAT_OPTIONS,
+    TEXT_OPTIONS,
     TRAINING_OPTIONS,
+    Grouped,
     with_options,
 )
 from edgeseq.cli.train_settings import (
+    MODEL_SETTINGS,
+    check_front_end,
     given_of,
     model_of,
     recipe_of,
@@ -36,10 +40,11 @@ if TYPE_CHECKING:
     from edgeseq.models.config import ModelConfig
     from edgeseq.training.recipe import DistillConfig, Recipe
 
-STUDENT_TEXT_DROPOUT = 0.1  # a teacher's answers to many variants regularise enough (docs/distill.md)
 DISTILL_OPTIONS = [
     click.option(
-        "--temperature", type=click.FloatRange(0, min_open=True), help="Of both logits. [default: 2]"
+        "--temperature",
+        type=click.FloatRange(0, min_open=True),
+        help="What the teachers' and the student's logits are divided by in the loss. [default: 2]",
     ),
     click.option(
         "--hard-weight", type=click.FloatRange(0, 1), help="The labels' part of the loss. [default: 0]"
@@ -58,18 +63,22 @@ DISTILL_OPTIONS = [
     click.option(
         "--relation-weight",
         type=click.FloatRange(0),
-        help="Of the loss on a Transformer's attention relations (MiniLMv2). [default: 0]",
+        help="Weight of the loss on a Transformer's attention relations (MiniLMv2). [default: 0]",
     ),
-    click.option("--relation-heads", type=click.IntRange(1), help="[default: the teacher's heads]"),
+    click.option(
+        "--relation-heads",
+        type=click.IntRange(1),
+        help="Into how many heads these are split. [default: the teacher's]",
+    ),
     click.option(
         "--hidden-weight",
         type=click.FloatRange(0),
-        help="Of the loss on a Transformer's hidden states (TinyBERT). [default: 0]",
+        help="Weight of the loss on a Transformer's hidden states (TinyBERT). [default: 0]",
     ),
 ]
 
 
-@click.command("distill", short_help="Train a small model to answer as larger ones do.")
+@click.command("distill", cls=Grouped, short_help="Train a small model to answer as larger ones do.")
 @click.option(
     "--teacher",
     "teachers",
@@ -78,17 +87,19 @@ DISTILL_OPTIONS = [
     help="A run, or a Hugging Face model's folder. Repeatable: they answer together.",
 )
 @click.option("--data", metavar="NAME|PATH", help="[default: what the first teacher was trained on]")
-@with_options(MODEL_OPTIONS)
-@with_options(FIT_OPTIONS)
-@with_options(DISTILL_OPTIONS)
 @click.option("--no-twin", is_flag=True, help="Train no student from scratch to compare with.")
-@click.option("--name", help="The student's folder under ./runs. [default: DATA-MODEL-distilled]")
+@click.option(
+    "--name", metavar="NAME", help="The student's folder under ./runs. [default: DATA-MODEL-distilled]"
+)
 @click.option("--resume", metavar="RUN", help="Go on with a distillation that was cut off.")
-@with_options(QAT_OPTIONS)
-@with_options(TRAINING_OPTIONS)
-@with_options(DATA_OPTIONS)
-@with_options(FRONT_END_OPTIONS)
 @json_option
+@with_options(DISTILL_OPTIONS, "Distillation")
+@with_options([*MODEL_OPTIONS, *FIT_OPTIONS], "Model")
+@with_options(TRAINING_OPTIONS, "Training")
+@with_options(QAT_OPTIONS, "Quantization-aware training")
+@with_options(DATA_OPTIONS, "Data")
+@with_options(AUDIO_OPTIONS, "Audio and series")
+@with_options(TEXT_OPTIONS, "Text")
 @click.pass_context
 def command(context: click.Context, /, resume: str | None, json_file: Path | None, **given: Any) -> None:
     """Train a student on what teachers answer to many variants of the training recordings.
@@ -103,12 +114,12 @@ def command(context: click.Context, /, resume: str | None, json_file: Path | Non
     if resume is not None:
         refuse_beside_resume(context)
         folder, distillation = prepare_resume(resume)
-        with DistillDisplay(progress_output()) as display:
+        with DistillDisplay(progress_output(), distillation.prepared.dataset.kind) as display:
             distilled = resume_distillation(folder, distillation, display)
     else:
         distillation = _distillation(given)
         print_warnings(distillation.prepared.warnings)
-        with DistillDisplay(progress_output()) as display:
+        with DistillDisplay(progress_output(), distillation.prepared.dataset.kind) as display:
             distilled = distill(distillation, given["name"], display)
     _report(distilled, json_file)
 
@@ -116,6 +127,7 @@ def command(context: click.Context, /, resume: str | None, json_file: Path | Non
 def _distillation(given: dict[str, Any]) -> Distillation:
     """The call with its data and teachers, all checked before anything is trained."""
     from edgeseq import data
+    from edgeseq.distill.defaults import OF_THE_TEACHER, student_model, student_training, twin_model
     from edgeseq.distill.run import Distillation, check, check_new_names, read_unlabelled
     from edgeseq.distill.teachers import check_distinct, check_teacher, open_teacher
     from edgeseq.features import prepare
@@ -129,16 +141,18 @@ def _distillation(given: dict[str, Any]) -> Distillation:
     check_distinct(teachers)
     recipe = _recipe(given, teachers)
     dataset = data.load(recipe.data, recipe.reading)
+    check_front_end(given, dataset)
     for teacher in teachers:
-        check_teacher(teacher, dataset, recipe.splitting)
-    # a student that looks inside its teacher reads the very same ids
-    pinned = ("vocabulary", "buckets") if given["relation_weight"] or given["hidden_weight"] else ()
-    recipe = fitted(replace(recipe, model=_student(given, dataset.kind)), dataset, given, pinned)
+        check_teacher(teacher, dataset)
+    usual = model_of(given, dataset.kind)
+    model = student_model(usual, dataset.kind, given_of(given, *MODEL_SETTINGS))
+    pinned = OF_THE_TEACHER if _looks_inside(given) else ()
+    recipe = fitted(replace(recipe, model=model), dataset, given, pinned)
     recipe = settled_front_end(recipe, dataset.kind)
-    config = _config(given, teachers, recipe.model, dataset.kind)
+    config = _config(given, teachers, twin_model(recipe.model, usual), dataset.kind)
     texts = read_unlabelled(config, recipe.reading.text_column)
     prepared = prepare(dataset, recipe.splitting, recipe.front_end)
-    training = training_of(given, recipe.model, prepared)
+    training = student_training(training_of(given, recipe.model, prepared), dataset.kind)
     recipe = replace(recipe, training=training, qat=qat_settings(given, training), distill=config)
     found = Distillation(recipe, prepared, teachers, texts)
     check(found)
@@ -148,41 +162,32 @@ def _distillation(given: dict[str, Any]) -> Distillation:
 def _recipe(given: dict[str, Any], teachers: tuple[Teacher, ...]) -> Recipe:
     """With the first run's data and splits where nothing else is said, and features where they must be."""
     from edgeseq.data import FrontEndOptions
-    from edgeseq.distill.teachers import RunTeacher
 
-    runs = [teacher.run for teacher in teachers if isinstance(teacher, RunTeacher)]
+    runs = [teacher.run for teacher in teachers if teacher.run is not None]
     if not runs:
         if given["data"] is None:
             raise UsageError(f"{teachers[0].source.reference} does not say what data it is for; give --data")
         return recipe_of(given)
     base, kind = runs[0].recipe, teachers[0].kind
-    looks_inside = given["relation_weight"] or given["hidden_weight"]
-    if kind == "text" and not looks_inside:
+    if kind == "text" and not _looks_inside(given):
         base = replace(base, front_end=FrontEndOptions())
     return recipe_of(given, base)
 
 
-def _student(given: dict[str, Any], kind: Kind) -> ModelConfig:
-    """The model, of text with the dropout that suits a student unless one is given."""
-    model = model_of(given, kind)
-    if kind != "text":
-        return model
-    usual: dict[str, Any] = {"dropout": STUDENT_TEXT_DROPOUT, "embedding_dropout": STUDENT_TEXT_DROPOUT}
-    return replace(model, **{name: value for name, value in usual.items() if given[name] is None})
+def _looks_inside(given: dict[str, Any]) -> bool:
+    return bool(given["relation_weight"] or given["hidden_weight"])
 
 
 def _config(
-    given: dict[str, Any], teachers: tuple[Teacher, ...], student: ModelConfig, kind: Kind
+    given: dict[str, Any], teachers: tuple[Teacher, ...], twin: ModelConfig, kind: Kind
 ) -> DistillConfig:
-    """With the student from scratch: the same shape, and the dropout that `edgeseq train` has."""
+    """The settings of --temperature and the like. twin: the model of the student from scratch."""
     from edgeseq.training.recipe import DistillConfig
     from edgeseq_device.artifact import sha256_of
 
     if given["unlabelled"] is not None and kind != "text":
         raise UsageError(f"--unlabelled holds texts, and the data is {kind}; leave it out")
     names = ("temperature", "hard_weight", "versions", "unlabelled")
-    usual = model_of(given, kind)
-    twin = replace(student, dropout=usual.dropout, embedding_dropout=usual.embedding_dropout)
     config = DistillConfig(
         tuple(teacher.source for teacher in teachers),
         **given_of(given, *names, "relation_weight", "relation_heads", "hidden_weight"),

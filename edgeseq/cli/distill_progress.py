@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edgeseq.cli.training_progress import TrainingDisplay
+from edgeseq.data.dataset import Kind
 
 
 class DistillDisplay:
     """A bar for what teachers and files answer, and each training's own lines. Used as a context manager."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, kind: Kind) -> None:
         self._console = console
+        self._unit = "texts" if kind == "text" else "recordings"
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -43,7 +45,7 @@ class DistillDisplay:
             self._what = what
             self._bar.start()
             self._bar.reset(self._task, description=what, total=of)
-            self._console.print(f"{what}: {of:,}")
+            self._console.print(f"{what}: {of:,} {self._unit}")
         self._bar.update(self._task, completed=done, total=of)
 
     @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.cli.train_options import READING_OPTIONS, with_options
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
 
@@ -29,21 +30,23 @@ RESULT_VERSION = 1
     type=click.Choice(["test", "validation", "train", "all"]),
     help="[default: test; all of data that the model never saw]",
 )
-@click.option("--label-pattern", metavar="REGEX", help="In a recording's name, with a group (?P<label>...).")
+@with_options(READING_OPTIONS)
 @json_option
 def command(
-    model: str | None, data: str | None, split: str | None, label_pattern: str | None, json_file: Path | None
+    model: str | None, data: str | None, split: str | None, json_file: Path | None, **reading: Any
 ) -> None:
     """Accuracy, recall of each class and what it is taken for; what is rejected where the data has recordings
     of none of the classes.
 
     A run is evaluated as the torch module, an artifact as each of its files, in the runtime that a board
-    uses, one recording at a time. The newest run by default.
+    uses, one recording at a time. The newest run by default. --data is read as the training data was, but for
+    what the options say.
     """
+    from edgeseq.data import DataOptions
     from edgeseq.eval_subject import choose, open_subject
 
     subject = open_subject(model)
-    chosen = choose(subject, data, split, label_pattern)
+    chosen = choose(subject, data, split, DataOptions(**reading))
     evaluations, rejections = _evaluate(subject, chosen)
     print_warnings(chosen.warnings)
     _print(subject, chosen, evaluations, rejections)

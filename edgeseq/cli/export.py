@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--max-size",
+    metavar="SIZE",
     help="Budget for what a board needs of one format. [default: the run's --fit in int8, else 100MB]",
 )
 @click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that int8 may cost, in points.")
 @click.option(
     "--target",
+    metavar="TARGET",
     default="generic",
     show_default=True,
     help="The board to choose the forms for: x86, pi3, pi4, pi5, zero2, armv7 (32-bit), or any of them.",
@@ -47,14 +49,15 @@ if TYPE_CHECKING:
 @click.option(
     "--step/--no-step",
     default=None,
-    help="With the form that takes one frame at a time, or without. [default: with, if the model can stream]",
+    help="With the form that takes one frame at a time, or without. [default: with, if the model can stream;"
+    " of text without]",
 )
 @click.option("--batch", is_flag=True, help="Files that take several sequences at once (ONNX).")
 @click.option(
     "--keep-fp32", multiple=True, metavar="LAYER", help="Leave this layer's weights in fp32. Repeatable."
 )
 @click.option("--sensitivity", is_flag=True, help="Show what int8 costs layer by layer.")
-@click.option("--data", help="Where the run's data is now, if it has moved.")
+@click.option("--data", metavar="NAME|PATH", help="Where the run's data is now, if it has moved.")
 @click.option("--name", help="Folder under ./artifacts; RUN-int8-TARGET or RUN-fp32-TARGET by default.")
 @json_option
 def command(

@@ -24,7 +24,11 @@ FIT_OPTIONS = [
         help="Choose --hidden and, of text, --embedding, --vocabulary, --buckets so that the int8 artifact"
         " fills SIZE, such as 2MB.",
     ),
-    click.option("--no-step", is_flag=True, help="--fit: an artifact without the form for single frames."),
+    click.option(
+        "--step/--no-step",
+        default=None,
+        help="--fit: an artifact with the form for single frames, or without. [default: with; text: without]",
+    ),
 ]
 
 
@@ -37,16 +41,21 @@ def fitted(recipe: Recipe, dataset: Dataset, given: dict[str, Any], pinned: tupl
     from edgeseq_export.budget import parse_size
 
     if given["fit"] is None:
-        if given["no_step"]:
-            raise UsageError("--no-step is about --fit; without it, say --no-step to edgeseq export")
+        if given["step"] is not None:
+            option = "--step" if given["step"] else "--no-step"
+            raise UsageError(f"{option} is about --fit; without it, say {option} to edgeseq export")
         return recipe
+    if given["size"] is not None:
+        raise UsageError(
+            "--fit chooses the widths that --size would; leave one out (--layers may stay)"
+        )
     stay = {*pinned, *(name for name in WIDTHS if given[name] is not None)}
     found = fit_to(
         recipe,
         dataset,
         parse_size(given["fit"]),
         given=stay,
-        step=not given["no_step"],
+        step=given["step"],
         target=given["target"] or "generic",
     )
     _report(found, [name for name in WIDTHS if given[name] is not None])
@@ -55,7 +64,7 @@ def fitted(recipe: Recipe, dataset: Dataset, given: dict[str, Any], pinned: tupl
 
 def refuse_fit(given: dict[str, Any], source: Run) -> None:
     """Raises UsageError where a size is asked for of a model whose shape is another run's."""
-    if given["fit"] is not None or given["no_step"]:
+    if given["fit"] is not None or given["step"] is not None:
         raise UsageError(f"--fit chooses a shape, and --from keeps that of {source.path}; leave one out")
 
 

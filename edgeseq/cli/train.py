@@ -12,15 +12,18 @@ from edgeseq.cli.console import json_option, output, print_warnings, progress_ou
 from edgeseq.cli.fitting import FIT_OPTIONS, fitted, refuse_fit
 from edgeseq.cli.train_from import check_contradicts_nothing, check_together, qat_settings
 from edgeseq.cli.train_options import (
+    AUDIO_OPTIONS,
     DATA_OPTIONS,
-    FRONT_END_OPTIONS,
     MODEL_OPTIONS,
     QAT_OPTIONS,
+    TEXT_OPTIONS,
     TRAINING_OPTIONS,
+    Grouped,
     with_options,
 )
 from edgeseq.cli.train_settings import (
     changed,
+    check_front_end,
     model_of,
     recipe_of,
     refuse_beside_resume,
@@ -37,22 +40,32 @@ if TYPE_CHECKING:
     from edgeseq.training.recipe import Recipe
 
 
-@click.command("train", short_help="Train a model on your recordings.")
+WITH_THRESHOLD = (
+    'an application that rejects answers below the threshold has "right and not rejected" as its accuracy on'
+    " the classes; one that takes every answer has the accuracy of the upper table"
+)
+
+
+@click.command("train", cls=Grouped, short_help="Train a model on your recordings.")
 @click.option(
     "--data", metavar="NAME|PATH", help="A named data set (`edgeseq data list`), a folder or a file."
 )
-@with_options(MODEL_OPTIONS)
-@with_options(FIT_OPTIONS)
-@click.option("--name", help="The run's folder under ./runs. [default: DATA-MODEL, numbered where taken]")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="The run's folder under ./runs. [default: DATA-MODEL, numbered where taken]",
+)
 @click.option("--resume", metavar="RUN", help="Go on with a training that was cut off.")
 @click.option(
     "--from", "from_run", metavar="RUN", help="Start from that run's weights, on its data, with its model."
 )
-@with_options(QAT_OPTIONS)
-@with_options(TRAINING_OPTIONS)
-@with_options(DATA_OPTIONS)
-@with_options(FRONT_END_OPTIONS)
 @json_option
+@with_options([*MODEL_OPTIONS, *FIT_OPTIONS], "Model")
+@with_options(TRAINING_OPTIONS, "Training")
+@with_options(QAT_OPTIONS, "Quantization-aware training")
+@with_options(DATA_OPTIONS, "Data")
+@with_options(AUDIO_OPTIONS, "Audio and series")
+@with_options(TEXT_OPTIONS, "Text")
 @click.pass_context
 def command(
     context: click.Context, /, data: str | None, resume: str | None, json_file: Path | None, **given: Any
@@ -85,6 +98,7 @@ def _trained(given: dict[str, Any]) -> tuple[Run, Prepared]:
         check_new_name(given["name"])
     recipe = recipe_of(given)
     dataset = data.load(recipe.data, recipe.reading)
+    check_front_end(given, dataset)
     recipe = fitted(replace(recipe, model=model_of(given, dataset.kind)), dataset, given)
     recipe = settled_front_end(recipe, dataset.kind)
     prepared = prepare(dataset, recipe.splitting, recipe.front_end)
@@ -151,10 +165,13 @@ def _report(run: Run, prepared: Prepared, json_file: Path | None) -> None:
     console.print(table(title, ("split", "n", "right", "accuracy"), rows))
     if rejection := metrics.get("out_of_scope"):
         console.print(rejection_table({"torch": OutOfScope.from_dict(rejection)}))
-    console.print(
-        f"best epoch {metrics['best_epoch']} of {metrics['epochs']},"
-        f" trained in {metrics['training_seconds']:.0f} s; {prepared.origin}"
+        console.print(WITH_THRESHOLD, soft_wrap=True)
+    kept = (
+        f"best epoch {metrics['best_epoch']} of {metrics['epochs']}"
+        if metrics["best_epoch"]
+        else f"no epoch of {metrics['epochs']} was better than the start, whose weights were kept"
     )
+    console.print(f"{kept}, trained in {metrics['training_seconds']:.0f} s; {prepared.origin}")
     print_warnings(warning for warning in run.warnings if warning not in prepared.warnings)
     qat = run.recipe.qat
     target = f" --target {qat.target}" if qat is not None and qat.target != "generic" else ""

@@ -22,28 +22,46 @@ def _family(_context: click.Context, _option: click.Parameter, value: str) -> st
 
 MODEL_OPTIONS = [
     click.option(
-        "--model", default="gru", show_default=True, callback=_family, help=f"{' or '.join(FAMILIES)}."
+        "--model",
+        metavar="FAMILY",
+        default="gru",
+        show_default=True,
+        callback=_family,
+        help=f"{' or '.join(FAMILIES)}.",
     ),
-    click.option("--size", type=click.Choice(SIZES), help="Of the shape that nothing else says."),
+    click.option(
+        "--size",
+        type=click.Choice(SIZES),
+        help="Sets --hidden, --layers, --heads and --embedding where they are not given.",
+    ),
     click.option("--hidden", type=click.IntRange(1), help="Units in a layer. [default: 64; text: by --size]"),
-    click.option("--layers", type=click.IntRange(1), help="[default: 1; transformer: 2]"),
+    click.option(
+        "--layers", type=click.IntRange(1), help="One behind the other. [default: 1; transformer: 2]"
+    ),
     click.option(
         "--bidirectional/--no-bidirectional",
         default=None,
-        help="GRU, LSTM: read each recording backwards too. [default: of text]",
+        help="GRU, LSTM: read each recording backwards, too. [default: yes for text, else no]",
     ),
     click.option(
         "--pooling",
         type=click.Choice(POOLINGS),
-        help="cls: transformer. [default: last; of text max; transformer, bag: mean]",
+        help="What the classifier sees of all frames; cls is a transformer's. [default: last; text: max;"
+        " transformer, bag: mean]",
     ),
     click.option(
-        "--dropout", type=click.FloatRange(0, 1, max_open=True), help="[default: 0.1; more for text]"
+        "--dropout",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Between layers and before the classifier. [default: 0.1; more for text]",
     ),
     click.option(
         "--embedding", type=click.IntRange(1), help="Text: numbers that a token has. [default: by --size]"
     ),
-    click.option("--embedding-dropout", type=click.FloatRange(0, 1, max_open=True), help="Text."),
+    click.option(
+        "--embedding-dropout",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Text: of the numbers that a token has.",
+    ),
     click.option(
         "--conv-kernel", type=click.IntRange(0), help="A causal convolution over so many frames in front."
     ),
@@ -51,7 +69,11 @@ MODEL_OPTIONS = [
     click.option(
         "--feedforward", type=click.IntRange(1), help="Transformer: middle width, times hidden. [default: 2]"
     ),
-    click.option("--positions", type=click.Choice(POSITIONS), help="Transformer. [default: rotary]"),
+    click.option(
+        "--positions",
+        type=click.Choice(POSITIONS),
+        help="Transformer: how it knows the order of frames. [default: rotary]",
+    ),
     click.option(
         "--max-frames", type=click.IntRange(1), help="Longest recording of learned positions. [default: 512]"
     ),
@@ -67,14 +89,21 @@ TRAINING_OPTIONS = [
     click.option("--batch-size", type=click.IntRange(1), help="[default: by the data's size]"),
     click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak of the one-cycle."),
     click.option("--weight-decay", type=click.FloatRange(0), help="AdamW's."),
-    click.option("--label-smoothing", type=click.FloatRange(0, 1, max_open=True)),
     click.option(
-        "--patience", type=click.IntRange(0), help="Epochs without a better validation; 0: all epochs."
+        "--label-smoothing",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="The part of a label's weight that all classes share.",
+    ),
+    click.option(
+        "--patience",
+        type=click.IntRange(0),
+        help="Stop after so many epochs without a better validation; 0: train all epochs.",
     ),
     click.option(
         "--ema",
         type=click.FloatRange(0, 1, max_open=True),
-        help="Keep a moving average of the weights, which so much of stays in a step. [default: of text]",
+        help="Validate and keep a moving average of the weights; so much of it stays in each step."
+        " [default: off; text: 0.995]",
     ),
     click.option("--no-augment", is_flag=True, help="Train on the recordings as they are."),
     click.option(
@@ -83,29 +112,54 @@ TRAINING_OPTIONS = [
         metavar="INTEGER",
         default=0,
         show_default=True,
-        help="Of every random draw.",
+        help="Of every random draw but the splits'.",
     ),
-    click.option("--threads", type=click.IntRange(1), help="Part of the recipe: sums depend on it."),
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="Part of the recipe: sums depend on it. [default: by the model]",
+    ),
 ]
 QAT_OPTIONS = [
     click.option("--qat", is_flag=True, help="Then train on with the rounding of the exported int8 model."),
-    click.option("--target", metavar="TARGET", help="--qat: the board whose form rounds. [default: generic]"),
     click.option(
-        "--qat-format", type=click.Choice(["tflite", "onnx"]), help="--qat: of this file. [default: tflite]"
+        "--target",
+        metavar="TARGET",
+        help="--qat: round as the export for this board does, such as pi4. [default: generic]",
     ),
     click.option(
-        "--qat-epochs", type=click.IntRange(1), help="[default: a quarter of --epochs, 10 at least]"
+        "--qat-format",
+        type=click.Choice(["tflite", "onnx"]),
+        help="--qat: round as this file does. [default: tflite]",
+    ),
+    click.option(
+        "--qat-epochs",
+        type=click.IntRange(1),
+        help="--qat: at most so many. [default: a quarter of --epochs, 10 at least]",
     ),
     click.option(
         "--qat-learning-rate",
         type=click.FloatRange(0, min_open=True),
-        help="[default: a tenth of --learning-rate]",
+        help="--qat: peak of its one-cycle. [default: a tenth of --learning-rate]",
     ),
 ]
-DATA_OPTIONS = [
+LABEL_PATTERN = click.option(
+    "--label-pattern", metavar="REGEX", help="In a recording's name, with a group (?P<label>...)."
+)
+COLUMN_OPTIONS = [
+    click.option("--text-column", metavar="NAME", help="CSV, TSV, JSONL of texts."),
+    click.option("--label-column", metavar="NAME", help="CSV, TSV, JSONL."),
+    click.option("--group-column", metavar="NAME", help="CSV, TSV, JSONL: speaker, subject."),
+    click.option("--split-column", metavar="NAME", help="CSV, TSV, JSONL: train, validation or test."),
+    click.option("--recording-column", metavar="NAME", help="CSV of series: rows with one value are one."),
+    click.option("--time-column", metavar="NAME", help="CSV of series."),
     click.option(
-        "--label-pattern", metavar="REGEX", help="In a recording's name, with a group (?P<label>...)."
+        "--out-of-scope-label", metavar="LABEL", help="Of recordings that belong to none of the classes."
     ),
+]
+READING_OPTIONS = [LABEL_PATTERN, *COLUMN_OPTIONS]
+DATA_OPTIONS = [
+    LABEL_PATTERN,
     click.option("--test-pattern", metavar="REGEX", help="Recordings whose name matches are the test split."),
     click.option(
         "--group-pattern", metavar="REGEX", help="In a recording's name, with a group (?P<group>...)."
@@ -117,7 +171,9 @@ DATA_OPTIONS = [
         help="Of the training data. [default: the data's own validation, or 0.1; 0.2 of fewer than 100]",
     ),
     click.option(
-        "--test-fraction", type=click.FloatRange(0, 1, True, True), help="Where the data has no test."
+        "--test-fraction",
+        type=click.FloatRange(0, 1, True, True),
+        help="Where the data has no test split. [default: 0.2]",
     ),
     click.option(
         "--split-seed",
@@ -125,15 +181,7 @@ DATA_OPTIONS = [
         metavar="INTEGER",
         help="Of the draw of splits; apart from --seed.",
     ),
-    click.option("--text-column", metavar="NAME", help="CSV, TSV, JSONL of texts."),
-    click.option("--label-column", metavar="NAME", help="CSV, TSV, JSONL."),
-    click.option("--group-column", metavar="NAME", help="CSV, TSV, JSONL."),
-    click.option("--split-column", metavar="NAME", help="CSV, TSV, JSONL: train, validation or test."),
-    click.option("--recording-column", metavar="NAME", help="CSV: rows with one value are one recording."),
-    click.option("--time-column", metavar="NAME", help="CSV of series."),
-    click.option(
-        "--out-of-scope-label", metavar="LABEL", help="Of recordings that belong to none of the classes."
-    ),
+    *COLUMN_OPTIONS,
 ]
 SAMPLE_RATE = click.option(
     "--sample-rate",
@@ -141,12 +189,14 @@ SAMPLE_RATE = click.option(
     metavar="HZ",
     help="Resample audio; a series' own rate.",
 )
-FRONT_END_OPTIONS = [
+AUDIO_OPTIONS = [
     click.option("--mels", type=click.IntRange(1, MOST_MELS), help="Audio: features in a frame."),
     click.option("--frame-ms", type=click.FloatRange(0, min_open=True), help="Audio: length of a frame."),
     click.option("--hop-ms", type=click.FloatRange(0, min_open=True), help="Audio: from frame to frame."),
     SAMPLE_RATE,
-    click.option("--tokenizer", type=click.Choice(TOKENIZERS), help="Text. [default: word]"),
+]
+TEXT_OPTIONS = [
+    click.option("--tokenizer", type=click.Choice(TOKENIZERS), help="Text: what a token is. [default: word]"),
     click.option(
         "--vocabulary",
         type=click.IntRange(2),
@@ -160,7 +210,7 @@ FRONT_END_OPTIONS = [
     click.option(
         "--subwords",
         type=click.IntRange(0),
-        help="Text: look up so many n-grams of a word's letters. [default: word: 16]",
+        help="Text: look up so many n-grams of a word's letters. [default: word: 16, others: 0]",
     ),
     click.option(
         "--buckets", type=click.IntRange(0), help="Text: rows that all n-grams share. [default: 8192]"
@@ -173,17 +223,33 @@ FRONT_END_OPTIONS = [
     click.option(
         "--lowercase/--no-lowercase",
         default=None,
-        help="Text: capitals are small letters. [default: so]",
+        help="Text: capital letters count as small ones. [default: yes]",
     ),
 ]
 
 
-def with_options(options: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    """A decorator that adds these options, in their order of --help."""
+def with_options(options: list[Callable[[Any], Any]], heading: str | None = None) -> Callable[[Any], Any]:
+    """A decorator that adds these options, in their order of --help, there under `heading` in a `Grouped`."""
 
     def add(function: Any) -> Any:
         for option in reversed(options):
             function = option(function)
+            function.__click_params__[-1].heading = heading
         return function
 
     return add
+
+
+class Grouped(click.Command):
+    """A command whose --help has a heading for each group of options."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options in their order, those without a heading under "Options"."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(getattr(option, "heading", None) or "Options", []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)

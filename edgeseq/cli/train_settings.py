@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgeseq.data.dataset import Kind
+    from edgeseq.data.dataset import Dataset, Kind
     from edgeseq.features import Prepared
     from edgeseq.models.config import ModelConfig
     from edgeseq.training.recipe import Recipe, TrainConfig
@@ -60,6 +60,14 @@ def model_of(given: dict[str, Any], kind: Kind | None = None) -> ModelConfig:
     from edgeseq.models.config import model_config
 
     return model_config(given["model"], given_of(given, *MODEL_SETTINGS), kind, given["size"])
+
+
+def check_front_end(given: dict[str, Any], dataset: Dataset) -> None:
+    """Raises UsageError for an option that does not concern the data, also where it names the default."""
+    from edgeseq.data.dataset import check_concerns
+
+    given = {**given, "sample_rate_hz": given["sample_rate"]}
+    check_concerns(given_of(given, *FRONT_END_SETTINGS), dataset)
 
 
 def settled_front_end(recipe: Recipe, kind: Kind) -> Recipe:

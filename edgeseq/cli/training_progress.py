@@ -12,6 +12,8 @@ from edgeseq.report.table import percent
 from edgeseq.training.checkpoint import EpochResult, Validation
 from edgeseq.training.recipe import Phase
 
+HEADER = f"{'epoch':<11}{'training loss':>14}{'accuracy':>10}{'validation loss':>17}{'accuracy':>10}"
+
 
 def duration(seconds: float) -> str:
     """Such as `48 s`, `3:07 min` or `1:02 h`."""
@@ -60,6 +62,7 @@ class TrainingDisplay:
         if done:
             self._console.print(f"goes on after epoch {len(done)} of {epochs}")
         self._console.print("* marks the best epoch on the validation split so far; its weights are kept")
+        self._console.print(HEADER)
 
     def phase(self, phase: Phase, done: int, before: Validation | None) -> None:
         """Says what the phase begins with; an earlier one may have ended before its time."""
@@ -69,7 +72,7 @@ class TrainingDisplay:
         if before is not None:
             arithmetic = "quantization-aware" if phase.name == "qat" else "fine-tuning"
             self._console.print(
-                f"{arithmetic}: {phase.config.epochs} epochs from validation {before.loss:.3f}"
+                f"{arithmetic}: {phase.config.epochs} epochs from validation loss {before.loss:.3f}, accuracy"
                 f" {percent(before.accuracy)}{' in int8' if phase.name == 'qat' else ''}"
             )
 
@@ -79,14 +82,19 @@ class TrainingDisplay:
         self._bar.update(self._task, completed=part, epoch=self._counter(), remark=f"ETA {self._eta(part)}")
 
     def epoch(self, result: EpochResult, *, best: bool) -> None:
-        """One line of at most 79 columns for a finished epoch; a star marks the best one so far."""
+        """One line of at most 79 columns under HEADER for a finished epoch; a star marks the best so far."""
         self._done = result.epoch
         left = f"  ETA {self._eta(self._done)}" if self._done < self._epochs else ""
         self._console.print(
-            f"epoch {result.epoch:>3}/{self._epochs}  loss {result.train_loss:.3f}"
-            f" {percent(result.train_accuracy):>8}  validation {result.validation_loss:.3f}"
-            f" {percent(result.validation_accuracy):>8}{'*' if best else ' '}{left}"
+            f"{f'{result.epoch:>3}/{self._epochs}':<11}{result.train_loss:>14.3f}"
+            f"{percent(result.train_accuracy):>10}{result.validation_loss:>17.3f}"
+            f"{percent(result.validation_accuracy):>10}{'*' if best else ' '}{left}"
         )
+
+    def measuring(self, recordings: int) -> None:
+        """Says what takes a while after the last epoch."""
+        self._bar.update(self._task, remark="measuring")
+        self._console.print(f"measuring accuracy on all {recordings:,} recordings")
 
     def _counter(self) -> str:
         return f"{min(self._done + 1, self._epochs)}/{self._epochs}"

@@ -10,6 +10,8 @@ from edgeseq.data.dataset import DataOptions
 from edgeseq.names import unknown
 from edgeseq_device.errors import DataError
 
+HEADER_SHOWN = 200  # characters of a header in a message; without one, the first line may be a long text
+NEAR = 0.65  # of 1; at difflib's own 0.6 a text "greet" is near to "tweet"
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 UsualNames = Mapping[str, tuple[str, ...]]  # by role, such as "label"; in lower case, the first one wins
 ONCE: UsualNames = {
@@ -21,6 +23,14 @@ ONCE: UsualNames = {
     "split": ("split", "subset", "partition"),
 }
 """What a recording has one of, whatever it consists of."""
+
+
+class NoSuchColumnError(DataError):
+    """An option names a column, for a role, that the header lacks."""
+
+    def __init__(self, message: str, role: str) -> None:
+        super().__init__(message)
+        self.role = role
 
 
 def check_header(header: Sequence[str], path: Path, separator: str = ",") -> None:
@@ -46,20 +56,23 @@ def find_columns(
 ) -> dict[str, str]:
     """The column of each role in `usual` that has one, as the header writes it.
 
-    Raises DataError, naming the nearest column, for one of the options that is not in the header and for a
-    required role without a column.
+    Raises NoSuchColumnError, naming the nearest, for one of the options that is not in the header, DataError
+    for a required role without a column.
     """
     columns: dict[str, str] = {}
     for role, names in usual.items():
         wanted = getattr(options, f"{role}_column")
         if wanted is not None and wanted not in header:
-            raise DataError(f"{path}: line 1: {unknown(f'--{role}-column', wanted, header)}")
+            raise NoSuchColumnError(f"{path}: line 1: {unknown(f'--{role}-column', wanted, header)}", role)
         found = wanted or usual_column(header, names)
         if found is not None:
             columns[role] = found
     for role in required:
         if role not in columns:
-            raise DataError(f"{path}: line 1: {_missing(role, usual[role], header)}")
+            question = _nearest(usual[role], [cell for cell in header if cell not in columns.values()])
+            if not (question or columns):
+                question = f"; is it a header? The first line must name the columns: {', '.join(required)}"
+            raise DataError(f"{path}: line 1: {_missing(role, usual[role], header)}{question}{_advice(role)}")
     return columns
 
 
@@ -70,10 +83,17 @@ def usual_column(header: Sequence[str], names: Sequence[str]) -> str | None:
 
 
 def _missing(role: str, names: Sequence[str], header: Sequence[str]) -> str:
+    found = ", ".join(header)
+    shown = found if len(found) <= HEADER_SHOWN else f"{found[:HEADER_SHOWN]} ..."
+    return f"no column says which {role} a line has (looked for {', '.join(names)}; the header has {shown})"
+
+
+def _nearest(names: Sequence[str], header: Sequence[str]) -> str:
     by_name = {cell.lower(): cell for cell in header}
-    near = [match for name in names for match in difflib.get_close_matches(name, by_name, n=1)]
-    question = f'; did you mean "{by_name[near[0]]}"' if near else ""
-    return (
-        f"no column says which {role} a line has (looked for {', '.join(names)}; the header has"
-        f" {', '.join(header)}){question}; name it with --{role}-column"
-    )
+    near = [match for name in names for match in difflib.get_close_matches(name, by_name, 1, NEAR)]
+    return f'; did you mean "{by_name[near[0]]}"' if near else ""
+
+
+def _advice(role: str) -> str:
+    of_texts = ", or, where each line is a text, the text's with --text-column" if role == "recording" else ""
+    return f"; name it with --{role}-column{of_texts}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseq.names import unknown
+from edgeseq.names import some, unknown
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import LogMel, Standardise
 
@@ -92,13 +93,18 @@ class FrontEndOptions:
 
     def only_of(self, dataset: Dataset) -> FrontEndOptions:
         """These options; UsageError when one is given that does not concern the data's kind."""
-        given = [name for name, value in dataclasses.asdict(self).items() if value != getattr(_DEFAULT, name)]
-        for name in given:
-            if name not in _CONCERNS[dataset.kind]:
-                kinds = " and ".join(kind for kind, names in _CONCERNS.items() if name in names)
-                flag = f"--{name.removesuffix('_hz').replace('_', '-')}"
-                raise UsageError(f"{dataset.name} holds {dataset.kind}; {flag} concerns {kinds}")
+        values = dataclasses.asdict(self)
+        check_concerns([name for name in values if values[name] != getattr(_DEFAULT, name)], dataset)
         return self
+
+
+def check_concerns(given: Iterable[str], dataset: Dataset) -> None:
+    """Raises UsageError for one of the FrontEndOptions given that does not concern the data's kind."""
+    for name in given:
+        if name not in _CONCERNS[dataset.kind]:
+            kinds = " and ".join(kind for kind, names in _CONCERNS.items() if name in names)
+            flag = f"--{name.removesuffix('_hz').replace('_', '-')}"
+            raise UsageError(f"{dataset.name} holds {dataset.kind}; {flag} concerns {kinds}")
 
 
 _DEFAULT = FrontEndOptions()
@@ -127,7 +133,8 @@ class Dataset:
     `content_sha256` is the hash of what was read (`edgeseq.data.lineage`); `sample_rate_hz` None = unknown.
     `test_pattern` is the caller's, where the recordings' `split` comes from it and not from the data.
     `out_of_scope`: recordings of none of the classes, such as questions that a model should not answer; they
-    are in none of the `Splits`, and their own label is not among `labels`.
+    are in none of the `Splits`, and their own label is not among `labels`. `columns`: of a table, the
+    one that was read for each role, such as "label".
     """
 
     name: str
@@ -140,6 +147,7 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     test_pattern: str | None = None
     out_of_scope: tuple[Recording, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def assembled(
@@ -153,6 +161,7 @@ def assembled(
     warnings: Iterable[str] = (),
     test_pattern: str | None = None,
     out_of_scope: Sequence[Recording] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> Dataset:
     """The data set of these recordings, after the checks that every reader owes.
 
@@ -167,7 +176,7 @@ def assembled(
     for recording in (*recordings, *out_of_scope):
         _check_samples(f"{name}: {recording.name}", recording.samples, len(channels))
         if not recording.label:
-            raise DataError(f"{name}: {recording.name}: the label is empty")
+            raise DataError(f"{name}: {recording.name}: the label is empty; give it one or leave it out")
     return Dataset(
         name,
         kind,
@@ -179,6 +188,7 @@ def assembled(
         tuple(warnings),
         test_pattern,
         tuple(out_of_scope),
+        dict(columns or {}),
     )
 
 
@@ -198,9 +208,9 @@ def default_front_end(dataset: Dataset, options: FrontEndOptions | None = None) 
 def set_aside(dataset: Dataset, label: str) -> Dataset:
     """`dataset` with the recordings of `label` out of scope instead of a class of their own.
 
-    Those that the data gives no split are validation and test in turn. Nothing trains on them: where the
-    data has train and test only, those of train are validation. Raises UsageError for a label that no
-    recording has, DataError where no other one is left.
+    Those that the data gives no split are validation and test in turn. Nothing trains on them: those of train
+    are validation where none of them is, or test where the data has no test split, or both in turn. Raises
+    UsageError for a label that no recording has, DataError where no other one is left.
     """
     known = {recording.label for recording in (*dataset.recordings, *dataset.out_of_scope)}
     if label not in known:
@@ -213,18 +223,25 @@ def set_aside(dataset: Dataset, label: str) -> Dataset:
         dataset,
         recordings=inside,
         labels=tuple(each for each in dataset.labels if each != label),
-        out_of_scope=(*dataset.out_of_scope, *_with_sides(outside)),
+        out_of_scope=(
+            *dataset.out_of_scope,
+            *_with_sides(outside, {each.split for each in dataset.recordings}),
+        ),
     )
 
 
-def _with_sides(outside: Sequence[Recording]) -> Iterator[Recording]:
-    validated = any(recording.split == "validation" for recording in outside)
-    turns: tuple[GivenSplit, ...] = ("validation", "test")
+def _with_sides(outside: Sequence[Recording], given: Collection[GivenSplit | None]) -> Iterator[Recording]:
+    """given: the splits that the data has for what is inside."""
+    lacking: list[GivenSplit] = []
+    if not any(each.split == "validation" for each in outside):
+        lacking.append("validation")
+    if "test" not in given:
+        lacking.append("test")
+    turns: dict[GivenSplit | None, list[GivenSplit]] = {None: ["validation", "test"], "train": lacking}
     for place, recording in enumerate(outside):
-        side = recording.split or turns[place % 2]
-        yield dataclasses.replace(
-            recording, split="validation" if side == "train" and not validated else side
-        )
+        free = turns.get(recording.split)
+        side = free[place % len(free)] if free else recording.split
+        yield dataclasses.replace(recording, split=side)
 
 
 def given_split(word: str, where: str) -> GivenSplit:
@@ -236,15 +253,16 @@ def given_split(word: str, where: str) -> GivenSplit:
 
 
 def refuse_unknown_labels(
-    recordings: Iterable[Recording], known: Iterable[str], dataset: str, knower: str = "the training data"
+    recordings: Iterable[Recording], known: Iterable[str], dataset: str, knower: str, remedy: str
 ) -> None:
-    """Raises DataError naming the first recording whose label is not in `known`."""
+    """Raises DataError naming the first recording whose label is not in `known`, and what can be done."""
     labels = set(known)
     for recording in recordings:
         if recording.label not in labels:
             raise DataError(
                 f'{dataset}: {recording.name}: the label "{recording.label}" is unknown to {knower}'
-                f" (known: {', '.join(sorted(labels)) or 'none'})"
+                f" (known: {some(sorted(labels))}); {remedy}, or, where they are of none of the classes, say"
+                f" --out-of-scope-label {shlex.quote(recording.label)}"
             )
 
 

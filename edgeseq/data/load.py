@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from edgeseq.data.catalogue import CATALOGUE, DATA_DIR_VARIABLE, NamedSet, cache
 from edgeseq.data.columns import usual_column
 from edgeseq.data.dataset import DataOptions, Dataset, set_aside
 from edgeseq.data.gestures import read_gestures
-from edgeseq.data.series_csv import read_csv
+from edgeseq.data.series_csv import USUAL_NAMES as OF_SERIES
+from edgeseq.data.series_csv import is_number, read_csv
 from edgeseq.data.series_npz import read_npz
 from edgeseq.data.series_ts import read_ts, ts_files
 from edgeseq.data.text import TEXT, read_text
 from edgeseq.data.text_clinc import read_clinc
-from edgeseq.data.text_rows import csv_header
+from edgeseq.data.text_rows import csv_rows
 from edgeseq.names import unknown
 from edgeseq_device.errors import DataError, UsageError
 
@@ -27,14 +29,26 @@ def _read_table(path: Path, options: DataOptions, name: str) -> Dataset:
 
 
 def _holds_texts(path: Path, options: DataOptions) -> bool:
-    """Whether the options name a text column, or name none of a series' and the header has a usual name."""
+    """Whether the options name a text column, or none of a series' and the header or the cells say so."""
     if options.text_column is not None:
         return True
     if options.recording_column is not None or options.time_column is not None:
         return False
-    return usual_column(csv_header(path), TEXT) is not None
+    header, *rows = csv_rows(path, 1 + ROWS_LOOKED_AT) or [()]
+    return usual_column(header, TEXT) is not None or _has_words_alone(header, rows, options)
 
 
+def _has_words_alone(header: Sequence[str], rows: Sequence[Sequence[str]], options: DataOptions) -> bool:
+    """Whether no column could be a series' channel: apart from those with a role, none holds a number."""
+    roles = {
+        getattr(options, f"{role}_column") or usual_column(header, OF_SERIES[role]) for role in OF_SERIES
+    }
+    others = [place for place, name in enumerate(header) if name and name not in roles]
+    cells = [row[place] for place in others for row in rows if place < len(row) and row[place]]
+    return bool(cells) and not any(map(is_number, cells))
+
+
+ROWS_LOOKED_AT = 5
 READERS = {
     ".zip": read_audio,
     ".ts": read_ts,

@@ -6,8 +6,6 @@ options or known by their usual names; every other column is a channel.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,9 +16,9 @@ from numpy.typing import NDArray
 
 from edgeseq.data.columns import ONCE, check_header, find_columns
 from edgeseq.data.dataset import DataOptions, Dataset, Recording, assembled, given_split
-from edgeseq.data.lineage import content_hash, sha256_of
-from edgeseq.data.lines import BOM, Lines, decoded
-from edgeseq.data.text_rows import open_table
+from edgeseq.data.lineage import content_hash
+from edgeseq.data.lines import Lines
+from edgeseq.data.text_rows import csv_records, open_table
 from edgeseq_device.errors import DataError
 
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
@@ -38,6 +36,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "time": ("time", "timestamp", "time_s", "time_ms", "seconds", "t"),
 }
 FloatArray = NDArray[np.float32]
+EMPTY = "the cell is empty; fill it or leave the line out"
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -94,23 +93,21 @@ def read_csv(path: Path, options: DataOptions, name: str) -> Dataset:
     number, a time that does not increase, and a label, group or split that changes within a recording.
     """
     options.only("sample_rate_hz", *(f"{role}_column" for role in USUAL_NAMES), reference=str(path))
-    content = path.read_bytes()
-    lines = csv.reader(io.StringIO(decoded(content.removeprefix(BOM), path), newline=""), strict=True)
     recordings: dict[str, Rows] = {}
-    try:
-        layout = _layout([cell.strip() for cell in next(lines, [])], options, path)
-        for cells in lines:
-            if cells:
-                layout.take(recordings, cells, lines.line_num)
-    except csv.Error as error:
-        raise DataError(f"{path}: line {lines.line_num}: {error}") from error
+    with path.open("rb") as file:
+        lines = Lines(file, path)
+        records = csv_records(lines)
+        layout = _layout([cell.strip() for cell in next(records, (1, []))[1]], options, path)
+        for line, cells in records:
+            layout.take(recordings, cells, line)
     return assembled(
         name,
         "series",
         [_recording(key, rows, path) for key, rows in recordings.items()],
         channels=[layout.header[i] for i in layout.channels],
         sample_rate_hz=options.sample_rate_hz,
-        content_sha256=content_hash([(path.name, sha256_of(content))]),
+        content_sha256=content_hash([(path.name, lines.sha256)]),
+        columns={role: layout.header[place] for role, place in layout.roles.items()},
     )
 
 
@@ -122,7 +119,7 @@ def read_moments(path: Path) -> FloatArray:
     """
     with path.open("rb") as file:
         table = open_table(Lines(file, path))
-        if all(map(_is_number, table.header)):
+        if all(map(is_number, table.header)):
             raise DataError(
                 f"{path}: line 1 is no header, it holds numbers ({', '.join(table.header):.40}); put a line"
                 " with a name for each column above it"
@@ -136,7 +133,8 @@ def read_moments(path: Path) -> FloatArray:
     return np.array(rows, dtype=np.float32)
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell may be a reading; one that is NaN or infinite is a number, too."""
     try:
         float(cell)
     except ValueError:
@@ -171,7 +169,7 @@ def _number(cell: str, where: str) -> float:
     try:
         value = float(cell)
     except ValueError:
-        what = f'"{cell.strip()}" is not a number' if cell.strip() else "the cell is empty"
+        what = f'"{cell.strip()}" is not a number' if cell.strip() else EMPTY
         raise DataError(f"{where}: {what}") from None
     if not abs(value) <= LARGEST:
         raise DataError(f"{where}: {cell.strip()} is NaN, infinity or too large")

@@ -22,6 +22,9 @@ GROUP_DRAWS = 200  # seeded draws of groups; the one nearest to the wanted sizes
 VALIDATION_FRACTION = 0.1
 VALIDATION_FRACTION_OF_FEW = 0.2  # a tenth of a small set is too few to choose an epoch by
 FEW_RECORDINGS = 100
+NO_TEST = "the data's own splits have no test: it was drawn from training, as --test-fraction says"
+MOVE = "move some of its recordings to training, remove them"
+OTHER_GROUPS = "draw other groups with --split-seed, remove its recordings"
 
 
 @dataclass(frozen=True)
@@ -61,32 +64,39 @@ def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
 
     Raises UsageError for fractions outside 0 to 1 or `by_group` on data without groups, DataError where a
     class or a group is too small to be in each split, where there is a single class or nothing to train on,
-    where only some recordings have a split of their own or all have the same, and where a held-out label is
-    not in training.
+    where only some recordings have a split of their own, and where a held-out label is not in training.
     """
     options = options or SplitOptions()
     _check(dataset, options)
     _check_trainable(dataset)
     kept, warnings = _kept(dataset, options)
-    everything = range(len(dataset.recordings))
-    if "test" in kept:
-        test = _own(dataset, "test")
-    else:
-        test = _held_out(dataset, everything, options.test_fraction, options, "test")
-    rest = sorted(set(everything) - set(test))
-    if "validation" in kept:
-        validation = _own(dataset, "validation")
-    else:
-        usual = VALIDATION_FRACTION if len(rest) >= FEW_RECORDINGS else VALIDATION_FRACTION_OF_FEW
-        validation = _held_out(dataset, rest, options.validation_fraction or usual, options, "validation")
-    train = sorted(set(rest) - set(validation))
+    train, validation, test = _sides(dataset, kept, options)
     known = {dataset.recordings[i].label for i in train}
-    refuse_unknown_labels((dataset.recordings[i] for i in (*validation, *test)), known, dataset.name)
+    held_out = (dataset.recordings[i] for i in (*validation, *test))
+    remedy = OTHER_GROUPS if options.by_group else MOVE
+    refuse_unknown_labels(held_out, known, dataset.name, "the training data", remedy)
     drawn = "drawn by group" if options.by_group else "drawn by class"
     words = {side: _giver(dataset) if side in kept else drawn for side in ("test", "validation")}
     origin = f"test {words['test']}, validation {words['validation']}"
     warnings += _repeated_texts(dataset, train, validation, test)
     return Splits(tuple(train), tuple(validation), tuple(test), origin, tuple(warnings))
+
+
+def _sides(dataset: Dataset, kept: set[str], options: SplitOptions) -> tuple[list[int], list[int], list[int]]:
+    """Train, validation and test; of the last two, what is not kept is drawn from the rest."""
+    validation, test = (_own(dataset, side) if side in kept else [] for side in ("validation", "test"))
+    rest = [i for i in range(len(dataset.recordings)) if i not in {*validation, *test}]
+    lacking = [side for side in ("test", "validation") if side not in kept]
+    if lacking and not options.by_group:
+        _check_enough(dataset, rest, lacking)
+    if "test" in lacking:
+        test = _held_out(dataset, rest, options.test_fraction, options, "test")
+        rest = sorted(set(rest) - set(test))
+    if "validation" in lacking:
+        usual = VALIDATION_FRACTION if len(rest) >= FEW_RECORDINGS else VALIDATION_FRACTION_OF_FEW
+        validation = _held_out(dataset, rest, options.validation_fraction or usual, options, "validation")
+        rest = sorted(set(rest) - set(validation))
+    return rest, validation, test
 
 
 def _kept(dataset: Dataset, options: SplitOptions) -> tuple[set[str], list[str]]:
@@ -98,16 +108,18 @@ def _kept(dataset: Dataset, options: SplitOptions) -> tuple[set[str], list[str]]
             f" (such as {shared[0]}); it was set aside for a split by group"
         )
         return set(), [warning]
+    warnings = [NO_TEST] if "test" not in own and any(each.split for each in dataset.recordings) else []
     if "validation" not in own:
-        return own, []
+        return own, warnings
     if options.validation_fraction is not None:
         reason = f"--validation-fraction {options.validation_fraction}"
     elif options.by_group and (shared := _shared_groups(dataset, "validation")):
         reason = f"it shares {len(shared)} groups with training (such as {shared[0]})"
     else:
-        return own, []
+        return own, warnings
     return own - {"validation"}, [
-        f"the data's own validation split was put to training, and validation drawn from there: {reason}"
+        *warnings,
+        f"the data's own validation split was put to training, and validation drawn from there: {reason}",
     ]
 
 
@@ -140,7 +152,8 @@ def _check_trainable(dataset: Dataset) -> None:
         without = dataset.recordings[given.index(None)].name
         raise DataError(f"{dataset.name}: {without}: has no split where others have one")
     if None not in given:
-        for lacking in ("train", "test"):
+        needed = ("train",) if dataset.test_pattern is None else ("train", "test")
+        for lacking in needed:
             if lacking not in given:
                 raise DataError(f"{dataset.name}: {_one_sided(dataset)}; none is left to {lacking} on")
 
@@ -152,6 +165,23 @@ def _one_sided(dataset: Dataset) -> str:
         return f"every recording belongs to the {' or '.join(sides)} split"
     share = "all" if sides == ["test"] else "none"
     return f"--test-pattern {dataset.test_pattern!r} matches {share} of {n} recordings"
+
+
+def _check_enough(dataset: Dataset, places: Sequence[int], sides: Sequence[str]) -> None:
+    """Raises DataError naming each class that cannot give a recording to each side and keep one."""
+    members: dict[str, list[str]] = {}
+    for i in places:
+        members.setdefault(dataset.recordings[i].label, []).append(dataset.recordings[i].name)
+    few = {label: names for label, names in members.items() if len(names) <= len(sides)}
+    if few:
+        found = ", ".join(
+            f'"{label}" has {len(few[label])} ({", ".join(few[label])})' for label in sorted(few)
+        )
+        it, words = ("it", "class") if len(few) == 1 else ("them", "classes")
+        raise DataError(
+            f"{dataset.name}: too few recordings to draw {' and '.join(sides)}: the {words} {found};"
+            f" a class needs {len(sides) + 1} or more: add recordings of {it}, or remove {it}"
+        )
 
 
 def _giver(dataset: Dataset) -> str:
@@ -193,15 +223,10 @@ def _draw_by_class(
     dataset: Dataset, places: Sequence[int], fraction: float, generator: np.random.Generator, what: str
 ) -> list[int]:
     """`fraction` of each class, at least one recording, and at least one stays behind."""
+    _check_enough(dataset, places, [what])
     taken: list[int] = []
     for label in dataset.labels:
         members = [i for i in places if dataset.recordings[i].label == label]
-        if len(members) == 1:
-            only = dataset.recordings[members[0]].name
-            raise DataError(
-                f'{dataset.name}: the class "{label}" has one recording ({only}) left when the {what} split'
-                " is drawn; it needs two or more"
-            )
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
         taken += [members[i] for i in generator.permutation(len(members))[: max(count, 0)]]
     return taken

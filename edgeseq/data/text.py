@@ -31,11 +31,15 @@ def read_text(path: Path, options: DataOptions, name: str) -> Dataset:
         table = open_table(lines)
         columns = find_columns(table.header, USUAL_NAMES, ("text", "label"), options, path)
         recordings = [_recording(row, columns) for row in table.rows]
-    return text_dataset(name, recordings, (), content_hash([(path.name, lines.sha256)]))
+    return text_dataset(name, recordings, (), content_hash([(path.name, lines.sha256)]), columns)
 
 
 def text_dataset(
-    name: str, recordings: Sequence[Recording], out_of_scope: Sequence[Recording], content_sha256: str
+    name: str,
+    recordings: Sequence[Recording],
+    out_of_scope: Sequence[Recording],
+    content_sha256: str,
+    columns: Mapping[str, str] | None = None,
 ) -> Dataset:
     """The data set of these texts, with a warning where one text has several labels."""
     return assembled(
@@ -47,6 +51,7 @@ def text_dataset(
         content_sha256=content_sha256,
         warnings=_contradictions([*recordings, *out_of_scope]),
         out_of_scope=out_of_scope,
+        columns=columns,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from edgeseq.data.columns import check_header
 from edgeseq.data.lines import Lines
@@ -15,6 +17,13 @@ from edgeseq_device.errors import DataError
 
 LONGEST_TEXT = 131_072  # characters; also what Python's csv reads in one cell
 TABLES = (".csv", ".tsv", ".jsonl")
+_FAULTS = {
+    "field limit": f"a text of more than {LONGEST_TEXT} characters; at most so many are read, cut it",
+    "end of data": "a double quote that opens in this row is never closed; close it (a quote within a text is"
+    " written twice)",
+    "expected after": "a cell goes on behind its closing double quote; write a quote within a text twice",
+    "new-line character": "a line end (CR) within the line; save the file with LF or CRLF at line ends",
+}
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of a pair that JSON can escape
 
 
@@ -82,7 +91,7 @@ def checked_word(word: str, where: str) -> str:
     """A label, a group or a split, without the spaces around it. Raises DataError where none is printable."""
     word = word.strip()
     if not word:
-        raise DataError(f"{where}: the cell is empty")
+        raise DataError(f"{where}: the cell is empty; fill it or leave the line out")
     if not word.isprintable():
         raise DataError(f"{where}: {word[:40]!r} is not plain text on one line")
     return word
@@ -93,21 +102,56 @@ def open_table(lines: Lines) -> Table:
     suffix = lines.path.suffix.lower()
     if suffix == ".jsonl":
         return _objects(lines)
-    if suffix == ".tsv":
-        return _cells(lines, csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True), "\t")
-    return _cells(lines, csv.reader(lines, strict=True), ",")
+    return _cells(lines, "\t" if suffix == ".tsv" else ",")
 
 
 def csv_header(path: Path) -> tuple[str, ...]:
     """The columns of a `.csv` file; none in an empty one. Raises DataError for a faulty first line."""
+    return next(iter(csv_rows(path, 1)), ())
+
+
+def csv_rows(path: Path, count: int) -> list[tuple[str, ...]]:
+    """The cells of a `.csv` file's first rows, the header's among them, without the spaces around them.
+
+    Raises DataError for a faulty line among these.
+    """
     with path.open("rb") as file:
-        lines = Lines(file, path)
-        first = next(_records(lines, csv.reader(lines, strict=True)), (1, []))[1]
-    return tuple(cell.strip() for cell in first)
+        rows = [cells for _, cells in itertools.islice(csv_records(Lines(file, path)), count)]
+    return [tuple(cell.strip() for cell in cells) for cells in rows]
 
 
-def _cells(lines: Lines, reader: Iterator[list[str]], separator: str) -> Table:
-    records = _records(lines, reader)
+def csv_records(lines: Lines, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The line that a record begins on, and its cells; empty lines are left out. Tabs know no quoting.
+
+    Raises DataError, naming the line, for a malformed record.
+    """
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
+    while True:
+        begin = lines.number + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            fault = _fault(str(error), several_lines=lines.number > begin)
+            raise DataError(f"{lines.path}: line {begin}: {fault}") from error
+        if cells is None:
+            return
+        if cells:
+            yield begin, cells
+
+
+def _fault(said: str, *, several_lines: bool) -> str:
+    """What Python's csv says of a malformed record, in plain words with a remedy."""
+    if several_lines and "end of data" not in said:
+        return "a double quote that opens in this row closes lines below, within a cell; is it left open?"
+    for part, words in _FAULTS.items():
+        if part in said:
+            return words
+    return said
+
+
+def _cells(lines: Lines, separator: str) -> Table:
+    records = csv_records(lines, separator)
     header = tuple(cell.strip() for cell in next(records, (1, []))[1])
     check_header(header, lines.path, separator)
     return Table(header, _cell_rows(lines.path, header, records))
@@ -121,23 +165,6 @@ def _cell_rows(path: Path, header: Sequence[str], records: Iterator[tuple[int, l
                 f"{path}: line {line}: {len(cells)} fields where the header has {len(header)}{advice}"
             )
         yield Row(path, line, dict(zip(header, cells, strict=True)))
-
-
-def _records(lines: Lines, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """The line that a record begins on, and its cells; empty lines are left out."""
-    while True:
-        begin = lines.number + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            over = (
-                "" if lines.number <= begin else f", up to line {lines.number}; is a quote left open there?"
-            )
-            raise DataError(f"{lines.path}: line {begin}: {error}{over}") from error
-        if cells is None:
-            return
-        if cells:
-            yield begin, cells
 
 
 def _objects(lines: Lines) -> Table:

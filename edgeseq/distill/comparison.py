@@ -15,9 +15,8 @@ from typing import Literal
 
 from edgeseq.distill.answers import cached_logits, in_order, together
 from edgeseq.distill.held_out import Figures, HeldOut, Part, figures_of
-from edgeseq.distill.huggingface import HuggingFaceTeacher
-from edgeseq.distill.latency import latencies_ms
-from edgeseq.distill.teachers import RunTeacher, Teacher, Watched
+from edgeseq.distill.latency import ROUNDS, latencies_ms
+from edgeseq.distill.teachers import Teacher, Watched
 from edgeseq.evaluate import one_by_one
 from edgeseq.export.board_files import board_files
 from edgeseq.export.options import ExportOptions, as_fitted
@@ -77,15 +76,14 @@ def compare(
             subjects += _int8("scratch", twin, held_out, scratch, watch)
         subjects += _run("distilled", student, held_out, scratch)
         subjects += _int8("distilled", student, held_out, scratch, watch)
-        told = partial(watch, "latency, in turns")
+        told = partial(watch, f"latency of {len(subjects)} models, in turns, {ROUNDS} rounds")
         taken = latencies_ms([each.run for each in subjects], len(held_out.timed()), told)
     return [replace(each.row, latency_p50_ms=latency) for each, latency in zip(subjects, taken, strict=True)]
 
 
 def _teacher(teacher: Teacher, held_out: HeldOut, scratch: Path, watch: Watched) -> list[_Subject]:
-    if isinstance(teacher, RunTeacher):
+    if teacher.run is not None:
         return _run("teacher", teacher.run, held_out, scratch)
-    assert isinstance(teacher, HuggingFaceTeacher)  # noqa: S101 - there are no others
     figures = held_out.figures(partial(_answers, [teacher], held_out, watch))
     size = BYTES_OF_A_PARAMETER * teacher.parameters
     row = Row("teacher", teacher.source.reference, "torch", "fp32", teacher.parameters, size, size, figures)
@@ -120,7 +118,7 @@ def _answers(teachers: Sequence[Teacher], held_out: HeldOut, watch: Watched, par
     """[n, C]: what teachers answer together to a part, in the order of the data's labels."""
     found = []
     for teacher in teachers:
-        told = partial(watch, f"{teacher.source.reference} answers {part.name}")
+        told = partial(watch, f"teacher {teacher.source.reference} answers {part.name}")
         logits = cached_logits(teacher, part.asked, told)
         found.append(in_order(logits, teacher.labels, held_out.prepared.dataset.labels))
     return together(found)
@@ -141,15 +139,15 @@ def _int8(role: Role, run: Run, held_out: HeldOut, scratch: Path, watch: Watched
     """A run's int8 files, each with figures of its own."""
     found = []
     for form, sizes, loaded in _written(run, "int8", held_out, scratch):
-        told = partial(watch, f"{run.name} in {form} int8")
-        figures = held_out.figures(partial(_file_answers, loaded, told))
+        file = f"{run.name} as an int8 {form} file"
+        figures = held_out.figures(partial(_file_answers, loaded, file, watch))
         row = Row(role, run.name, form, "int8", run.parameters, *sizes, figures)
         found.append(_Subject(row, _timed(run, loaded, held_out)))
     return found
 
 
-def _file_answers(loaded: runtimes.LoadedModel, watch: Callable[[int, int], None], part: Part) -> FloatArray:
-    return one_by_one(loaded.run, part.data.features, watch)
+def _file_answers(loaded: runtimes.LoadedModel, file: str, watch: Watched, part: Part) -> FloatArray:
+    return one_by_one(loaded.run, part.data.features, partial(watch, f"{file} answers {part.name}"))
 
 
 def _written(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from edgeseq.data import Recording, split
+from edgeseq.data import Recording
 from edgeseq.distill.teachers import Asked
 from edgeseq.evaluate import Evaluation, evaluate_logits, out_of_scope_metrics
 from edgeseq.features import FeatureArray, FloatArray, LabelledFeatures, Prepared
 from edgeseq.runs import Run
-from edgeseq.training.recipe import Recipe
 
 SPLITS = ("validation", "test")
 TIMED = 16  # recordings that latency is taken on
@@ -21,12 +21,14 @@ TIMED = 16  # recordings that latency is taken on
 @dataclass(frozen=True)
 class Figures:
     """Accuracy by split; out_of_scope_recall: of the test recordings of none of the classes, the part that
-    is rejected by the threshold that validation gives, None where the data has none.
+    is rejected by the threshold that validation gives; in_scope_accuracy: of those of the classes, the part
+    that is right and not rejected by it. None where the data has none.
     """
 
     validation: float
     test: float
     out_of_scope_recall: float | None
+    in_scope_accuracy: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,16 +44,17 @@ class Part:
 class HeldOut:
     """The held-out recordings of a distillation's data."""
 
-    recipe: Recipe
     prepared: Prepared
 
+    @cached_property
     def inside(self) -> dict[str, Part]:
         """By split, the recordings of the classes."""
-        dataset, splits = self.prepared.dataset, self.prepared.splits
-        chosen = split(dataset, self.recipe.splitting)
-        recordings = {name: [dataset.recordings[i] for i in getattr(chosen, name)] for name in SPLITS}
-        return {name: self._part(name, recordings[name], splits.named(name)) for name in SPLITS}
+        prepared = self.prepared
+        return {
+            name: self._part(name, prepared.recordings(name), prepared.splits.named(name)) for name in SPLITS
+        }
 
+    @cached_property
     def outside(self) -> dict[str, Part]:
         """By split, the recordings of none of the classes, where there are any."""
         found = {}
@@ -62,7 +65,7 @@ class HeldOut:
 
     def timed(self) -> Asked:
         """A few recordings of the validation split, evenly from the shortest to the longest."""
-        part = self.inside()["validation"]
+        part = self.inside["validation"]
         lengths = [len(each) for each in part.data.features]
         order = sorted(range(len(lengths)), key=lambda place: (lengths[place], place))
         places = np.linspace(0, len(order) - 1, min(TIMED, len(order))).round().astype(int)
@@ -74,10 +77,15 @@ class HeldOut:
         def judged(parts: dict[str, Part]) -> dict[str, Evaluation]:
             return {name: evaluate_logits(answer(part), part.data) for name, part in parts.items()}
 
-        inside, outside = judged(self.inside()), judged(self.outside())
+        inside, outside = judged(self.inside), judged(self.outside)
         rejecting = out_of_scope_metrics(inside, outside)
-        recall = rejecting.splits["test"].recall if rejecting and "test" in rejecting.splits else None
-        return Figures(inside["validation"].accuracy, inside["test"].accuracy, recall)
+        test = rejecting and rejecting.splits.get("test")
+        return Figures(
+            inside["validation"].accuracy,
+            inside["test"].accuracy,
+            test.recall if test else None,
+            test.accuracy if test else None,
+        )
 
     def _part(self, name: str, recordings: Sequence[Recording], data: LabelledFeatures) -> Part:
         is_text = self.prepared.dataset.kind == "text"
@@ -88,6 +96,6 @@ class HeldOut:
 
 def figures_of(run: Run) -> Figures:
     """Those that training measured."""
-    recall = run.metrics.get("out_of_scope", {}).get("test", {}).get("recall")
-    validation, test = (float(run.metrics[name]["accuracy"]) for name in SPLITS)
-    return Figures(validation, test, recall)
+    test = run.metrics.get("out_of_scope", {}).get("test", {})
+    validation, accuracy = (float(run.metrics[name]["accuracy"]) for name in SPLITS)
+    return Figures(validation, accuracy, test.get("recall"), test.get("accuracy"))

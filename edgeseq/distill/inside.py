@@ -6,6 +6,8 @@ may differ in all but B and T.
 
 from __future__ import annotations
 
+from math import floor
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -54,7 +56,7 @@ class HiddenStates(nn.Module):
 
     TinyBERT (Jiao et al. 2019, arXiv 1909.10351): mean square error behind each of the M layers (eq. 8) and
     behind the embeddings (eq. 9), layer m of the student against layer g(m) = m * N / M of the teacher's N,
-    summed as in eq. 6 with every lambda 1. Rows behind a recording's end count nowhere.
+    rounded, summed as in eq. 6 with every lambda 1. Rows behind a recording's end count nowhere.
     """
 
     def __init__(self, student: ModelConfig, teacher: ModelConfig) -> None:
@@ -75,4 +77,4 @@ class HiddenStates(nn.Module):
 
 def layer_map(student_layers: int, teacher_layers: int) -> tuple[int, ...]:
     """g(m) for m = 0 (the embeddings) to the student's last layer, which learns from the teacher's last."""
-    return tuple(round(m * teacher_layers / student_layers) for m in range(student_layers + 1))
+    return tuple(floor(m * teacher_layers / student_layers + 0.5) for m in range(student_layers + 1))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from edgeseq.distill.answers import HalfArray
+from edgeseq.distill.answers import Answers
 from edgeseq.distill.examples import TransferExamples
 from edgeseq.distill.objectives import Imitation, MixedLabels, SoftTargets
-from edgeseq.distill.teachers import RunTeacher, Teacher
+from edgeseq.distill.teachers import Teacher
 from edgeseq.distill.transfer import TransferSet
 from edgeseq.features import Prepared
 from edgeseq.models.classifier import SequenceClassifier
@@ -28,7 +28,7 @@ def scratch_lesson(transfer: TransferSet) -> Lesson:
 
 
 def student_lesson(
-    transfer: TransferSet, answers: HalfArray, teachers: Sequence[Teacher], config: DistillConfig
+    transfer: TransferSet, answers: Answers, teachers: Sequence[Teacher], config: DistillConfig
 ) -> Lesson:
     """The teachers' answers; in fp32 the inside of the one teacher too, where the config asks for it."""
 
@@ -36,8 +36,7 @@ def student_lesson(
         soft = SoftTargets(config.temperature, config.hard_weight, phase.config.label_smoothing)
         if phase.name == "qat" or not config.looks_inside:
             return soft
-        assert isinstance(module, TransformerClassifier)  # noqa: S101 - as `check_inside` saw to
-        return Imitation(soft, module, _transformer(teachers[0]), config)
+        return Imitation(soft, _transformer(module), _transformer(teachers[0].module), config)
 
     return Lesson(TransferExamples(transfer, answers), objective)
 
@@ -50,23 +49,30 @@ def check_inside(recipe: Recipe, prepared: Prepared, teachers: Sequence[Teacher]
     what = "--relation-weight and --hidden-weight look inside a teacher"
     require(len(teachers) == 1, f"{what}, and {len(teachers)} have no one inside; give one --teacher")
     (teacher,) = teachers
-    name, family = teacher.source.reference, recipe.model.family
-    if not isinstance(teacher, RunTeacher) or {teacher.run.recipe.model.family, family} != {"transformer"}:
+    name, student = teacher.source.reference, recipe.model
+    if teacher.run is None or {teacher.run.recipe.model.family, student.family} != {"transformer"}:
         raise UsageError(
-            f"{what}: it and the student must be runs of a transformer; {name} with a {family} is not that"
+            f"{what}: it and the student must be runs of a transformer; {name} with a {student.family} is not"
+            " that"
         )
     require(
         teacher.run.front_end == prepared.front_end,
         f"{what}, which must read what the student reads: give the student the same options about features"
         f" and tokens as {name} has",
     )
-    for model in (teacher.run.recipe.model, recipe.model):
-        heads = config.relation_heads or teacher.run.recipe.model.heads
+    its = teacher.run.recipe.model
+    require(
+        (its.pooling == "cls") == (student.pooling == "cls"),
+        f"{what}, row by row, and pooling cls has a row more: {name} has pooling {its.pooling}, the student"
+        f" {student.pooling}; give --pooling {its.pooling}",
+    )
+    for model in (its, student):
+        heads = config.relation_heads or its.heads
         fits = not config.relation_weight or model.hidden % heads == 0
         require(fits, f"{heads} relation heads do not divide hidden {model.hidden}; give --relation-heads")
 
 
-def _transformer(teacher: Teacher) -> TransformerClassifier:
-    assert isinstance(teacher, RunTeacher)  # noqa: S101 - as `check_inside` saw to
-    assert isinstance(teacher.module, TransformerClassifier)  # noqa: S101
-    return teacher.module
+def _transformer(module: SequenceClassifier | None) -> TransformerClassifier:
+    if not isinstance(module, TransformerClassifier):
+        raise UsageError("only transformers have an inside to compare; take them for teacher and student")
+    return module

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from edgeseq.data.text import read_texts
-from edgeseq.distill.answers import answers
+from edgeseq.distill.answers import Answers
 from edgeseq.distill.comparison import Row, compare
 from edgeseq.distill.held_out import HeldOut
-from edgeseq.distill.huggingface import HuggingFaceTeacher
 from edgeseq.distill.lessons import check_inside, scratch_lesson, student_lesson
-from edgeseq.distill.teachers import Teacher, check_teacher, reopened
+from edgeseq.distill.positions import check_variants
+from edgeseq.distill.teachers import Teacher, check_prepared, check_teacher, reopened
 from edgeseq.distill.transfer import TransferSet, transfer_set
 from edgeseq.features import Prepared, prepare
 from edgeseq.files import atomic_write_json
@@ -30,12 +32,14 @@ from edgeseq.runs import (
     open_run,
     read_recipe,
 )
-from edgeseq.training.fit import TrainingProgress, repeatable
+from edgeseq.settings import require
+from edgeseq.training.fit import TrainingProgress
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.recipe import DistillConfig, Recipe
 from edgeseq.training.train import check_positions, default_name, resume
 from edgeseq_device.artifact import sha256_of
 from edgeseq_device.errors import DataError, UsageError
+from edgeseq_device.tokenizer import has_token
 
 RESULT_FILE = "distill.json"  # in the student's folder
 RESULT_VERSION = 1
@@ -67,6 +71,11 @@ class Distillation:
         """The recipe's."""
         assert self.recipe.distill is not None  # noqa: S101 - it is a distillation's
         return self.recipe.distill
+
+    @cached_property
+    def transfer(self) -> TransferSet:
+        """What teachers are asked and both students are given."""
+        return transfer_set(self.recipe, self.prepared, self.unlabelled)
 
     @property
     def scratch_recipe(self) -> Recipe | None:
@@ -104,21 +113,29 @@ class Distilled:
 
 def check(distillation: Distillation) -> None:
     """Raises DataError or UsageError where these teachers cannot teach this student on this data."""
-    recipe, prepared = distillation.recipe, distillation.prepared
-    for teacher in distillation.teachers:
-        check_teacher(teacher, prepared.dataset, recipe.splitting, prepared.front_end)
-    check_inside(recipe, prepared, distillation.teachers)
+    recipe, prepared, teachers = distillation.recipe, distillation.prepared, distillation.teachers
+    for teacher in teachers:
+        check_teacher(teacher, prepared.dataset)
+        check_prepared(teacher, prepared)
+    check_inside(recipe, prepared, teachers)
     check_positions(recipe.model, prepared)
+    check_variants(recipe, prepared, teachers, distillation.transfer)
 
 
 def read_unlabelled(config: DistillConfig, text_column: str | None) -> tuple[str, ...]:
-    """The further texts that a config names. Raises DataError where the file is another now."""
+    """The further texts that a config names.
+
+    Raises DataError where the file is another now, or a text holds nothing that a model could read.
+    """
     if config.unlabelled is None:
         return ()
     path = Path(config.unlabelled)
-    texts = read_texts(path, text_column)
     if sha256_of(path) != config.unlabelled_sha256:
         raise DataError(f"{path}: its content changed since the distillation began; distill anew")
+    texts = read_texts(path, text_column)
+    for number, text in enumerate(texts, start=1):
+        if not has_token(text):
+            raise DataError(f"{path}: text {number}, {text!a}, holds no token; leave it out")
     return texts
 
 
@@ -144,11 +161,13 @@ def prepare_resume(reference: str) -> tuple[RunFolder, Distillation]:
     changed.
     """
     folder = find_run_folder(reference)
-    if read_recipe(folder).distill is not None and folder.path.name.endswith(SCRATCH):
+    if _is_from_scratch(read_recipe(folder)):
         folder = find_run_folder(folder.path.with_name(folder.path.name.removesuffix(SCRATCH)))
     recipe = read_recipe(folder)
     if recipe.distill is None:
         raise UsageError(f"{folder.path}: it is no distillation; edgeseq train --resume {folder.path.name}")
+    if _is_from_scratch(recipe):
+        raise UsageError(f"{folder.path}: it is a student from scratch; --resume the distilled one beside it")
     if (folder.path / RESULT_FILE).is_file():
         raise UsageError(f"{folder.path}: its distillation is over already; there is nothing to resume")
     dataset = load_recorded(recipe, folder.path)
@@ -165,8 +184,12 @@ def resume_distillation(folder: RunFolder, distillation: Distillation, watching:
 
 def check_new_names(name: str) -> None:
     """Raises UsageError where one of the two runs of a distillation cannot have its name."""
-    check_new_name(name)
-    check_new_name(name + SCRATCH)
+    require(
+        not name.endswith(SCRATCH),
+        f'--name "{name}": a name that ends in {SCRATCH} is that of a student from scratch; take another',
+    )
+    check_new_name(name, "distill")
+    check_new_name(name + SCRATCH, "distill")
 
 
 def _free_name(distillation: Distillation) -> str:
@@ -179,6 +202,10 @@ def _free_name(distillation: Distillation) -> str:
         number += 1
 
 
+def _is_from_scratch(recipe: Recipe) -> bool:
+    return recipe.distill is not None and recipe.distill.targets == "labels"
+
+
 def _scratch(folder: RunFolder) -> RunFolder:
     return RunFolder(folder.path.with_name(folder.path.name + SCRATCH))
 
@@ -186,22 +213,19 @@ def _scratch(folder: RunFolder) -> RunFolder:
 def _finish(folder: RunFolder, distillation: Distillation, watching: Watching) -> Distilled:
     """The student from scratch first: the distilled one is then the newest run, which other commands take."""
     recipe, prepared, teachers = distillation.recipe, distillation.prepared, distillation.teachers
-    transfer = transfer_set(recipe, prepared, distillation.unlabelled)
-    with repeatable(recipe.training):
-        taught = answers(teachers, transfer, prepared.dataset.labels, watching.step)
-    scratch = _from_scratch(folder, distillation, transfer, watching)
-    lesson = student_lesson(transfer, taught, teachers, distillation.config)
+    answers = Answers(teachers, distillation.transfer, prepared.dataset.labels)
+    answers.ask(watching.step)
+    scratch = _from_scratch(folder, distillation, watching)
+    lesson = student_lesson(distillation.transfer, answers, teachers, distillation.config)
     student = _trained(folder, recipe, prepared, lesson, watching)
-    with repeatable(recipe.training):
-        rows = compare(teachers, scratch, student, HeldOut(recipe, prepared), watching.step)
-    distilled = Distilled(student, scratch, tuple(rows), _warnings(distillation))
+    held_out = HeldOut(prepared)
+    rows = compare(teachers, scratch, student, held_out, watching.step)
+    distilled = Distilled(student, scratch, tuple(rows), _warnings(teachers, held_out))
     atomic_write_json(folder.path / RESULT_FILE, distilled.comparison())
     return distilled
 
 
-def _from_scratch(
-    folder: RunFolder, distillation: Distillation, transfer: TransferSet, watching: Watching
-) -> Run | None:
+def _from_scratch(folder: RunFolder, distillation: Distillation, watching: Watching) -> Run | None:
     recipe = distillation.scratch_recipe
     if recipe is None:
         return None
@@ -210,7 +234,8 @@ def _from_scratch(
         found = new_run_folder(found.path.name, "")
         atomic_write_json(found.recipe, recipe.to_dict())
     try:
-        return _trained(found, recipe, distillation.prepared, scratch_lesson(transfer), watching)
+        lesson = scratch_lesson(distillation.transfer)
+        return _trained(found, recipe, distillation.prepared, lesson, watching)
     except BaseException:
         if not found.checkpoint.exists():
             discard(found)
@@ -227,15 +252,13 @@ def _trained(
     return open_run(folder.path)
 
 
-def _warnings(distillation: Distillation) -> tuple[str, ...]:
+def _warnings(teachers: Sequence[Teacher], held_out: HeldOut) -> tuple[str, ...]:
     """What a reader of the comparison should know of the teachers."""
-    held_out, found = HeldOut(distillation.recipe, distillation.prepared), []
-    for teacher in distillation.teachers:
-        if isinstance(teacher, HuggingFaceTeacher):
-            texts = [str(text) for text in held_out.inside()["test"].asked]
-            if cut := teacher.cut(texts):
-                found.append(
-                    f"{teacher.source.reference}: {cut} of {len(texts)} test texts were cut to the"
-                    f" {teacher.max_tokens} tokens that this teacher reads"
-                )
+    asked, found = held_out.inside["test"].asked, []
+    for teacher in teachers:
+        if cut := teacher.cut(asked):
+            found.append(
+                f"{teacher.source.reference}: {cut} of {len(asked)} test texts were cut to the"
+                f" {teacher.max_tokens} tokens that this teacher reads"
+            )
     return tuple(found)

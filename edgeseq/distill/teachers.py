@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
+import torch
 
 from edgeseq.batches import logits_of
-from edgeseq.data import Dataset, SplitOptions, split
+from edgeseq.data import Dataset
 from edgeseq.data.dataset import Kind
-from edgeseq.features import FeatureArray, FloatArray
+from edgeseq.features import FeatureArray, FloatArray, Prepared
 from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.names import unknown
 from edgeseq.runs import RUNS, Run, RunFolder, open_run
 from edgeseq.training.recipe import TeacherSource
 from edgeseq_device.errors import DataError, UsageError
-from edgeseq_device.frontend import FrontEnd
 from edgeseq_device.tokens import Tokens
 
 CHUNK = 2048  # inputs between two reports of progress
 BATCH = 128
-KINDS: Mapping[str, Kind] = {"log_mel": "audio", "standardise": "series", "tokens": "text"}
 CONFIG_FILE = "config.json"  # what makes a folder a Hugging Face model's
 
 Asked = Sequence[str] | Sequence[FeatureArray]
@@ -39,7 +38,11 @@ Watched = Callable[[str, int, int], None]
 
 
 class Teacher(Protocol):
-    """kind: of the recordings it answers. labels: the classes in the order of its logits."""
+    """kind: of the recordings it answers. labels: the classes in the order of its logits.
+
+    run, module: the run that it is and its module, None where it is none. max_tokens: how much of a text it
+    reads, None for all. software: what its answers follow from beside its files.
+    """
 
     @property
     def source(self) -> TeacherSource: ...
@@ -53,8 +56,29 @@ class Teacher(Protocol):
     @property
     def parameters(self) -> int: ...
 
+    @property
+    def run(self) -> Run | None: ...
+
+    @property
+    def module(self) -> SequenceClassifier | None: ...
+
+    @property
+    def max_tokens(self) -> int | None: ...
+
+    @property
+    def software(self) -> str: ...
+
     def logits(self, asked: Asked, watch: Callable[[int, int], None]) -> FloatArray:
         """[n, C] float32 in its own order of labels. `watch(done, n)` is called as it goes."""
+
+    def encode(self, asked: Asked) -> Any:
+        """What `answer` takes of some texts or features."""
+
+    def answer(self, encoded: Any) -> FloatArray:
+        """[B, C] float32: the model alone."""
+
+    def cut(self, asked: Asked) -> int:
+        """How many of the texts are longer than `max_tokens`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +91,7 @@ class RunTeacher:
     @property
     def kind(self) -> Kind:
         """Of the data it was trained on."""
-        return KINDS[self.run.front_end.kind]
+        return cast(Kind, self.run.front_end.takes)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -79,6 +103,17 @@ class RunTeacher:
         """Of its module."""
         return self.run.parameters
 
+    @property
+    def max_tokens(self) -> int | None:
+        """Its front end's."""
+        front_end = self.run.front_end
+        return front_end.max_tokens if isinstance(front_end, Tokens) else None
+
+    @property
+    def software(self) -> str:
+        """The version of torch."""
+        return f"torch {torch.__version__}"
+
     @cached_property
     def module(self) -> SequenceClassifier:
         """With the best weights, in evaluation mode."""
@@ -86,15 +121,25 @@ class RunTeacher:
 
     def logits(self, asked: Asked, watch: Callable[[int, int], None]) -> FloatArray:
         """Texts are read by its own front end; features are those of the student's."""
-        front_end, rows = self.run.front_end, []
+        rows = []
         for start in range(0, len(asked), CHUNK):
-            features = [
-                front_end.features(each) if isinstance(each, str) else each
-                for each in asked[start : start + CHUNK]
-            ]
-            rows.append(logits_of(self.module, features, BATCH))
-            watch(start + len(features), len(asked))
+            rows.append(self.answer(self.encode(asked[start : start + CHUNK])))
+            watch(start + len(rows[-1]), len(asked))
         return np.concatenate(rows)
+
+    def encode(self, asked: Asked) -> list[FeatureArray]:
+        """Features [T, F] or [T, K] each."""
+        front_end = self.run.front_end
+        return [front_end.features(each) if isinstance(each, str) else each for each in asked]
+
+    def answer(self, encoded: list[FeatureArray]) -> FloatArray:
+        """[B, C] float32."""
+        return logits_of(self.module, encoded, BATCH)
+
+    def cut(self, asked: Asked) -> int:
+        """As `Teacher.cut`."""
+        front_end = self.run.front_end
+        return sum(isinstance(front_end, Tokens) and front_end.tokens_cut(each) > 0 for each in asked)
 
 
 def open_teacher(reference: str) -> Teacher:
@@ -141,13 +186,8 @@ def check_distinct(teachers: Sequence[Teacher]) -> None:
         names[source.sha256] = source.reference
 
 
-def check_teacher(
-    teacher: Teacher, dataset: Dataset, splitting: SplitOptions, front_end: FrontEnd | None = None
-) -> None:
-    """Raises DataError where a teacher cannot teach on this data or has seen what is to be tested on.
-
-    front_end: the student's; None before there is one.
-    """
+def check_teacher(teacher: Teacher, dataset: Dataset) -> None:
+    """Raises DataError where a teacher cannot teach on this data or may have seen what is to be tested on."""
     name = teacher.source.reference
     if teacher.kind != dataset.kind:
         raise DataError(
@@ -156,24 +196,27 @@ def check_teacher(
         )
     if set(teacher.labels) != set(dataset.labels):
         raise DataError(f"{name}: {_differing_labels(teacher.labels, dataset)}")
-    if isinstance(teacher, RunTeacher):
-        _check_run(teacher.run, dataset, splitting, front_end)
-
-
-def _check_run(run: Run, dataset: Dataset, splitting: SplitOptions, front_end: FrontEnd | None) -> None:
-    if run.data_sha256 != dataset.content_sha256:
+    if teacher.run is not None and teacher.run.data_sha256 != dataset.content_sha256:
+        run = teacher.run
         raise DataError(
             f"{run.path}: this teacher was trained on other data than {dataset.name} (sha256"
             f" {run.data_sha256[:12]}, not {dataset.content_sha256[:12]}) and may have seen recordings that"
             " are held out here; train a teacher on this data"
         )
-    if run.splits_sha256 != split(dataset, splitting).sha256:
+
+
+def check_prepared(teacher: Teacher, prepared: Prepared) -> None:
+    """Raises DataError where a teacher has seen what is held out, or does not read what the student reads."""
+    run, dataset, front_end = teacher.run, prepared.dataset, prepared.front_end
+    if run is None:
+        return
+    if run.splits_sha256 != prepared.splits_sha256:
         raise DataError(
             f"{run.path}: this teacher was trained on other splits of {dataset.name} and has seen recordings"
             " that are held out here; leave the options about splits out to take the teacher's, or train a"
             " teacher on these splits"
         )
-    if front_end is not None and not isinstance(front_end, Tokens) and run.front_end != front_end:
+    if not isinstance(front_end, Tokens) and run.front_end != front_end:
         raise DataError(
             f"{run.path}: this teacher's front end is another than the student's, and {dataset.kind} is"
             " varied as features, which both must share; leave the options about features out"

@@ -6,18 +6,16 @@ n examples, V versions. What teachers are asked depends on no training's seed: t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from edgeseq import data
 from edgeseq.distill.teachers import Asked
-from edgeseq.distill.variants import Variants, text_variants
+from edgeseq.distill.variants import Mixed, TextVersions
 from edgeseq.features import FeatureArray, LabelledFeatures, Prepared
 from edgeseq.training.augment import AugmentConfig, augmented
-from edgeseq.training.augment_text import Ids, augmented_texts
+from edgeseq.training.augment_text import Ids, augmented_rows, with_ngrams
 from edgeseq.training.examples import UNLABELLED, IntArray
 from edgeseq.training.recipe import Recipe
 from edgeseq_device.tokens import Tokens
@@ -26,16 +24,16 @@ VARIANT_SEED = 0
 
 
 class TransferSet(Protocol):
-    """n examples in V versions, with the classes they are made of, as `edgeseq.distill.variants.Variants`."""
+    """n examples in V versions. labels: [n] int64, the class of each, UNLABELLED where it is not known."""
+
+    @property
+    def versions(self) -> int: ...
 
     @property
     def labels(self) -> IntArray: ...
 
-    @property
-    def others(self) -> IntArray: ...
-
-    @property
-    def shares(self) -> npt.NDArray[np.float32]: ...
+    def mixed(self, version: int) -> Mixed:
+        """What was mixed into the examples of a version."""
 
     def asked(self, version: int) -> Asked:
         """[n]: what a teacher is given of a version."""
@@ -58,11 +56,10 @@ def transfer_set(recipe: Recipe, prepared: Prepared, unlabelled: Sequence[str] =
     versions = min(config.versions, sum(phase.config.epochs for phase in recipe.phases))
     if not isinstance(front_end, Tokens):
         return VariedFeatures(train, training.augment, versions)
-    places = data.split(prepared.dataset, recipe.splitting).train
-    texts = [str(prepared.dataset.recordings[place].samples) for place in places]
+    texts = [str(each.samples) for each in prepared.recordings("train")]
     labels = np.concatenate([train.labels, np.full(len(unlabelled), UNLABELLED, np.int64)])
-    variants = text_variants([*texts, *unlabelled], labels, versions, config.variants)
-    return VariedTexts(variants, front_end, training.augment, training.seed)
+    drawn = TextVersions([*texts, *unlabelled], labels, config.variants)
+    return VariedTexts(drawn, versions, front_end, training.augment, training.seed)
 
 
 def version_in(epoch: int, versions: int) -> int:
@@ -74,35 +71,29 @@ def version_in(epoch: int, versions: int) -> int:
 class VariedTexts:
     """Texts, which teachers read for themselves.
 
-    A student is given their tokens, some of them unknown as `augment.token_unknown` says: what else that has
-    is in the variants. The tokens of each version are kept, those of the last epoch asked for too.
+    A student is given their tokens, varied anew in each epoch as `augment` says; the variants have lost and
+    other tokens already. The tokens of the last epoch asked for are kept.
     """
 
-    variants: Variants
+    drawn: TextVersions
+    versions: int
     front_end: Tokens
     augment: AugmentConfig
     seed: int
-    _versions: dict[int, list[Ids]] = field(default_factory=dict, repr=False)
-    _epoch: tuple[int, list[Ids]] = field(default=(-1, []), repr=False)
+    _epoch: tuple[int, list[Ids]] = field(default=(0, []), repr=False)
 
     @property
     def labels(self) -> IntArray:
-        """[V, n]."""
-        return self.variants.labels
+        """[n]."""
+        return self.drawn.labels
 
-    @property
-    def others(self) -> IntArray:
-        """[V, n]."""
-        return self.variants.others
-
-    @property
-    def shares(self) -> npt.NDArray[np.float32]:
-        """[V, n]."""
-        return self.variants.shares
+    def mixed(self, version: int) -> Mixed:
+        """The texts that these go on as, or have behind them."""
+        return self.drawn.version(version).mixed
 
     def asked(self, version: int) -> Asked:
         """The texts."""
-        return self.variants.texts[version]
+        return self.drawn.version(version).texts
 
     def features(self, epoch: int, chosen: IntArray) -> list[FeatureArray]:
         """Their tokens, [T, K] int32 each."""
@@ -115,59 +106,60 @@ class VariedTexts:
 
     def _texts(self, epoch: int) -> list[Ids]:
         if self._epoch[0] != epoch:
-            tokens = self._encoded(version_in(epoch, len(self.variants.texts)))
-            unknown = replace(self.augment, token_dropout=0.0, token_replacement=0.0)
-            varied = augmented_texts(tokens, self.front_end, unknown, seed=self.seed, epoch=epoch)
-            self._epoch = epoch, varied
+            self._epoch = 0, []  # gone before the next ones are made
+            rows, text = self._rows(version_in(epoch, self.versions))
+            rows, text = augmented_rows(rows, text, self.augment, seed=self.seed, epoch=epoch)
+            self._epoch = epoch, with_ngrams(rows, text, self.front_end)
         return self._epoch[1]
 
-    def _encoded(self, version: int) -> list[Ids]:
-        if version not in self._versions:
-            each = [self.front_end.features(text) for text in self.variants.texts[version]]
-            ends = np.cumsum([len(tokens) for tokens in each])[:-1]
-            self._versions[version] = np.split(np.concatenate(each), ends)  # one block, not n small ones
-        return self._versions[version]
+    def _rows(self, version: int) -> tuple[Ids, IntArray]:
+        """[N, 1 + C] int32, the rows of all texts' tokens, and [N] the text that each is of."""
+        rows = [self.front_end.rows(text) for text in self.drawn.version(version).texts]
+        return np.concatenate(rows), np.repeat(np.arange(len(rows)), [len(each) for each in rows])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class VariedFeatures:
-    """Sounds or series, varied as features, which a teacher of the same front end reads too."""
+    """Sounds or series, varied as features, which a teacher of the same front end reads too.
+
+    Those of the last version asked for are kept.
+    """
 
     data: LabelledFeatures
     augment: AugmentConfig
     versions: int
+    _version: tuple[int, list[FeatureArray]] = field(default=(-1, []), repr=False)
 
     @property
     def labels(self) -> IntArray:
-        """[V, n]: a variant keeps its class."""
-        return np.broadcast_to(self.data.labels, (self.versions, len(self.data)))
+        """[n]: a variant keeps its class."""
+        return self.data.labels
 
-    @property
-    def others(self) -> IntArray:
-        """[V, n]: the same again."""
-        return self.labels
-
-    @property
-    def shares(self) -> npt.NDArray[np.float32]:
-        """[V, n]: all ones."""
-        return np.ones((self.versions, len(self.data)), np.float32)
+    def mixed(self, version: int) -> Mixed:  # noqa: ARG002
+        """Nothing."""
+        return Mixed(self.labels, np.ones(len(self.data), np.float32))
 
     def asked(self, version: int) -> Asked:
         """The features."""
-        return self._varied(version, np.arange(len(self.data)))
+        return self._given(version)
 
     def features(self, epoch: int, chosen: IntArray) -> list[FeatureArray]:
-        """[T, F] float32 each, version 0 as it is."""
-        return self._varied(version_in(epoch, self.versions), chosen)
+        """What a teacher is asked."""
+        given = self._given(version_in(epoch, self.versions))
+        return [given[i] for i in chosen]
 
     def lengths(self, epoch: int) -> IntArray:  # noqa: ARG002
         """[n]: frames of the recordings as they are."""
         return np.array([len(each) for each in self.data.features], np.int64)
 
-    def _varied(self, version: int, chosen: IntArray) -> list[FeatureArray]:
+    def _given(self, version: int) -> list[FeatureArray]:
+        """[T, F] float32 each, version 0 as it is."""
+        if self._version[0] != version:
+            self._version = version, [self._varied(number, version) for number in range(len(self.data))]
+        return self._version[1]
+
+    def _varied(self, number: int, version: int) -> FeatureArray:
+        features = self.data.features[number]
         if not version:
-            return [self.data.features[i] for i in chosen]
-        return [
-            augmented(self.data.features[i], self.augment, seed=VARIANT_SEED, epoch=version, index=int(i))
-            for i in chosen
-        ]
+            return features
+        return augmented(features, self.augment, seed=VARIANT_SEED, epoch=version, index=number)

@@ -56,7 +56,7 @@ def board_files(
     naming the layer that has no form in a format.
     """
     plans = {each: plan_of(spec, each, options, frames) for each in options.formats}
-    models = write_models(where, front_end.unit, spec, plans, step=options.step)
+    models = write_models(where, front_end.unit, spec, plans, step=options.step_of(spec))
     named = replace(options, name=options.name or _LONGEST_NAME)
     judged = dict.fromkeys(models, _LONGEST if rejects else replace(_LONGEST, rejection_threshold=None))
     whole, entries = manifest_of(named, front_end, spec, models, judged, _LONGEST_FASTEST, GOLDEN_COUNT)
@@ -115,7 +115,8 @@ def manifest_of(
     """The manifest of the artifact that `options` names, and its models' entries."""
     widest = max(max(each.tolerance, each.step_tolerance or 0.0) for each in judged.values())
     whole = manifest(str(options.name), options, spec.labels, front_end, fastest, golden_count, widest)
-    entries = [model_entry(spec, model, judged[each], step=options.step) for each, model in models.items()]
+    step = options.step_of(spec)
+    entries = [model_entry(spec, model, judged[each], step=step) for each, model in models.items()]
     return whole, entries
 
 

@@ -23,7 +23,7 @@ from edgeseq_export import ExportedModel, SeqSpec, bundle
 from edgeseq_export.budget import weight_bytes
 from edgeseq_export.state import why_no_step
 
-NO_STEP = "exported with --no-step"
+NO_STEP = "left out; edgeseq export --step writes it"
 _LIBRARIES = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "flatbuffers")
 
 
@@ -80,7 +80,7 @@ def _shortened(front_end: dict[str, Any]) -> dict[str, Any]:
 
 def model_entry(spec: SeqSpec, model: ExportedModel, judged: Judged, *, step: bool) -> dict[str, Any]:
     """A model's entry, with what a board judges its answers by. step: whether a step form was wanted."""
-    entry = bundle.model_entry(model, weight_bytes(spec), why_no_step(spec) if step else NO_STEP)
+    entry = bundle.model_entry(model, weight_bytes(spec), why_no_step(spec) or (None if step else NO_STEP))
     entry["parity_tolerance"] = judged.tolerance
     if entry["step"]:
         entry["step"]["parity_tolerance"] = judged.step_tolerance

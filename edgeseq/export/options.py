@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from edgeseq.data.dataset import Kind
 from edgeseq.names import unknown
 from edgeseq.training.recipe import FitConfig
 from edgeseq_device.errors import UsageError
@@ -22,7 +23,7 @@ class ExportOptions:
     max_drop: in points of accuracy. batch: the files must take several sequences at once. keep_fp32: layers
     whose weights stay float32. compute: of every int8 layer, None for what is faster. sensitivity: also
     measure what int8 costs layer by layer. tune: measure every plan on the target's device. step: with the
-    form that takes one frame at a time, where the model has one.
+    form that takes one frame at a time, where the model has one; None: of sounds and series, not of text.
     """
 
     precision: Literal["int8", "fp32"] = "int8"
@@ -35,9 +36,13 @@ class ExportOptions:
     compute: Compute | None = None
     sensitivity: bool = False
     tune: bool = False
-    step: bool = True
+    step: bool | None = None
     name: str | None = None
     data: str | None = None
+
+    def step_of(self, spec: SeqSpec) -> bool:
+        """Whether a step form of this model is wanted."""
+        return steps_by_default("text" if spec.takes_ids else "series") if self.step is None else self.step
 
 
 def as_fitted(
@@ -51,7 +56,15 @@ def as_fitted(
         max_bytes = max_bytes or fit.max_bytes
     if fit is not None and step is None:
         step = fit.step
-    return replace(options, max_bytes=max_bytes or options.max_bytes, step=step is not False)
+    return replace(options, max_bytes=max_bytes or options.max_bytes, step=step)
+
+
+def steps_by_default(kind: Kind) -> bool:
+    """Whether an artifact has a step form where nothing is said.
+
+    Tokens hardly come one at a time, and in ONNX the form is a second file with their whole table.
+    """
+    return kind != "text"
 
 
 def check_target(name: str) -> str:

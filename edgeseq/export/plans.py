@@ -109,7 +109,7 @@ def fastest(
 
     None where neither says so, or where there is no step form.
     """
-    has_step = options.step and not why_no_step(spec)
+    has_step = options.step_of(spec) and not why_no_step(spec)
     *_, last = plans
     sequence: Format | None
     if len(plans) == 1:

@@ -78,7 +78,7 @@ def export_run(run: Run, options: ExportOptions, report: ExportReport, watch: Wa
         watch("tuning", report.tuning)
     else:
         plans = table_plans(spec, options, splits, report)
-    models = write_models(str(run.path), run.front_end.unit, spec, plans, step=options.step)
+    models = write_models(str(run.path), run.front_end.unit, spec, plans, step=options.step_of(spec))
     report.models += models.values()
     report.warnings += other_roundings(run, module, models)
     report.fastest |= fastest(spec, plans, options, report.tuning)

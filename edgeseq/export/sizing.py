@@ -17,7 +17,7 @@ import torch
 from edgeseq import data, models
 from edgeseq.data import Dataset, FrontEndOptions, Recording
 from edgeseq.export.board_files import BoardFiles, board_files
-from edgeseq.export.options import ExportOptions, formats_for
+from edgeseq.export.options import ExportOptions, formats_for, steps_by_default
 from edgeseq.features import FeatureArray
 from edgeseq.models.config import ModelConfig, inputs_of
 from edgeseq.tokenizer_training import settled, trained_tokens
@@ -46,18 +46,19 @@ def fit_to(
     max_bytes: int,
     *,
     given: Collection[str] = (),
-    step: bool = True,
+    step: bool | None = None,
     target: str = "generic",
 ) -> Recipe:
     """`recipe` with the widths that fill `max_bytes`, the budget of one format's files on a board.
 
-    The larger of the target's formats decides, each exported with default options, without step forms where
-    `step` is false. given: which of hidden, embedding, vocabulary and buckets stay as they are; the others
-    may not be able to fill the budget. Raises UsageError where these are all that could be chosen,
-    BudgetError naming the smallest model's bytes where not even that fits.
+    The larger of the target's formats decides, each exported with default options. step: with step forms,
+    None: as the kind of data has it by default. given: which of hidden, embedding, vocabulary and buckets
+    stay as they are; the others may not be able to fill the budget. Raises UsageError where these are all
+    that could be chosen, BudgetError naming the smallest model's bytes where not even that fits.
     """
     if max_bytes > LARGEST_FIT:
         raise UsageError(f"--fit: no more than {LARGEST_FIT:,} bytes; for larger models give --hidden")
+    step = steps_by_default(dataset.kind) if step is None else step
     options = ExportOptions(formats=formats_for(target, (), batch=False), target=target, step=step)
     trial = _Trial(recipe, dataset, options)
     free = tuple(name for name in _adjustable(recipe, dataset) if name not in given)

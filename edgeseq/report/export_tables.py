@@ -150,12 +150,16 @@ def _sensitivity(rows: Sequence[LayerSensitivity]) -> Table:
 
 
 def fastest_lines(report: ExportReport) -> list[str]:
-    """Which file to take, where there is more than one and that is known."""
-    how = "as measured" if report.tuning else "by the table in docs/export.md"
+    """Which file to take, where there is more than one; what is not known is said too."""
+    if len(report.models) < 2:
+        return []
     sequence, step = report.fastest["sequence"], report.fastest["step"]
-    told = [f"whole sequences {sequence} ({how})"] if sequence else []
+    how = "as measured" if report.tuning else "by the table in docs/export.md"
+    features = report.models[0].inputs[0]
+    whole = "whole texts" if features.dtype == "int32" else "whole sequences"
+    told = [f"{whole} {sequence} ({how})" if sequence else f"{whole} not known, edgeseq bench measures them"]
     told += [f"frame by frame {step}"] if step else []
-    return [f"fastest on {report.target}: {', '.join(told)}"] if told and len(report.models) > 1 else []
+    return [f"fastest on {report.target}: {', '.join(told)}"]
 
 
 def _out_of_scope(rows: Sequence[tuple[str, OutOfScope]]) -> Table:

@@ -75,7 +75,7 @@ class Trainer:
         )
         torch.manual_seed(int(stream("dropout", config.seed, number).integers(2**32)))
         state.module.train()
-        loss_sum, right, labelled, learning_rate = 0.0, 0, 0, 0.0
+        loss_sum, right, judged, learning_rate = 0.0, 0, 0, 0.0
         for done, chosen in enumerate(batches):
             step = of_phase * len(batches) + done
             learning_rate = one_cycle(step, config.epochs * len(batches), config.learning_rate)
@@ -84,9 +84,9 @@ class Trainer:
             _average(state, config.ema, step)
             loss_sum += loss * len(chosen)
             right += batch_right
-            labelled += int((batch.labels != UNLABELLED).sum())
+            judged += int((batch.judged != UNLABELLED).sum())
             self.watch_batch(done + 1, len(batches))
-        return loss_sum / len(examples), right / max(1, labelled), learning_rate
+        return loss_sum / len(examples), right / max(1, judged), learning_rate
 
     def _step(self, state: TrainingState, batch: Batch, learning_rate: float) -> tuple[float, int]:
         """One update: (loss, number right)."""
@@ -103,7 +103,7 @@ class Trainer:
         loss.backward()
         nn.utils.clip_grad_norm_([each for _, each in state.named_parameters()], config.gradient_clip)
         state.optimizer.step()
-        return loss.item(), int((logits.argmax(dim=1) == batch.labels).sum())
+        return loss.item(), int((logits.argmax(dim=1) == batch.judged).sum())
 
 
 @torch.no_grad()

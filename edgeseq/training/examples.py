@@ -22,15 +22,16 @@ UNLABELLED = -1  # the label of an example whose class nobody knows
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """features: [B, T, F] float32 or [B, T, K] int64 ids; lengths: [B]; labels: [B] int64, or UNLABELLED.
-
-    targets: a teacher's logits [B, C] float32, None where nobody taught.
-    """
+    """features: [B, T, F] float32 or [B, T, K] int64 ids; lengths: [B]; labels: [B] int64, or UNLABELLED."""
 
     features: Tensor
     lengths: Tensor
     labels: Tensor
-    targets: Tensor | None = None
+
+    @property
+    def judged(self) -> Tensor:
+        """[B] int64: what accuracy in training takes for right; UNLABELLED where it leaves one out."""
+        return self.labels
 
 
 class Examples(Protocol):

@@ -54,6 +54,9 @@ class TrainingProgress(Protocol):
     def epoch(self, result: EpochResult, *, best: bool) -> None:
         """An epoch is over and its checkpoint is on the disk."""
 
+    def measuring(self, recordings: int) -> None:
+        """Training is over; the best weights answer all recordings of all splits."""
+
 
 class Silent:
     """Watches nothing."""
@@ -65,6 +68,8 @@ class Silent:
     def batch(self, done: int, of: int) -> None: ...
 
     def epoch(self, result: EpochResult, *, best: bool) -> None: ...
+
+    def measuring(self, recordings: int) -> None: ...
 
 
 def fit(

@@ -10,12 +10,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeseq.training.examples import UNLABELLED, Batch
+from edgeseq.training.examples import Batch
 from edgeseq.training.qat import Forward
 
 
 class CrossEntropy(nn.Module):
-    """Mean cross-entropy with the true labels, 0 for a batch that has none.
+    """Mean cross-entropy with the true labels.
 
     label_smoothing: the part of the target that all classes share (Szegedy et al. 2016, arXiv 1512.00567,
     section 7).
@@ -28,9 +28,5 @@ class CrossEntropy(nn.Module):
     def forward(self, forward: Forward, batch: Batch) -> tuple[Tensor, Tensor]:
         """(loss, logits [B, C])."""
         logits = forward(batch.features, batch.lengths)
-        if not bool((batch.labels != UNLABELLED).any()):
-            return 0 * logits.sum(), logits  # the mean of no labels were no number
-        loss = functional.cross_entropy(
-            logits, batch.labels, ignore_index=UNLABELLED, label_smoothing=self.label_smoothing
-        )
+        loss = functional.cross_entropy(logits, batch.labels, label_smoothing=self.label_smoothing)
         return loss, logits

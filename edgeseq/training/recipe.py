@@ -131,6 +131,11 @@ class DistillConfig:
         require(bool(self.teachers), "there is no teacher; give --teacher RUN")
         require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
         require(0 <= self.hard_weight <= 1, f"hard_weight is {self.hard_weight}; give 0 to 1")
+        require(
+            self.relation_heads is None or self.relation_weight > 0,
+            "relation heads are about the loss on a teacher's relations; give --relation-weight, or leave"
+            " --relation-heads out",
+        )
         require(self.versions >= 1, f"versions is {self.versions}; give at least 1")
         for name in ("relation_weight", "hidden_weight"):
             require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")

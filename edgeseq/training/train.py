@@ -33,6 +33,7 @@ from edgeseq.runs import (
     new_run_folder,
     open_run,
     read_recipe,
+    resume_command,
 )
 from edgeseq.training.checkpoint import EpochResult, History, Validation, save_weights
 from edgeseq.training.fit import Silent, TrainingProgress, fit, repeatable
@@ -78,10 +79,8 @@ def prepare_resume(folder: RunFolder) -> tuple[Recipe, Prepared]:
         raise UsageError(f"{folder.path}: training is over already; there is nothing to resume")
     recipe = read_recipe(folder)
     if recipe.distill is not None:
-        raise UsageError(
-            f"{folder.path}: its training needs its teachers; go on with: edgeseq distill --resume"
-            f" {folder.path.name}"
-        )
+        advice = f"go on with: {resume_command(folder)}"
+        raise UsageError(f"{folder.path}: its training needs its teachers; {advice}")
     dataset = data.load(recipe.data, recipe.reading)
     return recipe, prepare(dataset, recipe.splitting, recipe.front_end)
 
@@ -127,12 +126,13 @@ def _finish(
     progress: TrainingProgress | None,
     lesson: Lesson | None,
 ) -> Run:
-    with _said_how_to_go_on(folder, recipe):
+    with _said_how_to_go_on(folder):
         recorder = _Recorder(folder.history, progress or Silent())
         keep_tokenizer(folder, prepared.front_end)
         start = start_weights(folder, recipe)
         module, history = fit(recipe, prepared, folder.checkpoint, recorder, start, lesson)
         _write_history(folder.history, history.epochs)
+        recorder.measuring(sum(prepared.splits.sizes().values()))
         with repeatable(recipe.training):
             result = _result(recipe, prepared, history, module)
         save_weights(folder.weights, module.state_dict())
@@ -141,10 +141,9 @@ def _finish(
 
 
 @contextlib.contextmanager
-def _said_how_to_go_on(folder: RunFolder, recipe: Recipe) -> Iterator[None]:
+def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
     """An interruption or a full disk after a whole epoch costs nothing but the epoch at hand: say so."""
-    command = "train" if recipe.distill is None else "distill"
-    advice = f"go on with: edgeseq {command} --resume {folder.path.name}"
+    advice = f"go on with: {resume_command(folder)}"
     try:
         yield
     except KeyboardInterrupt:
@@ -257,3 +256,6 @@ class _Recorder:
         self._epochs = (*self._epochs, result)
         _write_history(self._path, self._epochs)
         self._progress.epoch(result, best=best)
+
+    def measuring(self, recordings: int) -> None:
+        self._progress.measuring(recordings)

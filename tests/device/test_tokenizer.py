@@ -22,6 +22,7 @@ from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.tokenizer import (
     LibraryTokenizer,
     byte_characters,
+    has_token,
     read_tokenizer,
     tokenizer_json,
 )
@@ -158,6 +159,15 @@ for kind in {kinds}:
 def test_a_word_a_sign_an_emoji_and_a_chinese_character_are_tokens(text: str, words: list[str]) -> None:
     ours = read_tokenizer(plain("word"), "here")
     assert ours.pieces(text) == words
+
+
+def test_a_text_has_a_token_where_a_tokenizer_of_words_finds_one() -> None:
+    words = read_tokenizer(train_tokenizer(["on"], settled(FrontEndOptions())), "tokenizer.json")
+    places = [place for place in (*range(0x30000), *range(0xE0000, 0xE1100)) if place not in SURROGATES]
+    assert [p for p in places if has_token(chr(p)) != bool(words.ids(chr(p)))] == []
+    assert not has_token("")
+    assert not has_token(" \ufe0f\u200d\n")
+    assert has_token("\u2764\ufe0f")
 
 
 def test_a_text_that_spells_padding_or_unknown_does_not_mean_them() -> None:

@@ -38,6 +38,13 @@ def test_a_word_of_validation_or_test_alone_is_unknown() -> None:
     assert prepared(texts()).front_end == found.front_end
 
 
+def test_the_recordings_of_a_split_are_in_the_order_of_its_features() -> None:
+    found = prepared(texts())
+    for name in ("train", "validation", "test"):
+        assert tuple(each.name for each in found.recordings(name)) == found.splits.named(name).names
+    assert found.splits_sha256 == found.places.sha256
+
+
 def test_features_are_whole_numbers_a_row_for_each_token() -> None:
     found = prepared(texts(), ngrams=2, subwords=3, buckets=50)
     assert {each.dtype for each in found.splits.train.features} == {np.dtype(np.int32)}

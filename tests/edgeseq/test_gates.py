@@ -20,7 +20,7 @@ from edgeseq_device.errors import BudgetError, GateError
 from edgeseq_export import FORMATS, write_model
 from edgeseq_export.budget import SizeCheck
 from edgeseq_export.parity import compare
-from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import GRU, Cell, Embedding, Linear, Pool, SeqSpec, quantize_spec
 
 BUDGET_BYTES = 100_000_000
 
@@ -54,13 +54,26 @@ def sizes(spec: SeqSpec) -> list[SizeCheck]:
 
 def test_a_gru_2800_is_refused_as_fp32_under_100_mb_and_passes_as_int8() -> None:
     spec, watched = gru(features=192, hidden=2800), Watched()
-    with pytest.raises(BudgetError, match=r"of 100,000,000 bytes: onnx takes 10.*, tflite takes 10.*--int8"):
+    with pytest.raises(
+        BudgetError,
+        match=r"of 100,000,000 bytes: onnx takes 10.*, tflite takes 10.*--int8, .*smaller --hidden or",
+    ):
         judge_size(spec, sizes(spec), watched)
     assert watched.tables["tensors"][0].name == "gru0.forward.weight_hh"
     assert watched.tables["tensors"][0].bytes == 3 * 2800 * 2800 * 4
     quantized = quantize_spec(spec)
     judge_size(quantized, sizes(quantized), watched)
     assert all(26_000_000 > size.bytes > 3 * 2800 * 2992 for size in watched.tables["size"])
+
+
+@pytest.mark.parametrize(("rows", "widths"), [(4000, "--buckets or --embedding"), (4, "--hidden")])
+def test_what_is_over_budget_is_to_be_smaller_where_its_bytes_are(rows: int, widths: str) -> None:
+    table = Embedding("embedding", np.zeros((rows, 8), np.float32))
+    rest = gru(features=8, hidden=16)
+    spec = quantize_spec(replace(rest, layers=(table, *rest.layers)))
+    size = SizeCheck("onnx", {"model.onnx": 40_000}, 20_000)
+    with pytest.raises(BudgetError, match=f"; train with a smaller {widths} or with --fit 20000, or raise"):
+        judge_size(spec, [size], Watched())
 
 
 @pytest.mark.parametrize(

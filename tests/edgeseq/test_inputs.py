@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
 from edgeseq.data import DataOptions
 from edgeseq.inputs import Input, read_inputs
-from edgeseq_device.errors import DataError
+from edgeseq_device.errors import DataError, UsageError
 
 
 def never_asked() -> DataOptions:
@@ -17,7 +18,9 @@ def never_asked() -> DataOptions:
 
 
 def read(word: str | Path, kind: str, stdin: bytes = b"") -> list[Input]:
-    return read_inputs([str(word)], kind, 2, never_asked, io.BytesIO(stdin))
+    found, warnings = read_inputs([str(word)], kind, 2, never_asked, io.BytesIO(stdin))
+    assert not warnings
+    return found
 
 
 def written(path: Path, content: str) -> Path:
@@ -64,3 +67,39 @@ def test_lines_of_texts_are_those_that_training_reads_from_a_file() -> None:
 
 def test_a_word_is_a_text_as_it_is() -> None:
     assert [each.raw for each in read("turn it up", "text")] == ["turn it up"]
+
+
+@pytest.mark.parametrize(
+    ("stdin", "warning"),
+    [
+        (b"up\n\ndown\n", "stdin: 1 blank line was left out"),
+        (b"\n \t\nup\r\n\r\n", "stdin: 3 blank lines were left out"),
+    ],
+)
+def test_blank_lines_are_left_out_and_counted(stdin: bytes, warning: str) -> None:
+    found, warnings = read_inputs(["-"], "text", 1, never_asked, io.BytesIO(stdin))
+    assert [each.raw for each in found] == [text for text in ("up", "down") if text.encode() in stdin]
+    assert warnings == [warning]
+
+
+@pytest.mark.parametrize("stdin", [b"", b"\n\n"])
+def test_stdin_without_a_text_is_refused(stdin: bytes) -> None:
+    with pytest.raises(DataError, match="stdin: there is no text in it"):
+        read("-", "text", stdin)
+
+
+def test_an_argument_that_is_not_utf_8_is_refused_as_what_it_is() -> None:
+    with pytest.raises(DataError, match=r'"bad\\xff": character 4 of this INPUT is not UTF-8'):
+        read(os.fsdecode(b"bad\xff"), "text")
+
+
+def test_a_text_that_is_a_file_s_name_is_warned_about(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "text\nup\n")
+    (only,), (warning,) = read_inputs([str(path)], "text", 1, never_asked, io.BytesIO())
+    assert only.raw == str(path)
+    assert warning == f'"{path}" is a file; its name was taken for a text, and it was not read'
+
+
+def test_a_word_longer_than_a_file_s_name_is_no_file() -> None:
+    with pytest.raises(UsageError, match="no such file; this model takes WAV files"):
+        read("a" * 300, "audio")

@@ -14,7 +14,7 @@ from edgeseq import data
 from edgeseq.data import FrontEndOptions
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import RunFolder, keep_tokenizer, load_features, open_run
+from edgeseq.runs import RunFolder, check_new_name, keep_tokenizer, load_features, open_run
 from edgeseq.tokenizer_training import trained_tokens
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import train
@@ -68,6 +68,33 @@ def test_a_run_opens_by_name_and_by_path(run_path: Path, tmp_path: Path) -> None
 def test_an_unknown_run_names_the_nearest(run_path: Path) -> None:
     with pytest.raises(UsageError, match='unknown run "onne"; did you mean "one"'):
         open_run("onne")
+
+
+def test_of_many_runs_some_are_named_or_the_nearest_alone(workplace: Path) -> None:
+    for number in range(20):
+        RunFolder(Path(f"runs/take-{number:02}")).path.mkdir(parents=True)
+        RunFolder(Path(f"runs/take-{number:02}")).recipe.touch()
+    with pytest.raises(UsageError) as refusal:
+        open_run("xyz")
+    known = "take-00, take-01, take-02, take-03, take-04 and 15 more"
+    assert str(refusal.value) == f'unknown run "xyz". Known: {known}'
+    with pytest.raises(UsageError) as refusal:
+        open_run("take-7")
+    assert str(refusal.value) == 'unknown run "take-7"; did you mean "take-17"?'
+
+
+def test_a_taken_name_says_how_the_command_at_hand_goes_on(run_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"remove it, or train it on with: edgeseq train --from one$"):
+        check_new_name("one")
+    with pytest.raises(UsageError, match=r"runs/one exists already; choose another --name, or remove it$"):
+        check_new_name("one", "distill")
+    RunFolder(run_path).result.unlink()
+    for command in ("train", "distill"):
+        with pytest.raises(UsageError, match=r"or go on with: edgeseq train --resume one$"):
+            check_new_name("one", command)
+    Path("runs/mine").mkdir()
+    with pytest.raises(UsageError, match=r"choose another --name, or remove it$"):
+        check_new_name("mine")
 
 
 def test_no_run_says_how_to_make_one(workplace: Path) -> None:

@@ -114,9 +114,20 @@ def test_info_of_texts_counts_words_and_what_is_out_of_scope(tmp_path: Path) -> 
     assert (facts["kind"], facts["recordings"], sorted(facts["classes"])) == ("text", 16, ["go", "stop"])
     assert facts["out_of_scope"] == {"train": 4, "validation": 2, "test": 2}
     assert facts["words"] == {"least": 3, "median": 3, "most": 3}
+    assert facts["columns"] == {"text": "text", "label": "label", "split": "split"}
+    assert facts["first_text"] == {"name": "line 2", "text": "go number 0", "label": "go"}
     assert "characters in a text" in result.stdout
     assert "(out of scope)" in result.stdout
     assert "sample rate" not in result.stdout
+
+
+def test_info_says_which_of_two_usual_columns_was_read(tmp_path: Path) -> None:
+    lines = ["Comment,message,label", *(f"aside,say {i},{'ab'[i % 2]}" for i in range(8))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    result = run("info", str(tmp_path / "a.csv"))
+    assert result.exit_code == 0, result.output
+    assert 'text "message", label "label"' in result.stdout
+    assert '"say 0" is a' in result.stdout
 
 
 def test_info_of_fsdd_shows_where_it_comes_from(data_dir: Path) -> None:

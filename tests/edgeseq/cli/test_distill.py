@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from edgeseq.cli import main
 from edgeseq.runs import open_run
+from edgeseq.training.augment import TEXT, AugmentConfig
 
 SHAPE = ["--hidden", "4", "--embedding", "4", "--buckets", "32", "--subwords", "2"]
 QUICK = [*SHAPE, "--epochs", "1", "--versions", "2"]
@@ -28,7 +29,7 @@ def test_a_student_is_distilled_compared_and_kept(text_teacher: Path, workplace:
     ran = edgeseq("distill", "--teacher", text_teacher, *QUICK, "--seed", 3, "--json", "out.json")
     assert ran.exit_code == 0, ran.stderr
     assert "runs/requests-gru-distilled: gru 4+1x4 bidirectional," in ran.stdout
-    for words in ("teacher", "student from scratch", "student distilled", "student distilled int8"):
+    for words in ("teacher", "scratch", "distilled", "onnx int8"):
         assert words in ran.stdout
     assert "training runs/requests-gru-distilled-scratch" in ran.stderr
     result = json.loads(Path("out.json").read_text())
@@ -64,6 +65,7 @@ def test_the_student_from_scratch_has_the_dropout_of_a_training(text_teacher: Pa
     assert (student.dropout, student.embedding_dropout) == (0.1, 0.1)
     assert scratch.dropout > student.dropout
     assert (scratch.hidden, scratch.embedding) == (student.hidden, student.embedding)
+    assert open_run("small").recipe.training.augment == AugmentConfig(token_unknown=TEXT.token_unknown)
     ran = edgeseq("train", "--from", "small", "--qat", "--qat-epochs", "1", "--name", "tuned")
     assert ran.exit_code == 0, ran.stderr
     assert open_run("tuned").recipe.distill is None
@@ -92,6 +94,8 @@ def test_a_budget_chooses_the_student_s_shape(text_teacher: Path, workplace: Pat
         (["--temperature", "0"], 2, "--temperature"),
         (["--hard-weight", "1.5"], 2, "--hard-weight"),
         (["--name", "a/b"], 2, '--name "a/b": use letters'),
+        (["--name", "b-scratch"], 2, '--name "b-scratch": a name that ends in -scratch'),
+        (["--relation-heads", "2"], 2, "give --relation-weight, or leave --relation-heads out"),
         (["--json", "no/such/out.json"], 2, "the folder no/such does not exist"),
         (["--teacher", "nobody"], 2, 'unknown teacher "nobody"'),
         (["--relation-weight", "1"], 2, "must be runs of a transformer"),

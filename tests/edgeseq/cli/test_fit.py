@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseq.cli import main
+from edgeseq.export.manifest import NO_STEP
 from edgeseq.runs import open_run
 from edgeseq_device.artifact import open_artifact
 
@@ -32,7 +33,7 @@ def test_the_size_that_was_asked_for_is_that_of_the_artifact(workplace: Path, ti
     assert {each["max_bytes"] for each in sizes} == {30_000}
     assert 28_500 <= max(each["bytes"] for each in sizes) <= 30_000
     for model in open_artifact("artifacts/small-int8-generic").models:
-        assert (model.step, model.step_reason) == (None, "exported with --no-step")
+        assert (model.step, model.step_reason) == (None, NO_STEP)
 
     done = edgeseq("export", "small", "--max-drop", "100", "--step", "--max-size", "1MB")
     assert done.exit_code == 0, done.output
@@ -47,6 +48,7 @@ def test_widths_that_are_given_stay(workplace: Path, tiny_texts: Path) -> None:
     recipe = open_run("small").recipe
     assert recipe.model.embedding == 10
     assert recipe.fit.predicted_bytes >= 57_000
+    assert not recipe.fit.step
     assert "embedding 10, vocabulary" in done.output
 
 
@@ -58,7 +60,9 @@ def test_what_cannot_be_fitted_is_refused_before_anything_is_trained(
         (("--fit", "2kB"), 3, "the smallest gru with these settings takes"),
         (("--fit", "30kB", "--hidden", "8"), 2, "nothing left to choose: leave out one of --hidden"),
         (("--fit", "30 apples"), 2, 'size "30 apples" is not understood'),
+        (("--fit", "30kB", "--size", "tiny"), 2, "--fit chooses the widths that --size would; leave one out"),
         (("--no-step",), 2, "--no-step is about --fit"),
+        (("--step",), 2, "--step is about --fit; without it, say --step to edgeseq export"),
     ]:
         done = edgeseq(*common, *options)
         assert (done.exit_code, cause in done.stderr) == (code, True), done.output

@@ -140,6 +140,64 @@ def test_texts_come_from_stdin_one_on_a_line(line_end: str) -> None:
     assert [each["input"] for each in found["answers"]] == texts
 
 
+def test_a_text_longer_than_a_file_s_name_is_answered() -> None:
+    long = " ".join([TEXT] * 20)
+    assert answers(long)["answers"][0]["input"] == long
+
+
+TAKEN = "it was taken for a text, which artifacts/requests answers;"
+
+
+@pytest.mark.parametrize(
+    ("words", "warning"),
+    [
+        (("plan", TEXT), f'"plan" is a run, no artifact; {TAKEN} make one with: edgeseq export plan'),
+        (("request", TEXT), f'"request" is no artifact; {TAKEN} did you mean "requests"?'),
+        (("requests.csv",), '"requests.csv" is a file; its name was taken for a text, and it was not read'),
+    ],
+)
+def test_a_word_that_may_be_meant_otherwise_is_warned_about(words: tuple[str, ...], warning: str) -> None:
+    Path("runs/plan").mkdir(exist_ok=True)
+    Path("runs/plan/recipe.json").write_text("{}")
+    done = edgeseq("run", *words, "--json", "answers.json")
+    assert done.exit_code == 0, done.output
+    assert f"edgeseq: warning: {warning}" in done.stderr
+    found = json.loads(Path("answers.json").read_text("utf-8"))
+    assert warning in found["warnings"]
+    assert [each["input"] for each in found["answers"]] == list(words)
+
+
+def test_a_usual_text_is_answered_without_a_warning() -> None:
+    assert answers(TEXT)["warnings"] == []
+
+
+def test_a_text_that_begins_as_an_option_goes_behind_two_dashes() -> None:
+    done = edgeseq("run", "-1 degrees")
+    assert done.exit_code == 2
+    assert "an INPUT that begins with - goes behind --" in done.stderr
+    done = edgeseq("run", "--top", "2", "--", "-1 degrees")
+    assert done.exit_code == 0, done.output
+    assert "-1 degrees" in done.stdout
+
+
+def test_the_threshold_can_be_left_out() -> None:
+    found = answers("now who invented the lamp", "--no-reject")
+    assert found["rejection_threshold"] is None
+    assert found["answers"][0]["label"] in ("off", "on")
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("qwx zyv", ["none of its 2 tokens is known to the model"]),
+        ("qwx zyv lamp", ["2 of its 3 tokens are not known to the model"]),
+        ("qwx lamp", []),
+    ],
+)
+def test_tokens_that_the_model_does_not_know_are_counted(text: str, warning: list[str]) -> None:
+    assert answers(text)["answers"][0]["warnings"] == warning
+
+
 def slim(name: str, folder: Path) -> Path:
     """What a board needs of an artifact's TFLite form."""
     (folder / name).mkdir()
@@ -189,7 +247,6 @@ def test_a_file_that_was_tampered_with_is_refused_before_it_is_read(
 @pytest.mark.parametrize(
     ("stdin", "cause"),
     [
-        (b"turn\n\nlamp\n", "stdin: line 2: the text is empty"),
         (b"turn\nl\xffmp\n", "stdin: line 2: byte 2 (0xff) is not UTF-8"),
         (b"", "stdin: there is no text in it"),
     ],

@@ -32,7 +32,10 @@ def test_a_run_is_trained_reported_and_kept(tiny_series: Path, workplace: Path) 
     ran = edgeseq("train", "--data", tiny_series, *QUICK, "--json", "out.json")
     assert ran.exit_code == 0, ran.stderr
     assert "runs/ramps-gru: gru 1x4" in ran.stdout
-    assert "epoch   1/2  loss" in ran.stderr
+    shown = ran.stderr.splitlines()
+    assert shown[1].split() == ["epoch", "training", "loss", "accuracy", "validation", "loss", "accuracy"]
+    assert [line.split()[0] for line in shown[2:4]] == ["1/2", "2/2"]
+    assert shown[4] == "measuring accuracy on all 48 recordings"
     result = json.loads(Path("out.json").read_text())
     run = open_run("ramps-gru")
     assert result["name"] == "ramps-gru"
@@ -111,6 +114,8 @@ def test_a_size_is_a_shape_for_the_data_s_kind(tiny_series: Path, tiny_texts: Pa
         (["--model", "bag", "--bidirectional"], "a bag of tokens has no bidirectional"),
         (["--embedding", "0"], "--embedding"),
         (["--size", "bse"], "--size"),
+        (["--mels", "40"], "holds text; --mels concerns audio"),
+        (["--frame-ms", "25"], "holds text; --frame-ms concerns audio"),
     ],
 )
 def test_a_call_that_does_not_fit_text_writes_nothing(
@@ -121,6 +126,33 @@ def test_a_call_that_does_not_fit_text_writes_nothing(
     assert message in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert not list(workplace.iterdir())
+
+
+def test_with_texts_out_of_scope_it_is_said_which_accuracy_holds(tiny_texts: Path, workplace: Path) -> None:
+    shape = ["--model", "bag", "--hidden", 4, "--embedding", 4, "--buckets", 32, "--epochs", 1]
+    ran = edgeseq("train", "--data", tiny_texts, *shape, "--out-of-scope-label", "louder")
+    assert ran.exit_code == 0, ran.stderr
+    shown = ran.stdout.split("Out of scope")[1].replace("\n", " ")
+    assert 'rejects answers below the threshold has "right and not rejected" as its accuracy' in shown
+
+
+def test_the_options_are_listed_under_what_they_are_about() -> None:
+    for command in ("train", "distill"):
+        shown = edgeseq(command, "--help").stdout
+        groups = {part.split(":\n")[0]: part for part in shown.split("\n\n") if ":\n" in part}
+        for option, heading in (
+            ("--data NAME|PATH", "Options"),
+            ("--json", "Options"),
+            ("--hidden", "Model"),
+            ("--fit SIZE", "Model"),
+            ("--epochs", "Training"),
+            ("--target TARGET", "Quantization-aware training"),
+            ("--label-column", "Data"),
+            ("--mels", "Audio and series"),
+            ("--tokenizer", "Text"),
+        ):
+            assert f"\n  {option} " in groups[heading], (command, option)
+            assert sum(f"\n  {option} " in part for part in groups.values()) == 1
 
 
 def test_every_option_of_a_transformer_reaches_the_recipe(tiny_series: Path, workplace: Path) -> None:
@@ -181,6 +213,9 @@ def test_a_recording_longer_than_the_learned_positions_ends_in_one_line(
         (["--seed", str(2**63)], 2, "--seed"),
         (["--split-seed", str(2**63)], 2, "--split-seed"),
         (["--sample-rate", "100000000"], 2, "is not in the range 1<=x<=768000"),
+        (["--hop-ms", "10"], 2, "holds series; --hop-ms concerns audio"),
+        (["--tokenizer", "word"], 2, "holds series; --tokenizer concerns text"),
+        (["--lowercase"], 2, "holds series; --lowercase concerns text"),
         (["--mels", "100000000"], 2, "is not in the range 1<=x<=1024"),
     ],
 )
@@ -231,11 +266,17 @@ def test_epoch_lines_fit_80_columns_and_the_mark_is_explained() -> None:
     display.began(250, ())
     for number in (249, 250):
         display.epoch(EpochResult(number, 12.34567, 1.0, 123.4567, 1.0, 0.1, 59.0), best=True)
-    explained, first, last = written.getvalue().splitlines()
+    explained, header, first, last = written.getvalue().splitlines()
     assert explained.startswith("* marks the best epoch")
     assert "100.00 %*  ETA" in first
     assert "ETA" not in last
-    assert max(map(len, (explained, first, last))) <= 79
+    assert max(map(len, (explained, header, first, last))) <= 79
+    assert [first.index(text) + len(text) for text in ("12.346", "%  ", "123.457", "%*")] == [
+        header.index("training loss") + len("training loss"),
+        header.index("accuracy") + len("accuracy") + 2,
+        header.index("validation loss") + len("validation loss"),
+        len(header) + 1,
+    ]
 
 
 def test_a_single_class_writes_nothing(

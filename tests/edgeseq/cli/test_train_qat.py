@@ -34,7 +34,7 @@ def test_a_run_is_trained_in_fp32_and_then_in_int8(tiny_series: Path, workplace:
     assert "runs/ramps-gru-qat: gru 1x4" in ran.stdout
     assert "validation, int8" in ran.stdout
     assert "quantization-aware: 2 epochs from validation" in ran.stderr
-    assert "epoch   4/4  loss" in ran.stderr
+    assert "\n  4/4  " in ran.stderr
     result = json.loads(Path("out.json").read_text())
     assert result["metrics"]["epochs"] == 4
     assert set(result["metrics"]["int8"]) == {"train", "validation", "test"}
@@ -68,6 +68,13 @@ def test_without_qat_a_run_is_tuned_on_in_fp32(source: Path) -> None:
     assert run.recipe.qat is None
     assert (run.recipe.training.epochs, run.recipe.training.learning_rate) == (1, 1e-4)
     assert "int8" not in run.metrics
+
+
+def test_where_no_epoch_is_better_the_start_is_kept_and_said(source: Path) -> None:
+    ran = edgeseq("train", "--from", "source", "--epochs", "1", "--learning-rate", "100")
+    assert ran.exit_code == 0, ran.stderr
+    assert open_run("ramps-gru-tuned").metrics["best_epoch"] == 0
+    assert "no epoch of 1 was better than the start, whose weights were kept" in ran.stdout.replace("\n", " ")
 
 
 def test_a_run_starts_where_its_data_is_now(source: Path, tiny_series: Path) -> None:

@@ -74,6 +74,14 @@ def test_the_datas_own_validation_is_kept_out_of_scope_too() -> None:
     assert [each.split for each in dataset.out_of_scope] == ["train", "validation", "test"]
 
 
+def test_out_of_scope_recordings_are_tested_on_where_the_data_has_no_test() -> None:
+    rows = [("a", "1", "train"), ("b", "oos", "train"), ("c", "oos", "validation"), ("d", "oos", "train")]
+    dataset = set_aside(together(*(recording(*row) for row in rows)), "oos")
+    assert [each.split for each in dataset.out_of_scope] == ["test", "validation", "test"]
+    dataset = set_aside(together(*(recording(*row) for row in (rows[0], rows[1], rows[3]))), "oos")
+    assert [each.split for each in dataset.out_of_scope] == ["validation", "test"]
+
+
 def test_what_is_out_of_scope_without_a_split_is_halved() -> None:
     dataset = set_aside(together(recording("a", "1"), *(recording(f"o{i}", "oos") for i in range(4))), "oos")
     assert [each.split for each in dataset.out_of_scope] == ["validation", "test"] * 2

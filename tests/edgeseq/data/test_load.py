@@ -84,6 +84,33 @@ def test_a_csv_holds_texts_where_a_column_says_so(
     assert load(str(tmp_path / "a.csv"), options).kind == kind
 
 
+@pytest.mark.parametrize(
+    ("lines", "question"),
+    [
+        (
+            ["Sentence_text,Intent_name", "hello there,greet"],
+            'which text .* did you mean "Sentence_text"; name it with --text-column',
+        ),
+        (
+            ["id,Said_by_them,label,note", "1,hello there,greet,", "2,bye,part,"],
+            "which text .* the header has id, Said_by_them, label, note.; name it with --text-column",
+        ),
+        (
+            ["hello there,greet", "bye now,part"],
+            "which text .* is it a header. The first line must name the columns: text, label; name it with",
+        ),
+        (
+            ["number,Sentence_text,Intent_name", "7,hello there,greet"],
+            "which recording .* --recording-column, or, where .* is a text, the text's with --text-column",
+        ),
+    ],
+)
+def test_a_csv_of_texts_under_other_names_is_told_so(tmp_path: Path, lines: list[str], question: str) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=f"line 1: no column says {question}"):
+        load(str(tmp_path / "a.csv"))
+
+
 def test_a_label_out_of_scope_concerns_every_kind_of_data() -> None:
     dataset = load("gestures", DataOptions(out_of_scope_label="up_down"))
     assert len(dataset.labels) == 5

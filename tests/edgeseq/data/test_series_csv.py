@@ -61,14 +61,14 @@ def test_times_may_be_dates(tmp_path: Path) -> None:
         ("r1,walk,0.3,1", "line 8: 4 fields where the header has 5"),
         ("r1,walk,0.3,1,2,3", "line 8: 6 fields where the header has 5"),
         ("r1,walk,0.3,1,x", 'line 8, column "ay": "x" is not a number'),
-        ("r1,walk,0.3,1,", 'line 8, column "ay": the cell is empty'),
+        ("r1,walk,0.3,1,", 'line 8, column "ay": the cell is empty; fill it or leave the line out'),
         ("r1,walk,0.3,nan,1", 'line 8, column "ax": nan is NaN, infinity or too large'),
         ("r1,walk,0.3,1,-inf", "-inf is NaN, infinity or too large"),
         ("r1,walk,0.3,1,1e39", "1e39 is NaN, infinity or too large"),
         ("r1,walk,0.1,1,2", "the time 0.1 of recording r1 does not come after"),
         ("r1,walk,soon,1,2", 'column "time": "soon" is not a number'),
         ("r1,run,0.3,1,2", 'recording r1 has the label "run" here, "walk" on line 2'),
-        ("r3,,0.3,1,2", "r3: the label is empty"),
+        ("r3,,0.3,1,2", "r3: the label is empty; give it one or leave it out"),
     ],
 )
 def test_a_faulty_line_is_refused_by_number(tmp_path: Path, line: str, reason: str) -> None:
@@ -86,7 +86,7 @@ def test_a_faulty_line_is_refused_by_number(tmp_path: Path, line: str, reason: s
         (["id,label,x,x", "1,a,2,3"], "one name, of its own, for each column"),
         (["id,label,x", *LINES[:0]], "there is no recording in it"),
         (["id,label,split,x", "1,a,exam,2"], 'line 2: the split "exam"'),
-        (["id,label,x", '1,"a,2'], "line 2: unexpected end of data"),
+        (["id,label,x", '1,"a,2'], "line 2: a double quote that opens in this row is never closed"),
     ],
 )
 def test_a_faulty_file_is_refused(tmp_path: Path, lines: list[str], reason: str) -> None:

@@ -92,7 +92,11 @@ def test_tabs_alone_separate_a_tsv(tmp_path: Path) -> None:
     [
         ("a.csv", ["text,label", "a,b", ",b"], 'line 3, column "text": the text is empty'),
         ("a.csv", ["text,label", "a,b", '" \t",b'], 'line 3, column "text": the text is empty'),
-        ("a.csv", ["text,label", "a, "], 'line 2, column "label": the cell is empty'),
+        (
+            "a.csv",
+            ["text,label", "a, "],
+            'line 2, column "label": the cell is empty; fill it or leave the line out',
+        ),
         (
             "a.csv",
             ["text,label", 'a,"b\nc"'],
@@ -103,10 +107,21 @@ def test_tabs_alone_separate_a_tsv(tmp_path: Path) -> None:
         (
             "a.csv",
             ["text,label", "a,b", '"c,d', "e,f"],
-            "line 3: unexpected end of data, up to line 4; is a quote",
+            "line 3: a double quote that opens in this row is never closed; close it",
         ),
-        ("a.csv", ["text,label", '"a" b,c'], "line 2: ',' expected after '\"'"),
-        ("a.csv", ["text,label", "a" * 140_000 + ",b"], "line 2: field larger than field limit"),
+        (
+            "a.csv",
+            ["text,label", 'a,b"', '"c,d', 'e "f",g'],
+            "line 3: .* opens .* closes lines below, within",
+        ),
+        ("a.csv", ["text,label", '"c,d', *["e,f"] * 40_000], "line 2: .* closes lines below, .* left open"),
+        ("a.csv", ["text,label", '"a" b,c'], "line 2: a cell goes on behind its closing double quote; write"),
+        ("a.csv", ["text,label", "a\rb,c"], r"line 2: a line end \(CR\) within the line; save the file with"),
+        (
+            "a.csv",
+            ["text,label", "a" * 140_000 + ",b"],
+            "line 2: a text of more than 131072 characters; at most so many are read, cut it",
+        ),
         ("a.csv", ["text,label,split", "a,b,exam"], 'line 2: the split "exam" is none of'),
         ("a.csv", ["text,label,text", "a,b,c"], 'line 1: the column "text" is there twice'),
         ("a.csv", ["text,label"], "there is no recording in it"),
@@ -120,6 +135,7 @@ def test_tabs_alone_separate_a_tsv(tmp_path: Path) -> None:
             ["text,lable", "a,b"],
             'no column says which label .* did you mean "lable"; name it with --label-column',
         ),
+        ("a.csv", ["text,kind", "a,b"], "the header has text, kind.; name it with --label-column$"),
         ("a.tsv", ["txet\tlabel", "a\tb"], 'line 1: no column says which text .* did you mean "txet"'),
         ("a.tsv", ["x\tlabel", "a\tb"], "the header has x, label.; name it with --text-column"),
         (

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from edgeseq.data.dataset import Kind
-from edgeseq.distill.answers import answers, cached_logits, together
+from edgeseq.distill import answers as asking
+from edgeseq.distill.answers import Answers, cached_logits, together
 from edgeseq.distill.run import Distillation
 from edgeseq.distill.teachers import Asked, Teacher
 from edgeseq.distill.transfer import transfer_set
@@ -26,16 +28,27 @@ class Counting:
     kind: Kind = "text"
     labels = ("on", "off", "louder")
     parameters = 3
+    run = None
+    module = None
+    max_tokens = None
 
-    def __init__(self, sha256: str = "1" * 64) -> None:
-        self.source = TeacherSource("counting", "run", sha256)
-        self.asked = 0
+    def __init__(self, sha256: str = "1" * 64, software: str = "abacus 1") -> None:
+        self.source, self.software = TeacherSource("counting", "run", sha256), software
+        self.asked, self.threads = 0, 0
 
     def logits(self, asked: Asked, watch: Callable[[int, int], None]) -> FloatArray:
-        self.asked += 1
+        self.asked, self.threads = self.asked + 1, torch.get_num_threads()
         watch(len(asked), len(asked))
-        rows = [[len(text), 1 / len(text), str(text).count(" ")] for text in asked]
-        return np.array(rows, np.float32)
+        return self.answer(self.encode(asked))
+
+    def encode(self, asked: Asked) -> list[str]:
+        return [str(text) for text in asked]
+
+    def answer(self, encoded: list[str]) -> FloatArray:
+        return np.array([[len(text), 1 / len(text), text.count(" ")] for text in encoded], np.float32)
+
+    def cut(self, asked: Asked) -> int:  # noqa: ARG002
+        return 0
 
 
 def nobody(*_progress: object) -> None: ...
@@ -49,11 +62,47 @@ def test_the_same_question_is_asked_once(cache: Path) -> None:
     assert len(list((cache / "transfer").iterdir())) == 1
 
 
-@pytest.mark.parametrize("other", [(Counting("2" * 64), TEXTS), (Counting(), TEXTS[:2])])
-def test_another_teacher_or_question_is_asked_for_itself(other: tuple[Counting, Asked], cache: Path) -> None:
+@pytest.mark.parametrize(
+    ("teacher", "question"),
+    [
+        pytest.param(Counting("2" * 64), TEXTS, id="teacher"),
+        pytest.param(Counting(software="abacus 2"), TEXTS, id="software"),
+        pytest.param(Counting(), TEXTS[:2], id="question"),
+    ],
+)
+def test_another_teacher_or_question_is_asked_for_itself(teacher: Counting, question: Asked) -> None:
     cached_logits(Counting(), TEXTS, nobody)
-    cached_logits(*other, nobody)
-    assert other[0].asked == 1
+    cached_logits(teacher, question, nobody)
+    assert teacher.asked == 1
+
+
+def test_what_other_code_asked_for_is_asked_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    cached_logits(Counting(), TEXTS, nobody)
+    monkeypatch.setattr(asking, "ASKING_VERSION", asking.ASKING_VERSION + 1)
+    teacher = Counting()
+    cached_logits(teacher, TEXTS, nobody)
+    assert teacher.asked == 1
+
+
+def test_answers_under_the_name_of_others_are_not_taken_for_them(cache: Path) -> None:
+    first = cached_logits(Counting(), TEXTS, nobody)
+    (path,) = (cache / "transfer").iterdir()
+    other = cached_logits(Counting("2" * 64), TEXTS[::-1], nobody)
+    (second,) = set((cache / "transfer").iterdir()) - {path}
+    path.write_bytes(second.read_bytes())
+    np.testing.assert_array_equal(cached_logits(Counting(), TEXTS, nobody), first)
+    assert not np.array_equal(first, other)
+
+
+def test_whoever_asks_teachers_answer_on_the_same_number_of_threads() -> None:
+    teacher, threads = Counting(), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        cached_logits(teacher, TEXTS, nobody)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert teacher.threads == 1
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
@@ -69,12 +118,13 @@ def test_a_damaged_file_is_made_anew(damage: str, cache: Path) -> None:
     assert path.read_bytes() == content
 
 
-def test_an_answer_that_is_no_number_is_refused_and_not_kept(cache: Path) -> None:
+@pytest.mark.parametrize("factor", [np.nan, np.inf, 1e4])
+def test_an_answer_that_is_no_number_in_the_cache_is_refused_and_not_kept(factor: float, cache: Path) -> None:
     class Broken(Counting):
-        def logits(self, asked: Asked, watch: Callable[[int, int], None]) -> FloatArray:
-            return super().logits(asked, watch) * np.float32(np.nan)
+        def answer(self, encoded: list[str]) -> FloatArray:
+            return super().answer(encoded) * np.float32(factor)
 
-    with pytest.raises(DataError, match="counting: this teacher answers NaN or infinity"):
+    with pytest.raises(DataError, match="counting: an answer is NaN, infinity or beyond 65504; take another"):
         cached_logits(Broken(), TEXTS, nobody)
     assert not cache.exists()
 
@@ -93,10 +143,16 @@ def test_all_versions_are_answered_in_the_order_of_the_data_s_labels(
     transfer = transfer_set(texts_to_gru.recipe, texts_to_gru.prepared)
     told: list[tuple[str, int, int]] = []
     counting = Counting()
-    found = answers([counting], transfer, labels, lambda *step: told.append(step))
-    assert found.shape == (2, 48, 3)
+    found = Answers([counting], transfer, labels)
+    found.ask(lambda *step: told.append(step))
+    assert counting.asked == 2
     lengths = [len(str(text)) for text in transfer.asked(1)]
-    np.testing.assert_array_equal(found[1, :, labels.index("on")], lengths)
-    assert told[-1] == ("counting answers", 96, 96)
-    both = answers([counting, teacher], transfer, labels, nobody)
-    np.testing.assert_allclose(np.exp(both.astype(np.float32)).sum(axis=2) <= 1.01, True)
+    np.testing.assert_array_equal(found.of(1)[:, labels.index("on")], lengths)
+    assert (found.of(0).shape, found.of(0).dtype) == ((48, 3), np.float16)
+    assert counting.asked == 2
+    what = "teacher counting answers, variants included"
+    assert told == [(what, 48, 96), (what, 96, 96)]
+    both = Answers([counting, teacher], transfer, labels)
+    both.ask(lambda *step: told.append(step))
+    assert told[-1] == ("2 teachers answer, variants included", 192, 192)
+    np.testing.assert_allclose(np.exp(both.of(1).astype(np.float32)).sum(axis=1) <= 1.01, True)

@@ -33,7 +33,7 @@ def scoped(texts_to_gru: Distillation, workplace: Path) -> HeldOut:
     )
     prepared = prepare(data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end)
     train(recipe, prepared, "scoped")
-    return HeldOut(recipe, prepared)
+    return HeldOut(prepared)
 
 
 def test_a_run_s_figures_come_out_of_its_answers_to_texts_as_training_measured_them(scoped: HeldOut) -> None:
@@ -50,13 +50,13 @@ def test_a_run_s_figures_come_out_of_its_answers_to_texts_as_training_measured_t
 
 
 def test_without_anything_out_of_scope_there_is_no_recall(texts_to_gru: Distillation) -> None:
-    held_out = HeldOut(texts_to_gru.recipe, texts_to_gru.prepared)
+    held_out = HeldOut(texts_to_gru.prepared)
     (teacher,) = texts_to_gru.teachers
     assert held_out.figures(lambda part: teacher.logits(part.asked, nobody)).out_of_scope_recall is None
 
 
 def test_the_timed_recordings_go_from_the_shortest_to_the_longest(texts_to_gru: Distillation) -> None:
-    held_out = HeldOut(texts_to_gru.recipe, texts_to_gru.prepared)
+    held_out = HeldOut(texts_to_gru.prepared)
     front_end = texts_to_gru.prepared.front_end
     lengths = [len(front_end.features(text)) for text in held_out.timed()]
     assert lengths == sorted(lengths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -27,10 +28,21 @@ TEXTS = ["please turn off the lamp", "turn on that song", "now turn up the volum
 def nobody(done: int, of: int) -> None: ...
 
 
-def write_bert(folder: Path, labels: tuple[str, ...], *, classifier: bool = True, longest: int = 32) -> None:
-    """A BERT of two layers with random weights, as save_pretrained writes it."""
+def write_bert(
+    folder: Path,
+    labels: tuple[str, ...],
+    *,
+    classifier: bool = True,
+    longest: int = 32,
+    tokens: int | None = None,
+    family: str = "Bert",
+) -> None:
+    """A BERT, or RoBERTa, of two layers with random weights, as save_pretrained writes it.
+
+    longest: rows of its table of positions; tokens: as its tokenizer says, None for `longest`.
+    """
+    import transformers
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
 
     pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
     pieces.normalizer = normalizers.Lowercase()
@@ -41,9 +53,11 @@ def write_bert(folder: Path, labels: tuple[str, ...], *, classifier: bool = True
         "[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)]
     )
     named = {"unk_token": "[UNK]", "pad_token": "[PAD]"}
-    tokenizer = PreTrainedTokenizerFast(**named, tokenizer_object=pieces, model_max_length=longest)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        **named, tokenizer_object=pieces, model_max_length=tokens or longest
+    )
     torch.manual_seed(0)
-    config = BertConfig(
+    config = getattr(transformers, f"{family}Config")(
         vocab_size=pieces.get_vocab_size(),
         hidden_size=16,
         num_hidden_layers=2,
@@ -54,7 +68,8 @@ def write_bert(folder: Path, labels: tuple[str, ...], *, classifier: bool = True
         id2label=dict(enumerate(labels)),
         label2id={label: number for number, label in enumerate(labels)},
     )
-    (BertForSequenceClassification if classifier else BertModel)(config).save_pretrained(folder)
+    head = "ForSequenceClassification" if classifier else "Model"
+    getattr(transformers, family + head)(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -89,9 +104,9 @@ def test_its_labels_are_those_of_its_config_and_it_may_teach_on_texts(
     bert_teacher: HuggingFaceTeacher, tiny_texts: Path, tiny_series: Path
 ) -> None:
     assert bert_teacher.labels == ("on", "louder", "off")
-    check_teacher(bert_teacher, data.load(str(tiny_texts)), data.SplitOptions())
+    check_teacher(bert_teacher, data.load(str(tiny_texts)))
     with pytest.raises(DataError, match="answers text"):
-        check_teacher(bert_teacher, data.load(str(tiny_series)), data.SplitOptions())
+        check_teacher(bert_teacher, data.load(str(tiny_series)))
 
 
 def test_it_teaches_a_student_and_is_timed_through_torch(
@@ -114,9 +129,44 @@ def test_texts_that_it_cuts_are_counted(bert_teacher: HuggingFaceTeacher) -> Non
     assert np.isfinite(bert_teacher.logits([*TEXTS, long], nobody)).all()
 
 
+def test_a_roberta_takes_fewer_tokens_than_its_table_of_positions_has_rows(tmp_path: Path) -> None:
+    write_bert(tmp_path, ("on", "louder", "off"), family="Roberta", longest=34, tokens=10**30)
+    teacher = open_teacher(str(tmp_path))
+    assert teacher.max_tokens == 34 - 2  # its padding is token 1
+    long = "lamp " * 40
+    assert teacher.cut([*TEXTS, long]) == 1
+    assert np.isfinite(teacher.logits([*TEXTS, long], nobody)).all()
+
+
+def test_a_model_that_takes_less_than_its_files_say_is_refused_with_both(bert: Path) -> None:
+    teacher = open_teacher(str(bert))
+    assert isinstance(teacher, HuggingFaceTeacher)
+    with pytest.raises(
+        DataError, match=r"fails on 42 tokens .* by its files it takes 64 tokens; set model_max"
+    ):
+        replace(teacher, max_tokens=64).logits(["lamp " * 40], nobody)
+
+
 def test_another_weight_makes_another_teacher(bert: Path, tmp_path: Path) -> None:
     write_bert(tmp_path, ("on", "louder", "off"), longest=64)
     assert open_teacher(str(tmp_path)).source.sha256 != open_teacher(str(bert)).source.sha256
+
+
+def test_another_file_of_any_kind_but_a_pickle_makes_another_teacher(bert: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(bert, tmp_path / "copy"))
+    first = open_teacher(str(folder)).source.sha256
+    (folder / "training_args.bin").write_bytes(b"pickled")
+    assert open_teacher(str(folder)).source.sha256 == first
+    (folder / "parts").mkdir()
+    (folder / "parts" / "spiece.vocab").write_text("lamp")
+    assert open_teacher(str(folder)).source.sha256 != first
+
+
+def test_an_adapter_of_another_model_is_refused(bert: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(bert, tmp_path / "copy"))
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(DataError, match=r"adapter_config\.json makes it an adapter .* merge the two"):
+        open_teacher(str(folder))
 
 
 def test_opening_leaves_the_environment_as_it_was(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:

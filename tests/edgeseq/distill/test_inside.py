@@ -86,3 +86,5 @@ def test_the_layer_map_begins_with_the_embeddings_and_ends_with_the_last_layers(
     assert layer_map(2, 4) == (0, 2, 4)
     assert layer_map(4, 12) == (0, 3, 6, 9, 12)
     assert layer_map(3, 2) == (0, 1, 1, 2)
+    assert layer_map(2, 1) == (0, 1, 1)
+    assert layer_map(4, 2) == (0, 1, 1, 2, 2)

@@ -30,9 +30,9 @@ def batch(
         features,
         torch.tensor([4, 2]),
         torch.tensor(labels),
-        answers,
         others=torch.tensor(others),
         shares=torch.tensor(shares),
+        targets=answers,
     )
 
 

@@ -191,6 +191,9 @@ def test_losses_on_the_inside_need_transformers_that_read_the_same(texts_to_gru:
     shape = {"hidden": 6, "heads": 1, "embedding": 4}
     recipe = replace(texts_to_gru.recipe, model=model_config("transformer", shape, "text"))
     check(asking(recipe, hidden_weight=1.0))
+    with_token = replace(recipe, model=replace(recipe.model, pooling="cls"))
+    with pytest.raises(UsageError, match="has pooling mean, the student cls; give --pooling mean"):
+        check(asking(with_token, hidden_weight=1.0))
     with pytest.raises(UsageError, match="4 relation heads do not divide hidden 6"):
         check(asking(recipe, relation_weight=1.0, relation_heads=4))
     prepared = texts_to_gru.prepared
@@ -239,6 +242,24 @@ def test_several_teachers_have_a_row_together(texts_to_gru: Distillation, workpl
     assert row.latency_p50_ms > max(each.latency_p50_ms for each in members)
 
 
+def test_a_student_from_scratch_is_known_by_its_recipe_and_no_other_run_has_its_name(
+    texts_to_gru: Distillation, workplace: Path
+) -> None:
+    with pytest.raises(UsageError, match='--name "small-scratch": a name that ends in -scratch'):
+        check_new_names("small-scratch")
+    with pytest.raises(KeyboardInterrupt):
+        distill(texts_to_gru, "from-scratch", Watched("from-scratch", 1))
+    folder, _ = prepare_resume("from-scratch")
+    assert folder.path.name == "from-scratch"
+    folder, _ = prepare_resume("from-scratch-scratch")
+    assert folder.path.name == "from-scratch"
+    Path("runs/from-scratch-scratch").rename("runs/renamed")
+    with pytest.raises(
+        UsageError, match="runs/renamed: it is a student from scratch; --resume the distilled"
+    ):
+        prepare_resume("renamed")
+
+
 def test_both_names_of_a_distillation_must_be_free(workplace: Path) -> None:
     (workplace / "runs" / "small-scratch").mkdir(parents=True)
     with pytest.raises(UsageError, match="runs/small-scratch exists already"):
@@ -250,6 +271,14 @@ def test_further_texts_that_changed_since_are_refused(texts_to_gru: Distillation
     path.write_text("sing along\nbe quiet\n")
     config = replace(texts_to_gru.config, unlabelled=str(path), unlabelled_sha256=sha256_of(path))
     assert read_unlabelled(config, None) == ("sing along", "be quiet")
-    path.write_text("sing along\n")
+    path.write_bytes(b"sing along\n\xff\n")
     with pytest.raises(DataError, match="changed since the distillation began"):
+        read_unlabelled(config, None)
+
+
+def test_a_further_text_without_a_token_is_named(texts_to_gru: Distillation, tmp_path: Path) -> None:
+    path = tmp_path / "more.txt"
+    path.write_text("sing along\n\u200d\ufe0f\n", "utf-8")
+    config = replace(texts_to_gru.config, unlabelled=str(path), unlabelled_sha256=sha256_of(path))
+    with pytest.raises(DataError, match=r"more\.txt: text 2, '\\u200d\\ufe0f', holds no token; leave it out"):
         read_unlabelled(config, None)

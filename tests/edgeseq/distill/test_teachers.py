@@ -18,10 +18,12 @@ from edgeseq.distill.teachers import (
     RunTeacher,
     Teacher,
     check_distinct,
+    check_prepared,
     check_teacher,
     open_teacher,
     reopened,
 )
+from edgeseq.features import prepare
 from edgeseq.runs import load_features, open_run
 from edgeseq_device.errors import DataError, UsageError
 
@@ -70,32 +72,33 @@ def test_answers_are_brought_into_the_order_of_the_data_s_labels() -> None:
 
 
 def test_a_teacher_may_teach_on_its_own_data(place: Path, teacher: Teacher) -> None:
-    check_teacher(teacher, texts_of(place), data.SplitOptions())
+    check_teacher(teacher, texts_of(place))
+    check_prepared(teacher, prepare(texts_of(place), data.SplitOptions(), data.FrontEndOptions()))
 
 
 def test_a_teacher_of_other_labels_is_refused(place: Path, teacher: Teacher, tmp_path: Path) -> None:
     text = (place / "requests.csv").read_text().replace(",louder,", ",volume,")
     (tmp_path / "requests.csv").write_text(text)
     with pytest.raises(DataError, match=r'the teacher alone has "louder"; .* alone has "volume"; take'):
-        check_teacher(teacher, texts_of(tmp_path), data.SplitOptions())
+        check_teacher(teacher, texts_of(tmp_path))
 
 
 def test_a_teacher_of_other_data_is_refused(place: Path, teacher: Teacher, tmp_path: Path) -> None:
     text = (place / "requests.csv").read_text() + "switch the lamp off,off,train\n"
     (tmp_path / "requests.csv").write_text(text)
     with pytest.raises(DataError, match=r"was trained on other data .* train a teacher on this data"):
-        check_teacher(teacher, texts_of(tmp_path), data.SplitOptions())
+        check_teacher(teacher, texts_of(tmp_path))
 
 
 def test_a_teacher_that_has_seen_what_is_held_out_is_refused(place: Path, teacher: Teacher) -> None:
     other = data.SplitOptions(validation_fraction=0.3, seed=5)
     with pytest.raises(DataError, match=r"other splits .* leave the options about splits out"):
-        check_teacher(teacher, texts_of(place), other)
+        check_prepared(teacher, prepare(texts_of(place), other, data.FrontEndOptions()))
 
 
 def test_a_teacher_of_another_kind_of_data_is_refused(teacher: Teacher, tiny_series: Path) -> None:
     with pytest.raises(DataError, match=r"answers text, .* holds series; take a teacher of series"):
-        check_teacher(teacher, data.load(str(tiny_series)), data.SplitOptions())
+        check_teacher(teacher, data.load(str(tiny_series)))
 
 
 def test_a_teacher_that_changed_since_is_not_taken_for_the_same(
@@ -115,8 +118,13 @@ def test_sounds_and_series_need_a_teacher_of_the_student_s_front_end(
     tiny_series: Path, workplace: Path, train_quickly: Callable[..., RunTeacher]
 ) -> None:
     quick = train_quickly(tiny_series)
-    dataset = data.load(str(tiny_series))
-    check_teacher(quick, dataset, data.SplitOptions(), quick.run.front_end)
-    other = replace(quick.run.front_end, sample_rate_hz=50)
+    prepared = prepare(data.load(str(tiny_series)), data.SplitOptions(), data.FrontEndOptions())
+    check_prepared(quick, prepared)
+    other = replace(prepared, front_end=replace(quick.run.front_end, sample_rate_hz=50))
     with pytest.raises(DataError, match=r"front end is another .* leave the options about features out"):
-        check_teacher(quick, dataset, data.SplitOptions(), other)
+        check_prepared(quick, other)
+
+
+def test_texts_that_a_run_reads_the_beginning_of_are_counted(teacher: Teacher) -> None:
+    assert teacher.max_tokens is not None
+    assert teacher.cut(["turn on " * teacher.max_tokens, "turn on"]) == 1

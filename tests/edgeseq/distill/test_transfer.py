@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from edgeseq import data
-from edgeseq.distill.examples import TransferExamples
+from edgeseq.distill.answers import Answers
+from edgeseq.distill.examples import TransferBatch, TransferExamples
 from edgeseq.distill.run import Distillation
 from edgeseq.distill.teachers import RunTeacher
 from edgeseq.distill.transfer import VariedFeatures, VariedTexts, transfer_set
@@ -40,33 +42,46 @@ def test_an_epoch_has_the_version_of_its_number(texts: VariedTexts, texts_to_gru
 def test_there_are_no_more_versions_than_epochs(texts_to_gru: Distillation) -> None:
     config = replace(texts_to_gru.config, versions=9)
     recipe = replace(texts_to_gru.recipe, distill=config, qat=QatConfig(epochs=3))
-    assert len(transfer_set(recipe, texts_to_gru.prepared).labels) == 2 + 3
+    assert transfer_set(recipe, texts_to_gru.prepared).versions == 2 + 3
 
 
 def test_further_texts_are_asked_without_a_label(texts: VariedTexts) -> None:
     assert texts.asked(0)[-2:] == ("sing along", "be quiet")
-    assert (texts.labels[:, -2:] == UNLABELLED).all()
-    assert (texts.labels[:, :-2] != UNLABELLED).all()
+    assert (texts.labels[-2:] == UNLABELLED).all()
+    assert (texts.labels[:-2] != UNLABELLED).all()
 
 
-def test_words_are_made_unknown_anew_in_each_epoch_and_nothing_else_is(texts: VariedTexts) -> None:
-    texts.augment = AugmentConfig(token_unknown=0.5, token_dropout=0.9)
+def test_words_are_made_unknown_anew_in_each_epoch(texts: VariedTexts) -> None:
     chosen = np.arange(48)
-    first, again, later = (texts.features(epoch, chosen) for epoch in (2, 2, 2 + len(texts.variants.texts)))
-    plain = texts._encoded(1)
+    plain = texts.features(2, chosen)
+    texts = replace(texts, augment=AugmentConfig(token_unknown=0.5))
+    first, again, later = (texts.features(epoch, chosen) for epoch in (2, 2, 2 + texts.versions))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert any(not np.array_equal(a, b) for a, b in zip(first, later, strict=True))
-    assert [len(each) for each in first] == [len(plain[i]) for i in chosen]
+    assert [len(each) for each in first] == [len(each) for each in plain]
 
 
-def test_a_batch_has_the_answers_of_its_version(texts: VariedTexts) -> None:
-    answers = np.arange(2 * 50 * 3, dtype=np.float16).reshape(2, 50, 3)
-    batch = TransferExamples(texts, answers).batch(np.array([4, 0]), epoch=3)
-    assert batch.targets is not None
-    np.testing.assert_array_equal(batch.targets.numpy(), answers[0, [4, 0]])
-    assert batch.labels.tolist() == texts.labels[0, [4, 0]].tolist()
-    assert batch.shares.tolist() == [1.0, 1.0]
+def test_a_batch_has_the_answers_of_its_version(texts: VariedTexts, texts_to_gru: Distillation) -> None:
+    answers = Answers(texts_to_gru.teachers, texts, texts_to_gru.prepared.dataset.labels)
+    for epoch, version in ((2, 1), (3, 0)):
+        batch = TransferExamples(texts, answers).batch(np.array([4, 0]), epoch)
+        assert batch.targets is not None
+        np.testing.assert_array_equal(batch.targets.numpy(), answers.of(version)[[4, 0]])
+        assert batch.labels.tolist() == texts.labels[[4, 0]].tolist()
+        np.testing.assert_array_equal(batch.shares, texts.mixed(version).shares[[4, 0]])
     assert TransferExamples(texts, None).batch(np.array([4, 0]), epoch=3).targets is None
+
+
+def test_accuracy_in_training_takes_the_class_with_the_larger_share_for_right() -> None:
+    batch = TransferBatch(
+        torch.zeros(5, 1, 1),
+        torch.ones(5, dtype=torch.int64),
+        torch.tensor([0, 0, 0, 0, UNLABELLED]),
+        others=torch.tensor([1, 1, 1, 0, UNLABELLED]),
+        shares=torch.tensor([0.75, 0.25, 0.5, 0.5, 1.0]),
+        targets=None,
+    )
+    assert batch.judged.tolist() == [0, 1, UNLABELLED, 0, UNLABELLED]
 
 
 def test_series_vary_as_features_and_teachers_are_asked_what_students_are_given(

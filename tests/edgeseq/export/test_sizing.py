@@ -31,7 +31,7 @@ def recipe_for(path: Path, family: str = "gru", **front_end: object) -> Recipe:
     )
 
 
-def exported_bytes(recipe: Recipe, *, step: bool, target: str = "generic") -> dict[str, int]:
+def exported_bytes(recipe: Recipe, *, step: bool | None, target: str = "generic") -> dict[str, int]:
     """Of each format, after a training of one epoch, by the size gate of the export itself."""
     dataset = data.load(recipe.data)
     run = train(recipe, prepare(dataset, recipe.splitting, recipe.front_end))
@@ -62,10 +62,21 @@ def test_texts_fill_it_with_rows_of_their_table(workplace: Path, tiny_texts: Pat
     recipe = recipe_for(tiny_texts, family)
     fitted = fit_to(recipe, data.load(recipe.data), 70_000)
     assert fitted.fit is not None
-    sizes = exported_bytes(fitted, step=True)
+    sizes = exported_bytes(fitted, step=None)
     assert 0.95 * 70_000 <= max(sizes.values()) <= fitted.fit.predicted_bytes <= 70_000
     assert fitted.front_end.buckets is not None
     assert fitted.front_end.buckets > fitted.model.hidden > fitted.model.embedding
+
+
+def test_a_bag_of_texts_has_a_step_form_only_where_it_is_asked_for(tiny_texts: Path) -> None:
+    recipe = recipe_for(tiny_texts, "bag")
+    dataset = data.load(recipe.data)
+    by_default, alone, streaming = (
+        fit_to(recipe, dataset, 70_000, step=each) for each in (None, False, True)
+    )
+    assert by_default == alone
+    assert (alone.fit.step, streaming.fit.step) == (False, True)
+    assert alone.model.hidden > streaming.model.hidden
 
 
 def test_without_a_step_form_there_is_room_for_a_larger_model(tiny_series: Path) -> None:

@@ -1,9 +1,10 @@
-"""The table of a distillation: a row for each form, what is int8 is said."""
+"""The table of a distillation: a row for each form, what is int8 is said, nothing is cut off."""
 
 from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from edgeseq.distill.comparison import Row
@@ -11,11 +12,14 @@ from edgeseq.distill.held_out import Figures
 from edgeseq.report.distill_table import distill_table
 
 
-def cells_of(rows: list[Row]) -> list[list[str]]:
+def lines_of(rows: list[Row], width: int = 80) -> list[str]:
     written = io.StringIO()
-    Console(file=written, width=160).print(distill_table(rows))
-    lines = written.getvalue().splitlines()
-    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    Console(file=written, width=width).print(distill_table(rows))
+    return written.getvalue().splitlines()
+
+
+def cells_of(rows: list[Row], width: int = 80) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines_of(rows, width) if "│" in line]
 
 
 def test_each_form_is_a_row_with_its_figures() -> None:
@@ -24,14 +28,51 @@ def test_each_form_is_a_row_with_its_figures() -> None:
         Row("distilled", "small", "tflite", "int8", 2000, 4100, 2500, Figures(0.93, 0.92, None), 0.0421),
     ]
     assert cells_of(rows) == [
-        ["teacher", "big", "torch", "95.00 %", "94.00 %", "1,234,567", "4,938,268", "12.500"],
-        ["student distilled int8", "small", "tflite", "93.00 %", "92.00 %", "2,000", "4,100", "0.042"],
+        ["teacher", "torch", "95.00", "94.00", "4.94 MB", "12.5"],
+        ["distilled", "tflite int8", "93.00", "92.00", "4.1 KB", "0.042"],
     ]
+    assert lines_of(rows)[:2] == ["teacher: big, 1,234,567 parameters", "distilled: small, 2,000 parameters"]
 
 
-def test_where_there_is_an_out_of_scope_its_recall_is_a_column() -> None:
+def test_where_there_is_an_out_of_scope_what_is_rejected_and_what_it_costs_are_columns() -> None:
     rows = [
-        Row("teacher", "big", "onnx", "fp32", 1, 5, 4, Figures(0.95, 0.94, 0.8512), 1.0),
+        Row("teacher", "big", "onnx", "fp32", 1, 5, 4, Figures(0.95, 0.94, 0.8512, 0.9011), 1.0),
         Row("distilled", "small", "onnx", "int8", 1, 5, 4, Figures(0.95, 0.94, None), 1.0),
     ]
-    assert [row[5] for row in cells_of(rows)] == ["85.12 %", ""]
+    assert [row[4:6] for row in cells_of(rows)] == [["85.12", "90.11"], ["", ""]]
+    told = " ".join(" ".join(lines_of(rows)[-3:]).split())
+    assert "rejected, at the threshold that validation gives" in told
+    assert "right and not rejected" in told
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_six_teachers_fit_with_a_line_for_each_form(width: int) -> None:
+    figures = Figures(1.0, 1.0, 1.0, 1.0)
+    rows = [
+        Row(
+            "teacher",
+            f"teacher-with-a-long-name-{number}",
+            form,
+            "fp32",
+            10**7,
+            438_000_000,
+            5,
+            figures,
+            1234.5,
+        )
+        for number in range(6)
+        for form in ("onnx", "tflite")
+    ]
+    rows += [
+        Row(role, "student", form, "int8", 1, 999_949, 4, figures, 0.99)
+        for role in ("ensemble", "scratch", "distilled")
+        for form in ("onnx", "tflite")
+    ]
+    cells = cells_of(rows, width)
+    assert len(cells) == len(rows)
+    assert [row[0] for row in cells[::2]] == [
+        *(f"teacher {number}" for number in range(1, 7)),
+        *("teachers", "scratch", "distilled"),
+    ]
+    assert cells[0][1:] == ["onnx", "100.0", "100.0", "100.0", "100.0", "438.00 MB", "1234"]
+    assert cells[-1][1:] == ["tflite int8", *["100.0"] * 4, "999.9 KB", "0.990"]
