@@ -46,9 +46,7 @@ def fitted(recipe: Recipe, dataset: Dataset, given: dict[str, Any], pinned: tupl
             raise UsageError(f"{option} is about --fit; without it, say {option} to edgeseq export")
         return recipe
     if given["size"] is not None:
-        raise UsageError(
-            "--fit chooses the widths that --size would; leave one out (--layers may stay)"
-        )
+        raise UsageError("--fit chooses the widths that --size would; leave one out (--layers may stay)")
     stay = {*pinned, *(name for name in WIDTHS if given[name] is not None)}
     found = fit_to(
         recipe,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -75,7 +74,16 @@ class Distillation:
     @cached_property
     def transfer(self) -> TransferSet:
         """What teachers are asked and both students are given."""
-        return transfer_set(self.recipe, self.prepared, self.unlabelled)
+        return transfer_set(self.recipe, self.prepared, self.further_texts)
+
+    @cached_property
+    def further_texts(self) -> tuple[str, ...]:
+        """The unlabelled texts but for those that students are judged by."""
+        if not self.unlabelled:
+            return ()
+        judged = [*self.prepared.recordings("validation"), *self.prepared.recordings("test")]
+        held_out = {str(each.samples) for each in (*judged, *self.prepared.dataset.out_of_scope)}
+        return tuple(text for text in self.unlabelled if text not in held_out)
 
     @property
     def scratch_recipe(self) -> Recipe | None:
@@ -220,7 +228,7 @@ def _finish(folder: RunFolder, distillation: Distillation, watching: Watching) -
     student = _trained(folder, recipe, prepared, lesson, watching)
     held_out = HeldOut(prepared)
     rows = compare(teachers, scratch, student, held_out, watching.step)
-    distilled = Distilled(student, scratch, tuple(rows), _warnings(teachers, held_out))
+    distilled = Distilled(student, scratch, tuple(rows), _warnings(distillation, held_out))
     atomic_write_json(folder.path / RESULT_FILE, distilled.comparison())
     return distilled
 
@@ -252,13 +260,19 @@ def _trained(
     return open_run(folder.path)
 
 
-def _warnings(teachers: Sequence[Teacher], held_out: HeldOut) -> tuple[str, ...]:
-    """What a reader of the comparison should know of the teachers."""
+def _warnings(distillation: Distillation, held_out: HeldOut) -> tuple[str, ...]:
+    """What a reader of the comparison should know of the teachers and of what they were asked."""
     asked, found = held_out.inside["test"].asked, []
-    for teacher in teachers:
+    for teacher in distillation.teachers:
         if cut := teacher.cut(asked):
             found.append(
                 f"{teacher.source.reference}: {cut} of {len(asked)} test texts were cut to the"
                 f" {teacher.max_tokens} tokens that this teacher reads"
             )
+    given = len(distillation.unlabelled)
+    if left_out := given - len(distillation.further_texts):
+        found.append(
+            f"{distillation.config.unlabelled}: {left_out} of {given} texts are in the validation or test"
+            " split or out of scope; they were left out"
+        )
     return tuple(found)

@@ -276,6 +276,19 @@ def test_further_texts_that_changed_since_are_refused(texts_to_gru: Distillation
         read_unlabelled(config, None)
 
 
+def test_further_texts_that_students_are_judged_by_are_left_out_and_counted(
+    texts_to_gru: Distillation, tmp_path: Path, workplace: Path
+) -> None:
+    judged = [str(texts_to_gru.prepared.recordings(split)[0].samples) for split in ("validation", "test")]
+    config = replace(texts_to_gru.config, unlabelled="more.txt", twin=None)
+    recipe = replace(texts_to_gru.recipe, distill=config)
+    further = replace(texts_to_gru, recipe=recipe, unlabelled=(*judged, "sing along"))
+    assert further.further_texts == ("sing along",)
+    assert len(further.transfer.labels) == len(texts_to_gru.transfer.labels) + 1
+    warning = "more.txt: 2 of 3 texts are in the validation or test split or out of scope; they were left out"
+    assert distill(further, "further", Watched()).warnings == (warning,)
+
+
 def test_a_further_text_without_a_token_is_named(texts_to_gru: Distillation, tmp_path: Path) -> None:
     path = tmp_path / "more.txt"
     path.write_text("sing along\n\u200d\ufe0f\n", "utf-8")

@@ -1,0 +1,26 @@
+"""The lines of a distillation: what goes on, and how much of what."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from edgeseq.cli.distill_progress import DistillDisplay
+from edgeseq.data.dataset import Kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit"), [("text", "texts"), ("audio", "recordings"), ("series", "recordings")]
+)
+def test_what_begins_is_said_once_with_its_unit(kind: Kind, unit: str) -> None:
+    written = io.StringIO()
+    with DistillDisplay(Console(file=written, width=100), kind) as display:
+        for done in range(3):
+            display.step("teacher big answers test", done, 1560)
+        display.step("latency of 6 models, in turns, 3 rounds", 1, 39)
+    assert written.getvalue().splitlines() == [
+        f"teacher big answers test: 1,560 {unit}",
+        f"latency of 6 models, in turns, 3 rounds: 39 {unit}",
+    ]
