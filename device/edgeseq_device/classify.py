@@ -82,7 +82,8 @@ class Classifier:
             warnings.append(f"{len(every) - most} tokens were cut: the model reads the first {most}")
         unknown = ids.count(UNKNOWN)
         if unknown == len(ids):
-            warnings.append(f"none of its {len(ids)} tokens is known to the model")
+            every_one = f"none of its {len(ids)} tokens is" if unknown > 1 else "its only token is not"
+            warnings.append(f"{every_one} known to the model")
         elif 2 * unknown > len(ids):
             warnings.append(f"{unknown} of its {len(ids)} tokens are not known to the model")
         return tuple(warnings)

@@ -189,6 +189,7 @@ def test_the_threshold_can_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
+        ("qwx", ["its only token is not known to the model"]),
         ("qwx zyv", ["none of its 2 tokens is known to the model"]),
         ("qwx zyv lamp", ["2 of its 3 tokens are not known to the model"]),
         ("qwx lamp", []),
