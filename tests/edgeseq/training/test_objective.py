@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,8 @@ from edgeseq import data
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import ModelConfig
 from edgeseq.training.augment import SERIES
-from edgeseq.training.checkpoint import EpochResult
 from edgeseq.training.examples import UNLABELLED, Augmented, Batch, IntArray
-from edgeseq.training.fit import Silent, fit
+from edgeseq.training.fit import TrainingProgress, fit
 from edgeseq.training.lesson import Lesson, lesson_of
 from edgeseq.training.objective import CrossEntropy
 from edgeseq.training.qat import Forward
@@ -48,17 +48,6 @@ class Scaled(nn.Module):
         return functional.cross_entropy(self.matrix(logits), batch.labels), logits
 
 
-class StopAfter(Silent):
-    """Ends a training as Ctrl-C would, once an epoch's checkpoint is written."""
-
-    def __init__(self, epoch: int) -> None:
-        self.last = epoch
-
-    def epoch(self, result: EpochResult, *, best: bool) -> None:  # noqa: ARG002
-        if result.epoch == self.last:
-            raise KeyboardInterrupt
-
-
 def test_an_objective_s_own_parameters_are_trained(tiny_series: Path) -> None:
     recipe, prepared = tiny(tiny_series)
     made: list[tuple[str, Scaled, Tensor]] = []
@@ -77,7 +66,7 @@ def test_an_objective_s_own_parameters_are_trained(tiny_series: Path) -> None:
 
 @pytest.mark.parametrize("stop", [1, 3, 4])
 def test_a_training_whose_objective_learns_resumes_to_the_same_bits(
-    tiny_series: Path, tmp_path: Path, stop: int
+    tiny_series: Path, tmp_path: Path, stop: int, stop_after: Callable[[int], TrainingProgress]
 ) -> None:
     """Cut off in the fp32 part, between the parts, in the int8 part; with a moving average of the weights."""
     recipe, prepared = tiny(tiny_series, ema=0.9)
@@ -85,7 +74,7 @@ def test_a_training_whose_objective_learns_resumes_to_the_same_bits(
     unbroken, history = fit(recipe, prepared, None, lesson=lesson)
     checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        fit(recipe, prepared, checkpoint, StopAfter(stop), lesson=lesson)
+        fit(recipe, prepared, checkpoint, stop_after(stop), lesson=lesson)
     torch.manual_seed(77)
     resumed, again = fit(recipe, prepared, checkpoint, lesson=lesson)
     for name, tensor in unbroken.state_dict().items():

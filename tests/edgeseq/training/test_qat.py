@@ -17,8 +17,7 @@ from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import ModelConfig
 from edgeseq.runs import Run, RunFolder, find_run_folder, open_run
 from edgeseq.training.augment import OFF, SERIES
-from edgeseq.training.checkpoint import EpochResult
-from edgeseq.training.fit import Silent, fit
+from edgeseq.training.fit import TrainingProgress, fit
 from edgeseq.training.qat import fine_tuning, qat_for
 from edgeseq.training.recipe import QatConfig, Recipe, TrainConfig
 from edgeseq.training.start import going_on, start_from
@@ -49,17 +48,6 @@ def weights_hash(folder: Path) -> str:
     return hashlib.sha256(RunFolder(folder).weights.read_bytes()).hexdigest()
 
 
-class StopAfter(Silent):
-    """Ends a training as Ctrl-C would, once an epoch's checkpoint is written."""
-
-    def __init__(self, epoch: int) -> None:
-        self.last = epoch
-
-    def epoch(self, result: EpochResult, *, best: bool) -> None:  # noqa: ARG002
-        if result.epoch == self.last:
-            raise KeyboardInterrupt
-
-
 def test_the_int8_part_follows_the_fp32_part_and_the_run_says_so(tiny_series: Path, workplace: Path) -> None:
     recipe, prepared = tiny(tiny_series)
     run = train(recipe, prepared)
@@ -79,9 +67,11 @@ def test_the_int8_part_follows_the_fp32_part_and_the_run_says_so(tiny_series: Pa
     assert {name: each["n"] for name, each in int8.items()} == {"train": 28, "validation": 8, "test": 12}
 
 
-def test_the_fp32_part_is_that_of_a_training_without_qat(tiny_series: Path, workplace: Path) -> None:
+def test_the_fp32_part_is_that_of_a_training_without_qat(
+    tiny_series: Path, workplace: Path, stop_after: Callable[[int], TrainingProgress]
+) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(*tiny(tiny_series), "with", StopAfter(3))
+        train(*tiny(tiny_series), "with", stop_after(3))
     train(*tiny(tiny_series, qat=None), "without")
     read = [
         [
@@ -101,13 +91,13 @@ def test_the_same_recipe_gives_the_same_weights(tiny_series: Path, workplace: Pa
 
 @pytest.mark.parametrize("stop", [2, 3, 5])
 def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(
-    tiny_series: Path, workplace: Path, stop: int
+    tiny_series: Path, workplace: Path, stop: int, stop_after: Callable[[int], TrainingProgress]
 ) -> None:
     """Cut off in the fp32 part, exactly between the parts, and in the int8 part."""
     recipe, prepared = tiny(tiny_series)
     unbroken = train(recipe, prepared, "unbroken")
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, prepared, "broken", StopAfter(stop))
+        train(recipe, prepared, "broken", stop_after(stop))
     folder = find_run_folder("broken")
     resumed = resume(folder, *prepare_resume(folder))
     assert weights_hash(folder.path) == weights_hash(unbroken.path)
@@ -157,12 +147,14 @@ def test_accuracy_that_rounding_takes_comes_back(tmp_path: Path, write_series: C
     assert history.best.validation_accuracy > history.before.accuracy + 0.1
 
 
-def test_a_run_knows_what_it_started_from_even_when_that_is_gone(tiny_series: Path, workplace: Path) -> None:
+def test_a_run_knows_what_it_started_from_even_when_that_is_gone(
+    tiny_series: Path, workplace: Path, stop_after: Callable[[int], TrainingProgress]
+) -> None:
     source = train(*tiny(tiny_series, qat=None), "source")
     recipe, prepared = qat_from(source, QAT)
     unbroken = train(recipe, prepared, "unbroken", source=source)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, prepared, "broken", StopAfter(1), source)
+        train(recipe, prepared, "broken", stop_after(1), source)
     shutil.rmtree(source.path)
     folder = find_run_folder("broken")
     folder.checkpoint.unlink()
@@ -173,12 +165,14 @@ def test_a_run_knows_what_it_started_from_even_when_that_is_gone(tiny_series: Pa
     assert [each.name for each in unbroken.spec().layers] == ["gru0", "gru1", "pool", "head"]
 
 
-def test_other_weights_than_those_training_began_with_are_refused(tiny_series: Path, workplace: Path) -> None:
+def test_other_weights_than_those_training_began_with_are_refused(
+    tiny_series: Path, workplace: Path, stop_after: Callable[[int], TrainingProgress]
+) -> None:
     source = train(*tiny(tiny_series, qat=None), "source")
     other = train(*tiny(tiny_series, qat=None, seed=1), "other")
     recipe, prepared = qat_from(source, QAT)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, prepared, "broken", StopAfter(1), source)
+        train(recipe, prepared, "broken", stop_after(1), source)
     folder = find_run_folder("broken")
     shutil.copy(RunFolder(other.path).weights, folder.start)
     with pytest.raises(DataError, match=r"start.safetensors: not the weights of source"):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +23,8 @@ from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import ModelConfig
 from edgeseq.runs import RunFolder, find_run_folder, load_features, open_run
 from edgeseq.training.augment import SERIES
-from edgeseq.training.checkpoint import EpochResult
 from edgeseq.training.epoch import one_cycle
-from edgeseq.training.fit import Silent, fit
+from edgeseq.training.fit import TrainingProgress, fit
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import prepare_resume, resume, train
 from edgeseq_device.errors import DataError, EdgeseqError, UsageError
@@ -80,24 +80,13 @@ def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-class StopAfter(Silent):
-    """Ends a training as Ctrl-C would, once an epoch's checkpoint is written."""
-
-    def __init__(self, epoch: int) -> None:
-        self.last = epoch
-
-    def epoch(self, result: EpochResult, *, best: bool) -> None:  # noqa: ARG002
-        if result.epoch == self.last:
-            raise KeyboardInterrupt
-
-
 def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(
-    tiny_series: Path, workplace: Path
+    tiny_series: Path, workplace: Path, stop_after: Callable[[int], TrainingProgress]
 ) -> None:
     recipe, prepared = tiny(tiny_series)
     unbroken = train(recipe, prepared, "unbroken")
     with pytest.raises(KeyboardInterrupt, match="edgeseq train --resume broken"):
-        train(recipe, prepared, "broken", StopAfter(2))
+        train(recipe, prepared, "broken", stop_after(2))
     with pytest.raises(UsageError, match="edgeseq train --resume broken"):
         open_run("broken")
     folder = find_run_folder("broken")
@@ -147,10 +136,12 @@ def test_default_names_are_numbered_and_given_ones_are_never_reused(
         train(recipe, prepared, "../elsewhere")
 
 
-def test_resume_refuses_data_that_changed_since(tiny_series: Path, workplace: Path) -> None:
+def test_resume_refuses_data_that_changed_since(
+    tiny_series: Path, workplace: Path, stop_after: Callable[[int], TrainingProgress]
+) -> None:
     recipe, prepared = tiny(tiny_series)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, prepared, "broken", StopAfter(1))
+        train(recipe, prepared, "broken", stop_after(1))
     arrays = dict(np.load(tiny_series))
     arrays["samples"][0, 0, 0] += 1
     np.savez(tiny_series, **arrays)
@@ -159,11 +150,13 @@ def test_resume_refuses_data_that_changed_since(tiny_series: Path, workplace: Pa
         resume(folder, *prepare_resume(folder))
 
 
-def test_resume_refuses_splits_that_come_out_otherwise(tiny_series: Path, workplace: Path) -> None:
+def test_resume_refuses_splits_that_come_out_otherwise(
+    tiny_series: Path, workplace: Path, stop_after: Callable[[int], TrainingProgress]
+) -> None:
     """A recipe's other split seed stands for a numpy that draws otherwise."""
     recipe, prepared = tiny(tiny_series)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, prepared, "broken", StopAfter(1))
+        train(recipe, prepared, "broken", stop_after(1))
     folder = find_run_folder("broken")
     written = json.loads(folder.recipe.read_text())
     written["splitting"]["seed"] = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import model_config
 from edgeseq.runs import RunFolder, find_run_folder, load_features, open_run
-from edgeseq.training.checkpoint import EpochResult
 from edgeseq.training.defaults import training_for
-from edgeseq.training.fit import Silent, fit
+from edgeseq.training.fit import TrainingProgress, fit
 from edgeseq.training.lesson import lesson_of
 from edgeseq.training.recipe import QatConfig, Recipe
 from edgeseq.training.start import start_from
@@ -43,17 +43,6 @@ def weights_hash(folder: Path) -> str:
     return hashlib.sha256(RunFolder(folder).weights.read_bytes()).hexdigest()
 
 
-class StopAfter(Silent):
-    """Ends a training as Ctrl-C would, once an epoch's checkpoint is written."""
-
-    def __init__(self, epoch: int) -> None:
-        self.last = epoch
-
-    def epoch(self, result: EpochResult, *, best: bool) -> None:  # noqa: ARG002
-        if result.epoch == self.last:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("family", ["gru", "lstm", "transformer", "bag"])
 def test_every_family_learns_the_tiny_requests(tiny_texts: Path, family: str) -> None:
     recipe, prepared = tiny(tiny_texts, family, given={"heads": 2} if family == "transformer" else None)
@@ -74,13 +63,13 @@ def test_a_finished_run_opens_with_its_tokenizer(tiny_texts: Path, workplace: Pa
 
 @pytest.mark.parametrize("stop", [1, 3])
 def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(
-    tiny_texts: Path, workplace: Path, stop: int
+    tiny_texts: Path, workplace: Path, stop: int, stop_after: Callable[[int], TrainingProgress]
 ) -> None:
     """Cut off in the fp32 part and in the int8 part, in which the table is rounded row by row."""
     recipe, prepared = tiny(tiny_texts, qat=QatConfig(epochs=2, learning_rate=1e-3))
     unbroken = train(recipe, prepared, "unbroken")
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, prepared, "broken", StopAfter(stop))
+        train(recipe, prepared, "broken", stop_after(stop))
     folder = find_run_folder("broken")
     resume(folder, *prepare_resume(folder))
     assert weights_hash(folder.path) == weights_hash(unbroken.path)
