@@ -40,14 +40,15 @@ def test_the_command_line_runs_from_the_wheel(installed: Path) -> None:
     assert run(installed, "-m", "edgeseq", "--version").stdout == "edgeseq 0.1.0\n"
 
 
-def test_the_virtual_boards_sources_travel_in_the_wheel(installed: Path) -> None:
-    script = "from edgeseq.devices.sources import virtualpi_sources; print(virtualpi_sources())"
+@pytest.mark.parametrize("name", ["virtualpi", "wheels"])
+def test_the_boards_sources_travel_in_the_wheel(installed: Path, name: str) -> None:
+    script = f"from edgeseq.devices.sources import device_sources; print(device_sources({name!r}))"
     found = run(installed, "-c", script)
     assert found.returncode == 0, found.stderr
     folder = Path(found.stdout.strip())
     assert installed in folder.parents
     sources = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
-    original = ROOT / "device" / "virtualpi"
+    original = ROOT / "device" / name
     assert sources == {path.relative_to(original) for path in original.rglob("*") if path.is_file()}
 
 

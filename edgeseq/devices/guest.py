@@ -14,6 +14,7 @@ from edgeseq.devices.emulator import qemu_argv
 from edgeseq.devices.launchers import python_environment
 from edgeseq.devices.rootfs import link_root, make_root, unpack, write_files
 from edgeseq.devices.sources import System
+from edgeseq.devices.wheel_tables import wheel_table
 from edgeseq.devices.wheels import fetch_wheels, unzip_wheel
 
 ARCHITECTURE = "arm64"
@@ -25,19 +26,16 @@ _WARM_IMPORTS = (
 )
 
 
-def build_guest(folder: Path, sources: Path, system: System, progress: Progress) -> None:
-    """Fill `folder` with root/ (the board's file system) and site/ (its Python packages).
-
-    sources: the folder device/virtualpi.
-    """
+def build_guest(folder: Path, system: System, progress: Progress) -> None:
+    """Fill `folder` with root/ (the board's file system) and site/ (its Python packages)."""
     root, site, fetched = folder / "root", folder / "site", folder / "fetched"
     mirrors = sources_list(system.suite, ARCHITECTURE)
     debs = apt.fetch(system.guest_packages, ARCHITECTURE, mirrors, fetched, part_of(progress, 0.0, 0.3))
     make_root(root)
     unpack(debs, root, part_of(progress, 0.3, 0.45))
     fetching = part_of(progress, 0.45, 0.9)
-    requirements = sources / "wheels.txt"
-    wheels = fetch_wheels(requirements, system.python, system.wheel_platforms, fetched / "wheels", fetching)
+    table = wheel_table(system.wheel_tag)
+    wheels = fetch_wheels(table.path, table.python, table.platforms, fetched / "wheels", fetching)
     for number, wheel in enumerate(wheels):
         progress(0.9 + 0.1 * number / len(wheels), f"unpacking {wheel.name.partition('-')[0]}")
         unzip_wheel(wheel, site)

@@ -14,6 +14,7 @@ from edgeseq.devices.emulator import check_host
 from edgeseq.devices.launchers import launcher
 from edgeseq.devices.profiles import Profile, profile, virtual_board_names
 from edgeseq.devices.sources import System, read_system, virtualpi_sources
+from edgeseq.devices.wheel_tables import wheel_table
 from edgeseq_device.errors import DeviceError, UsageError
 
 PYTHON, COUNTING_PYTHON = "python", "counting-python"
@@ -46,7 +47,7 @@ class Plan:
     def guest(self) -> Path:
         """The folder with Debian for arm64 and the runtimes; the same for every board."""
         system = (self.sources / "system.json").read_bytes()
-        return self._folder("guest", system, (self.sources / "wheels.txt").read_bytes())
+        return self._folder("guest", system, wheel_table(self.system.wheel_tag).path.read_bytes())
 
     @property
     def board(self) -> Path:

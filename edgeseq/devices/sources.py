@@ -1,4 +1,4 @@
-"""Where the virtual boards' sources are: in a checkout, or inside the installed package."""
+"""Where the sources of virtual boards and images are: in a checkout, or inside the installed package."""
 
 from __future__ import annotations
 
@@ -14,23 +14,30 @@ _HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class System:
-    """system.json: Debian's suite, the packages taken from it, the guest's Python and platform tags."""
+    """system.json: Debian's suite, the packages taken from it, the guest's Python."""
 
     suite: str
     guest_packages: tuple[str, ...]
     emulator_packages: tuple[str, ...]
     python: str
-    wheel_platforms: tuple[str, ...]
+
+    @property
+    def wheel_tag(self) -> str:
+        """The name of the guest's table of wheels (see `wheel_tables`)."""
+        return f"cp{self.python.replace('.', '')}-aarch64"
 
 
 def virtualpi_sources() -> Path:
-    """The folder with system.json, wheels.txt, qinsn.c and boards/; DeviceError if it is not there."""
-    for folder in (_HERE / "_sources/virtualpi", _HERE.parents[1] / "device/virtualpi"):
-        if (folder / "system.json").is_file():
+    """The folder with system.json, qinsn.c and boards/; DeviceError if it is not there."""
+    return device_sources("virtualpi")
+
+
+def device_sources(name: str) -> Path:
+    """The folder device/`name` of a checkout or its copy in the package; DeviceError if it is not there."""
+    for folder in (_HERE / "_sources" / name, _HERE.parents[1] / "device" / name):
+        if folder.is_dir():
             return folder
-    raise DeviceError(
-        f"{_HERE}: the virtual boards' sources are missing from this installation; reinstall edgeseq"
-    )
+    raise DeviceError(f"{_HERE}: the folder {name} is missing from this installation; reinstall edgeseq")
 
 
 def read_system(sources: Path) -> System:

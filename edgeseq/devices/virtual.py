@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 from edgeseq.devices import apt, apt_sources
-from edgeseq.devices.agent_link import Launch
 from edgeseq.devices.cache import (
     COMPLETE,
     Progress,
@@ -30,6 +29,7 @@ from edgeseq.devices.cache import (
 from edgeseq.devices.commands import output_of
 from edgeseq.devices.emulator import build_emulator
 from edgeseq.devices.guest import build_guest, compile_imports
+from edgeseq.devices.links import LocalLink
 from edgeseq.devices.plan import COUNTING_PYTHON, PYTHON, Plan, plan_board
 from edgeseq.devices.profiles import virtual_board_names
 from edgeseq.devices.rootfs import link_root, write_files
@@ -56,11 +56,11 @@ mark({REGION_BEGIN}); sum(range(1000)); mark({REGION_END})
 class PreparedBoard:
     """A virtual board that is ready.
 
-    launch: its Python, with a counting one. root: the board's file system. description: such as
+    link: to its Python, with a counting one. root: the board's file system. description: such as
     "qemu-user 7.2.22 cortex-a72".
     """
 
-    launch: Launch
+    link: LocalLink
     root: Path
     description: str
 
@@ -100,7 +100,7 @@ def prepare(board: str, progress: Progress = lambda _fraction, _label: None) -> 
         mark_used(folder)
     progress(1.0, f"the virtual {plan.profile.board} is ready")
     return PreparedBoard(
-        launch=Launch((str(plan.board / PYTHON),), (str(plan.board / COUNTING_PYTHON),)),
+        link=LocalLink((str(plan.board / PYTHON),), (str(plan.board / COUNTING_PYTHON),)),
         root=plan.board / "root",
         description=plan.describe_emulator(),
     )
@@ -173,7 +173,7 @@ def _build_emulator(plan: Plan, folder: Path, progress: Progress) -> None:
 
 
 def _build_guest(plan: Plan, folder: Path, progress: Progress) -> None:
-    build_guest(folder, plan.sources, plan.system, part_of(progress, 0.0, 0.8))
+    build_guest(folder, plan.system, part_of(progress, 0.0, 0.8))
     progress(0.8, "starting the board's Python for the first time")
     files = plan.files(plan.describe_emulator())
     compile_imports(folder, plan.emulator, plan.architecture, plan.system.python, plan.qemu_cpu, files)

@@ -15,7 +15,7 @@ import pytest
 
 import edgeseq_device
 from edgeseq.devices import virtual
-from edgeseq.devices.sources import virtualpi_sources
+from edgeseq.devices.wheel_tables import wheel_table
 from edgeseq_device.counting import INSTRUCTION_LOG, REGION_BEGIN
 
 _MISSING = virtual.missing_packages()
@@ -69,8 +69,8 @@ def run_json(command: Sequence[str], code: str, **environment: str) -> Any:
 
 
 def counting(board: virtual.PreparedBoard) -> tuple[str, ...]:
-    assert board.launch.counting_python is not None
-    return board.launch.counting_python
+    assert board.link.counting_python is not None
+    return board.link.counting_python
 
 
 def count(board: virtual.PreparedBoard, code: str, log: Path) -> list[int]:
@@ -83,7 +83,7 @@ def test_the_guest_is_debians_python_on_arm(pi4: virtual.PreparedBoard) -> None:
     code = (
         "import json, platform, sys; print(json.dumps([sys.version_info[:2], platform.machine(), sys.path]))"
     )
-    version, machine, path = run_json(pi4.launch.python, code)
+    version, machine, path = run_json(pi4.link.python, code)
     assert (version, machine) == ([3, 11], "aarch64")
     assert all(entry == "" or pi4.root.parents[1].as_posix() in entry for entry in path), (
         "the host's modules show"
@@ -95,7 +95,7 @@ def test_the_device_code_sees_the_board_and_that_it_is_emulated(pi5: virtual.Pre
         "import json; from edgeseq_device import guards, system\n"
         "print(json.dumps([system.describe_system(), guards.read_guards()]))"
     )
-    found, guards = run_json(pi5.launch.python, DEVICE_CODE + code)
+    found, guards = run_json(pi5.link.python, DEVICE_CODE + code)
     assert found["board_model"] == "Raspberry Pi 5 Model B Rev 1.0"
     assert found["os"] == "Debian GNU/Linux (bookworm)"
     assert found["emulated"] is True
@@ -109,21 +109,16 @@ def test_both_runtimes_import_at_their_pinned_versions(pi4: virtual.PreparedBoar
         "import numpy, onnxruntime, ai_edge_litert; from ai_edge_litert.interpreter import Interpreter\n"
         "for each in (numpy, onnxruntime, ai_edge_litert): print(f'{each.__name__}=={each.__version__}')"
     )
-    imported = run(pi4.launch.python, code).replace("_", "-").split()
-    pins = [
-        line.split()[0]
-        for line in (virtualpi_sources() / "wheels.txt").read_text().splitlines()
-        if "==" in line
-    ]
-    assert imported == pins
+    imported = run(pi4.link.python, code).replace("_", "-").split()
+    assert imported == [f"{pin.package}=={pin.version}" for pin in wheel_table("cp311-aarch64").pins]
 
 
 def test_only_the_pi_5_executes_the_dot_product(
     pi4: virtual.PreparedBoard, pi5: virtual.PreparedBoard
 ) -> None:
     code = "from numpy._core._multiarray_umath import __cpu_features__ as f; print(f['ASIMD'], f['ASIMDDP'])"
-    assert run(pi4.launch.python, code).split() == ["True", "False"]
-    assert run(pi5.launch.python, code).split() == ["True", "True"]
+    assert run(pi4.link.python, code).split() == ["True", "False"]
+    assert run(pi5.link.python, code).split() == ["True", "True"]
 
 
 def test_instruction_counts_repeat_within_a_thousandth(pi4: virtual.PreparedBoard, tmp_path: Path) -> None:
@@ -159,7 +154,7 @@ def test_the_guests_ram_leaves_the_emulators_out(pi4: virtual.PreparedBoard) -> 
         "host = int(next(l for l in open('/proc/self/status') if l.startswith('VmRSS')).split()[1]) * 1024\n"
         "print(json.dumps([before, after, pss_bytes(), peak_rss_bytes(), host]))"
     )
-    before, after, pss, peak, host = run_json(pi4.launch.python, DEVICE_CODE + code)
+    before, after, pss, peak, host = run_json(pi4.link.python, DEVICE_CODE + code)
     assert 8e6 < before < 16e6  # 8.5 MB of Python and what the reading itself imports
     assert after - before == pytest.approx(20e6, rel=0.1)
     assert after < host - 20e6
@@ -176,7 +171,7 @@ def test_an_agent_in_the_guest_starts_workers(pi4: virtual.PreparedBoard, tmp_pa
         "done = subprocess.run(command, env=environment, input='job', capture_output=True, text=True)\n"
         "print(json.dumps([done.returncode, done.stdout, done.stderr]))"
     )
-    assert run_json(pi4.launch.python, agent) == [0, "aarch64\n", ""]
+    assert run_json(pi4.link.python, agent) == [0, "aarch64\n", ""]
     assert len((tmp_path / "log").read_text().splitlines()) == 6
 
 
@@ -189,7 +184,7 @@ def test_the_callers_environment_does_not_reach_the_guest(pi4: virtual.PreparedB
         "OMP_NUM_THREADS": "7",
         "TOKEN": "x",
     }
-    environment = run_json(pi4.launch.python, code, **disturbing, TMPDIR="/var/tmp")  # noqa: S108
+    environment = run_json(pi4.link.python, code, **disturbing, TMPDIR="/var/tmp")  # noqa: S108
     assert environment["QEMU_CPU"] == "cortex-a72"
     assert environment["OMP_NUM_THREADS"] == "1"
     assert environment["TMPDIR"] == "/var/tmp"  # noqa: S108
@@ -199,7 +194,7 @@ def test_the_callers_environment_does_not_reach_the_guest(pi4: virtual.PreparedB
 
 def test_guest_and_host_share_files_outside_the_system(pi4: virtual.PreparedBoard, tmp_path: Path) -> None:
     path = tmp_path / "from-guest"
-    run(pi4.launch.python, f"open({str(path)!r}, 'w').write('guest')")
+    run(pi4.link.python, f"open({str(path)!r}, 'w').write('guest')")
     assert path.read_text() == "guest"
 
 
