@@ -1,12 +1,17 @@
 # make demo: everything from nothing to a benchmarked model. make test: the tests. make check: what CI runs.
 # make figures: the figures of the README, against their bounds; needs the public data sets.
+# make image: the agent for a 64-bit Raspberry Pi as a Docker image; make images: every kind; both need Docker.
+# make images-check: builds them with a Docker of its own, looks into them, runs them under emulation; needs root.
 # make bench: edgeseq's int8 forms against ONNX Runtime's and torch's, in time and instructions; 15 minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo figures bench test check lint types contracts clean
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' device/edgeseq_device/__init__.py)
+BAKE = VERSION=$(VERSION) docker buildx bake -f device/docker-bake.hcl --load
+
+.PHONY: setup demo figures bench image images images-check test check lint types contracts clean
 
 setup: $(READY)
 
@@ -28,14 +33,25 @@ figures: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/bench/bench.py bench
 
+image:
+	$(BAKE) agent
+
+images:
+	$(BAKE) images
+
+images-check: $(READY)
+	$(BIN)/python tests/device/container/check.py
+
 test: $(READY)
-	$(BIN)/python -m pytest -q -rs
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup
 
 check: lint types contracts test
 
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/hadolint device/Dockerfile
+	$(BIN)/hcl2tojson device/docker-bake.hcl > /dev/null
 
 types: $(READY)
 	$(BIN)/mypy

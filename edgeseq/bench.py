@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from edgeseq import __version__
 from edgeseq.artifacts import read_provenance
-from edgeseq.devices.agent_link import Device, Launch, OnEvent, run_agent
+from edgeseq.devices.agent_link import AgentEndedError, OnEvent, converse
 from edgeseq.devices.cache import Progress
+from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq.devices.local import LocalDevice
 from edgeseq.names import unknown
+from edgeseq_device.agent import hashes_of
 from edgeseq_device.artifact import Artifact, open_artifact
+from edgeseq_device.assemble import Taken
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, GateError, UsageError
+from edgeseq_device.keys import DEFAULT_KINDS
+from edgeseq_device.manifest import ModelFile
 from edgeseq_device.measure import compare_logits
 from edgeseq_device.protocol import validate_result
-from edgeseq_device.request import Limits, Request
+from edgeseq_device.request import Limits, Request, request_to_dict
 from edgeseq_device.system import describe_system
 
 EMULATED_TIMEOUT_S = 900.0
 """For one measurement on a virtual board; a real processor gets the default of `Limits`."""
+CLOCK_OFF = timedelta(hours=1)
+"""A board whose clock is further from the host's is warned about; its times are not used."""
+
+CONNECTIONS_MAX = 4
+"""A board that is lost more often is given up; what is missing then says so."""
 
 _PROVENANCE = ("created_utc", "task", "precision", "target", "data", "versions")
-QUICK = Limits(warmup_s=0.1, warmup_max_s=1.0, steady_runs=200, steady_s=0.2, steady_max_s=2.0, launches=1)
 
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """threads: of the runtime. formats: those to measure, empty for all. quick: one short launch."""
+    """threads: each number of the runtime's threads is measured. formats: those to measure, empty for all.
+    limits: how long; kinds: what is measured beside the usual; max_ram_bytes: for "fits"; period_ms: of a
+    frame for "realtime", None where the artifact tells; readings: a file of recordings for "accuracy" (see
+    `edgeseq.readings`); lock_wait_s: for a board that another host measures on."""
 
-    threads: int = 1
+    threads: tuple[int, ...] = (1,)
     formats: tuple[str, ...] = ()
-    quick: bool = False
+    limits: Limits = field(default_factory=Limits)
+    kinds: tuple[str, ...] = ()
+    max_ram_bytes: int | None = None
+    period_ms: float | None = None
+    readings: Path | None = None
+    lock_wait_s: float = 600.0
 
 
 def bench(
@@ -42,38 +62,135 @@ def bench(
     """Measure the artifact in `folder` on `device` and return the complete, checked result.
 
     The artifact is verified before anything else happens: DataError if it was tampered with. `on_prepare`
-    hears of the device being made ready, `on_event` of each measurement.
+    hears of the device being made ready, `on_event` of each measurement. Where the connection is lost while
+    the agent measures and does not come back, the result has what was measured until then and says so.
     """
     artifact = open_artifact(folder)
     formats = _formats(artifact, options)
-    if device.cores is not None and options.threads > device.cores:
+    if device.cores is not None and max(options.threads) > device.cores:
         raise DeviceError(
-            f"--threads {options.threads}: {device.name} has {device.cores} cores; ask for fewer"
+            f"--threads {max(options.threads)}: {device.name} has {device.cores} cores; ask for fewer"
         )
-    launch = device.prepare(on_prepare)
-    request = Request(
-        artifact=str(artifact.path.resolve()),
-        formats=formats,
-        threads=options.threads,
-        limits=_limits(device, options),
-        worker_command=launch.python,
-        counting_worker_command=launch.counting_python,
-    )
-    result = run_agent(launch, request, on_event)
-    if result["emulated"] != device.emulated:
+    with device.open(on_prepare) as link:
+        request = _request(link, artifact, formats, options, on_prepare, emulated=bool(device.emulated))
+        taken = Taken(request, [artifact.model(each) for each in formats])
+        _measure(link, device, taken, on_event)
+    _check_clock(taken, device)
+    result = taken.result()
+    if device.emulated is not None and result["emulated"] != device.emulated:
         raise DeviceError(f"{device.name}: the agent found emulated={result['emulated']}; prepare it again")
-    for model in result["models"]:
-        known = artifact.model(model["format"])
-        if model["sha256"] != known.sha256:
-            raise DataError(f"{artifact.path / model['file']}: changed while it was measured; run it again")
-        if known.step is not None and model["step_sha256"] != known.step.sha256:
-            raise DataError(f"{known.step.path}: changed while it was measured; run it again")
-    logits, reason = _host_logits(request, device)
+    logits, reason = _host_logits(artifact, formats, device)
     _complete(result, artifact, device)
     for model in result["models"]:
         _add_host_figures(model, artifact, logits.get(model["format"]), reason)
     validate_result(result, complete=True)
     return result
+
+
+def _request(
+    link: Link,
+    artifact: Artifact,
+    formats: tuple[str, ...],
+    options: BenchOptions,
+    progress: Progress,
+    *,
+    emulated: bool,
+) -> Request:
+    """What the agent is asked for, with everything it needs sent to it."""
+    sent = link.send(artifact.path, progress)
+    readings = None if options.readings is None else link.send(options.readings, progress)
+    limits = replace(options.limits, timeout_s=EMULATED_TIMEOUT_S) if emulated else options.limits
+    return Request(
+        artifact=sent.path,
+        artifact_sha256=sent.sha256,
+        formats=formats,
+        kinds=tuple(dict.fromkeys((*DEFAULT_KINDS, *options.kinds))),
+        threads=options.threads,
+        limits=limits,
+        worker_command=link.worker_command,
+        counting_worker_command=link.counting_worker_command,
+        root=link.root,
+        host=platform.node() or "a host without a name",
+        lock_wait_s=options.lock_wait_s,
+        max_ram_bytes=options.max_ram_bytes,
+        period_ms=options.period_ms,
+        readings=None if readings is None else readings.path,
+        readings_sha256=None if readings is None else readings.sha256,
+    )
+
+
+def _measure(link: Link, device: Device, taken: Taken, on_event: OnEvent) -> None:
+    """Run the agent until it is through; after a lost connection with what it has not told yet.
+
+    The measurement that was under way then has failed. Raises where the agent was lost before it began.
+    """
+    at = taken.request.skip
+
+    def hear(event: Mapping[str, Any]) -> None:
+        nonlocal at
+        taken.hear(event)
+        if event["event"] == "began":
+            _check_same(taken.models, event["sha256"])
+        if event["event"] == "progress":
+            at = event["step"]
+        on_event(event)
+
+    for _ in range(CONNECTIONS_MAX):
+        try:
+            request = request_to_dict(replace(taken.request, skip=at))
+            taken.guards_after = converse(link.agent("serve"), request, hear)
+            return
+        except AgentEndedError as error:
+            lost = link.explain(error)
+            if taken.began is None:
+                raise DeviceError(lost) from error
+        taken.outcomes[taken.steps[at]] = {"error": lost}
+        at += 1
+        if at == len(taken.steps):
+            return
+        on_event({"event": "lost", "message": lost})
+        try:
+            link.reopen()
+        except DeviceError as error:
+            taken.lost = f"{lost}; it could not be reached again: {error}"
+            return
+        taken.warnings.append(f"{lost}; the rest was measured after it was reached again")
+    taken.lost = f"{device.name}: lost {CONNECTIONS_MAX} times"
+
+
+def _paths(model: ModelFile) -> list[Path | None]:
+    return [model.path, None if model.step is None else model.step.path]
+
+
+def _check_same(models: Sequence[ModelFile], measured: Mapping[str, Any]) -> None:
+    """DataError unless the agent opened the files that were verified here."""
+    for model in models:
+        for path, here, there in zip(_paths(model), hashes_of(model), measured[model.format], strict=True):
+            if here != there:
+                raise DataError(f"{path}: changed while it was measured; run it again")
+
+
+def _check_clock(taken: Taken, device: Device) -> None:
+    """The times in a result are this host's where the board's clock is off, as on a Pi without a battery."""
+    assert taken.began is not None  # noqa: S101 - `_measure` has returned
+    here = datetime.now(timezone.utc)
+    with suppress(ValueError):
+        there = datetime.fromisoformat(taken.began["started_utc"])
+        if abs(here - there) <= CLOCK_OFF:
+            return
+        taken.warnings.append(
+            f"{device.name}'s clock says {there:%Y-%m-%d %H:%M}; the times in this result are this host's"
+        )
+    taken.began = {**taken.began, "started_utc": here.isoformat(timespec="seconds")}
+
+
+def run_once(link: Link, request: Request) -> dict[str, Any]:
+    """The result of one request whose artifact is a folder that host and agent both read; a lost agent is an
+    AgentEndedError."""
+    artifact = open_artifact(request.artifact)
+    taken = Taken(request, [artifact.model(each) for each in request.formats])
+    taken.guards_after = converse(link.agent("serve"), request_to_dict(request), taken.hear)
+    return taken.result()
 
 
 def verdict(result: Mapping[str, Any]) -> EdgeseqError | None:
@@ -104,25 +221,15 @@ def _formats(artifact: Artifact, options: BenchOptions) -> tuple[str, ...]:
     return tuple(dict.fromkeys(options.formats)) or there
 
 
-def _limits(device: Device, options: BenchOptions) -> Limits:
-    limits = QUICK if options.quick else Limits()
-    return replace(limits, timeout_s=EMULATED_TIMEOUT_S) if device.emulated else limits
-
-
-def _host_logits(request: Request, device: Device) -> tuple[dict[str, Any], str]:
+def _host_logits(artifact: Artifact, formats: tuple[str, ...], device: Device) -> tuple[dict[str, Any], str]:
     """This host's answers to the golden vectors, by format, and why one may be missing."""
     if isinstance(device, LocalDevice):
         return {}, "the device is this host"
-    here = replace(
-        request,
-        kinds=("parity",),
-        threads=1,
-        limits=Limits(),
-        worker_command=None,
-        counting_worker_command=None,
-    )
-    launch: Launch = LocalDevice().prepare(lambda _fraction, _label: None)
-    found = run_agent(launch, here, lambda _event: None)
+    request = Request(str(artifact.path.resolve()), formats, ("parity",))
+    try:
+        found = run_once(LocalLink(), request)
+    except EdgeseqError as error:
+        return {}, f"this host gave no answer: {error}"
     missing = "; ".join(found["invalid_because"]) or "this host gave no answer"
     return {each["format"]: each["logits"] for each in found["models"] if each["logits"]}, missing
 

@@ -21,6 +21,13 @@ from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
 FEATURES, HIDDEN, LABELS, VECTORS = 5, 8, ("circle", "line", "rest"), 16
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two test processes each takes whole files, so that what a file's tests share is made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def pristine_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An int8 GRU-8 in both formats; never to be changed."""

@@ -1,24 +1,48 @@
-"""`python agent.pyz bench|worker`, or `python -m edgeseq_device bench|worker`."""
+"""`python agent.pyz ROLE`, or `python -m edgeseq_device ROLE`."""
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 
-ROLES = ("bench", "worker")
+ROLES = {
+    "serve": "edgeseq_device.agent",
+    "worker": "edgeseq_device.worker",
+    "bench": "edgeseq_device.bench_command",
+    "probe": "edgeseq_device.probe",
+    "install": "edgeseq_device.install",
+    "deploy": "edgeseq_device.deploy",
+}
+"""The module whose main() each role is. `bench` is for people and takes arguments; others talk to a host."""
 
 
 def main(arguments: list[str]) -> int:
-    """Start as what the only argument says; 2 for anything else."""
-    if len(arguments) != 1 or arguments[0] not in ROLES:
-        print(f"usage: agent.pyz {'|'.join(ROLES)} < request.json", file=sys.stderr)
+    """Start as what the first argument says; 2 for anything else. Only that role's code is imported."""
+    role = arguments[0] if arguments else None
+    if role not in ROLES or (len(arguments) > 1 and role != "bench"):
+        print(f"usage: agent.pyz {'|'.join(ROLES)}; `agent.pyz bench --help` is for people", file=sys.stderr)
         return 2
-    if arguments[0] == "worker":
-        from edgeseq_device.worker import main as work  # noqa: PLC0415 - a worker must not carry the agent
+    _find_runtimes()
+    module = importlib.import_module(ROLES[role])
+    code = module.main(arguments[1:]) if role == "bench" else module.main()
+    return int(code)
 
-        return work()
-    from edgeseq_device.agent import main as bench  # noqa: PLC0415
 
-    return bench()
+def _find_runtimes() -> None:
+    """In a board's folder: the runtimes that `device setup` has put there come first, here and in workers.
+
+    The folder itself, not the link to it: setup may switch that meanwhile.
+    """
+    archive = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - workers count RAM
+    root, folder = os.path.split(os.path.dirname(archive))  # noqa: PTH120
+    if folder not in ("blobs", "agents"):
+        return
+    site = os.path.realpath(f"{root}/python/cp{sys.version_info[0]}{sys.version_info[1]}")
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if os.path.isdir(site) and site not in inherited:  # noqa: PTH112
+        sys.path.insert(0, site)
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [site, *inherited]))
 
 
 if __name__ == "__main__":

@@ -1,110 +1,106 @@
-"""The benchmark on the board: verify the artifact, start one fresh process per measurement, report.
+"""The benchmark on the board: verify the artifact, start one fresh process per measurement, pass on its word.
 
-The agent itself never measures. A request is one JSON object on stdin; events are JSON lines on stdout
-({"event": "progress" | "result" | "error", ...}); stderr is for people.
+The agent itself never measures. It tells each outcome as soon as there is one, so that a host which loses the
+connection keeps what was measured; host and agent put a result together with the same code (`Taken`).
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
-import shutil
-import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.assemble import Measurement, Outcomes, Surroundings, assemble, reason_not_to
+from edgeseq_device.assemble import Taken
+from edgeseq_device.bundle import copied
+from edgeseq_device.conversation import Emit, answer
+from edgeseq_device.cooldown import cool_down
 from edgeseq_device.counting import INSTRUCTION_LOG
-from edgeseq_device.errors import DeviceError, EdgeseqError
+from edgeseq_device.errors import DeviceError
 from edgeseq_device.guards import read_guards
+from edgeseq_device.keys import INSTRUCTIONS, TIMED
 from edgeseq_device.manifest import ModelFile
-from edgeseq_device.protocol import INSTRUCTIONS, LATENCIES, validate_result
-from edgeseq_device.request import Request, parse_request
+from edgeseq_device.plan import plan
+from edgeseq_device.request import Limits, Request, parse_request
+from edgeseq_device.root import Turn, locked, scratch
 from edgeseq_device.system import describe_system
 from edgeseq_device.workers import run_worker
 
-Emit = Callable[[Mapping[str, Any]], None]
+_ACCURACY_S = 900.0
+"""A thousand recordings on the slowest board."""
 
 
 def main() -> int:
-    """Serve the request on stdin; the exit code is that of the error, if there is one."""
-    signal.signal(signal.SIGTERM, _stop)
+    """Serve a host."""
+    return answer(lambda raw, emit: serve(parse_request(raw), emit))
 
-    def emit(event: Mapping[str, Any]) -> None:
-        print(json.dumps(event, allow_nan=False), flush=True)
 
-    try:
-        emit({"event": "result", "result": serve(parse_request(sys.stdin.read()), emit)})
-    except BrokenPipeError:
-        return EdgeseqError.exit_code  # nobody listens any more
-    except OSError as error:
-        message = f"{error.filename or 'the board'}: {error.strerror or error}; has its disk room for /tmp?"
-        return _refuse(EdgeseqError(message), emit)
-    except EdgeseqError as error:
-        return _refuse(error, emit)
-    return 0
+def bench(request: Request, watch: Emit) -> dict[str, Any]:
+    """Every measurement of a request, and the result; `watch` hears each event."""
+    taken: list[Taken] = []
+
+    def hear(event: Mapping[str, Any]) -> None:
+        if event["event"] == "began":
+            artifact = open_artifact(request.artifact)
+            taken.append(Taken(request, [artifact.model(each) for each in request.formats]))
+        if taken:
+            taken[0].hear(event)
+        watch(event)
+
+    guards_after = serve(request, hear)
+    taken[0].guards_after = guards_after
+    return taken[0].result()
 
 
 def serve(request: Request, emit: Emit) -> dict[str, Any]:
-    """Do every measurement of a request and return the result, checked against the protocol's table."""
-    with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
-        return _serve(request, emit, Path(scratch))
+    """Do every measurement of a request, telling each outcome; returns the guards' readings afterwards.
+
+    Events: "waiting" for the board's lock; "began" with what the machine is; for each measurement "progress"
+    before and "outcome" behind it, both with its step in the plan.
+    """
+    turn = Turn(request.root, request.host, request.lock_wait_s)
+    with locked(turn, emit), scratch(request.root) as folder:
+        return _serve(request, emit, folder)
 
 
-def _serve(request: Request, emit: Emit, scratch: Path) -> dict[str, Any]:
-    artifact = _copied(request.artifact, scratch / "artifact")
+def _serve(request: Request, emit: Emit, folder: Path) -> dict[str, Any]:
+    artifact = copied(request.artifact, request.artifact_sha256, folder / "artifact")
     models = [artifact.model(each) for each in request.formats]
     if importlib.util.find_spec("numpy") is None:
         raise DeviceError(
             f"numpy is not installed for {sys.executable}; run: sudo apt-get install python3-numpy"
         )
-    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     device, before = describe_system(), read_guards()
-    affinity = None if device["emulated"] else choose_cpus(request.threads)
-    todo = list(plan(request, models, emulated=bool(device["emulated"])))
-    outcomes: Outcomes = {}
-    common = _common_job(artifact, request, scratch)
-    for index, each in enumerate(todo):
-        progress = {"event": "progress", "step": index, "steps": len(todo), **vars(each)}
-        emit({**progress, "state": "started"})
-        job = {**common, "kind": each.kind, "format": each.format, **files_of(artifact.model(each.format))}
-        outcome = _measure(job, request, affinity)
+    emulated = bool(device["emulated"])
+    affinity = {str(each): None if emulated else choose_cpus(each) for each in request.threads}
+    todo = plan(request, models, emulated=emulated)
+    emit(
+        {
+            "event": "began",
+            "started_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "device": device,
+            "guards": before,
+            "affinity": affinity,
+            "sha256": {each.format: hashes_of(each) for each in models},
+            "steps": len(todo),
+        }
+    )
+    common = _common_job(artifact, request, folder)
+    for step, each in list(enumerate(todo))[request.skip :]:
+        emit({"event": "progress", "step": step, "steps": len(todo), **vars(each)})
+        if each.kind in TIMED:
+            cool_down(before, request.limits)
+        job = {**common, "kind": each.kind, "format": each.format, "threads": each.threads}
+        job.update(files_of(artifact.model(each.format)))
+        outcome = _measure(job, request, affinity[str(each.threads)])
         if "error" in outcome:
             outcome["error"] = outcome["error"].replace(str(artifact.path), request.artifact)
-        outcomes[each] = outcome
-        emit({**progress, "state": "failed" if "error" in outcome else "done"})
-    surroundings = Surroundings(started, device, before, read_guards(), affinity)
-    result = assemble(models, outcomes, request, surroundings)
-    validate_result(result, complete=False)
-    return result
-
-
-def _copied(folder: str, copy: Path) -> Artifact:
-    """A verified copy of a verified artifact: what the workers load is what was checked, whatever becomes of
-    the folder meanwhile."""
-    open_artifact(folder)  # refuses links and strangers under the name the user knows, before they are copied
-    try:
-        return open_artifact(shutil.copytree(folder, copy, symlinks=True))
-    except shutil.Error as error:
-        reason = error.args[0][0][2]
-        raise EdgeseqError(
-            f"{folder}: cannot be copied to {copy.parent} ({reason}); has its disk room?"
-        ) from error
-
-
-def plan(request: Request, models: Sequence[ModelFile], *, emulated: bool) -> Iterator[Measurement]:
-    """The worker processes of a request, in order; the launches for latency alternate between formats."""
-    for kind in request.kinds:
-        for launch in range(request.limits.launches if kind in LATENCIES else 1):
-            for model in models:
-                if not reason_not_to(kind, model, request, emulated):
-                    yield Measurement(kind, model.format, launch)
+        emit({"event": "outcome", "step": step, "outcome": outcome})
+    return read_guards()
 
 
 def choose_cpus(threads: int) -> list[int] | None:
@@ -117,17 +113,21 @@ def choose_cpus(threads: int) -> list[int] | None:
     return allowed[-threads:]
 
 
-def _common_job(artifact: Artifact, request: Request, scratch: Path) -> dict[str, Any]:
+def _common_job(artifact: Artifact, request: Request, folder: Path) -> dict[str, Any]:
     """What every worker is told. The input is a bare file: reading an .npz costs a process 2 MB."""
     features = artifact.golden().median_input
-    features.tofile(scratch / "input")
+    features.tofile(folder / "input")
     return {
-        "input": str(scratch / "input"),
+        "input": str(folder / "input"),
         "dtype": artifact.features_dtype,
         "input_shape": list(features.shape),
         "golden": str(artifact.golden_path),
         "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
-        "threads": request.threads,
+        "artifact": str(artifact.path),
+        "readings": request.readings,
+        "readings_sha256": request.readings_sha256,
+        "period_ms": request.period_ms,
+        "max_ram_bytes": request.max_ram_bytes,
         "limits": vars(request.limits),
     }
 
@@ -142,11 +142,20 @@ def files_of(model: ModelFile) -> dict[str, Any]:
     return job
 
 
+def hashes_of(model: ModelFile) -> list[str | None]:
+    """The sha256 of a model's file and of its step form's, if it has one: what is really measured."""
+    return [model.sha256, None if model.step is None else model.step.sha256]
+
+
 def _measure(job: dict[str, Any], request: Request, affinity: list[int] | None) -> dict[str, Any]:
     """The outcome of one worker."""
-    timeout_s = request.limits.timeout_s
+    timeout_s = request.limits.timeout_s + _asked_s(job["kind"], request.limits)
+    command = request.worker_command or (sys.executable,)
+    if job["kind"] == "fits":
+        from edgeseq_device.fits import measure_fits  # noqa: PLC0415 - only who asks
+
+        return measure_fits(command, job, timeout_s=timeout_s, affinity=affinity)
     if job["kind"] not in INSTRUCTIONS:
-        command = request.worker_command or (sys.executable,)
         return run_worker(command, job, timeout_s=timeout_s, affinity=affinity)
     log = str(Path(job["input"]).with_name(f"{job['kind']}-{job['format']}.jsonl"))
     return run_worker(
@@ -158,10 +167,12 @@ def _measure(job: dict[str, Any], request: Request, affinity: list[int] | None) 
     )
 
 
-def _refuse(error: EdgeseqError, emit: Emit) -> int:
-    emit({"event": "error", "message": str(error), "exit_code": error.exit_code})
-    return error.exit_code
-
-
-def _stop(_number: int, _frame: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+def _asked_s(kind: str, limits: Limits) -> float:
+    """How long a kind of measurement may take by what it is asked for."""
+    asked = {
+        "realtime": limits.realtime_s,
+        "sustained": limits.sustained_s,
+        "power": 2 * limits.power_s,
+        "accuracy": _ACCURACY_S,
+    }
+    return asked.get(kind, 0.0)

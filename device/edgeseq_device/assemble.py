@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgeseq_device import __version__
 from edgeseq_device.guards import judge_guards
-from edgeseq_device.manifest import ModelFile
-from edgeseq_device.protocol import (
-    INSTRUCTIONS,
+from edgeseq_device.keys import (
     KINDS,
     LATENCIES,
     SCHEMA,
@@ -19,81 +17,102 @@ from edgeseq_device.protocol import (
     is_of_step,
     measured_keys,
 )
+from edgeseq_device.manifest import ModelFile
+from edgeseq_device.plan import Measurement, plan, reason_not_to
+from edgeseq_device.protocol import validate_result
 from edgeseq_device.request import Request, request_to_dict
 
 SPREAD_PERCENT_MAX = 10.0
 """Launches of the same model that differ by more are warned about."""
 
-
-@dataclass(frozen=True)
-class Measurement:
-    """One worker process: which kind of measurement on which format, and which launch of several."""
-
-    kind: str
-    format: str
-    launch: int = 0
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the measurements happened in: when they began, the machine, its guards, the CPUs used."""
-
-    started_utc: str
-    device: Mapping[str, Any]
-    guards_before: Mapping[str, Any]
-    guards_after: Mapping[str, Any]
-    affinity: list[int] | None
-
-
 Outcomes = dict[Measurement, dict[str, Any]]
 """What each worker answered, or {"error": what became of it}."""
 
 
-def assemble(
-    models: Sequence[ModelFile], outcomes: Outcomes, request: Request, surroundings: Surroundings
-) -> dict[str, Any]:
+@dataclass
+class Taken:
+    """What an agent has told so far of one request: enough for a result at any time.
+
+    A measurement that was under way when the agent was lost has failed; `lost` says why, and is the reason of
+    those that were never begun.
+    """
+
+    request: Request
+    models: Sequence[ModelFile]
+    began: Mapping[str, Any] | None = None
+    guards_after: Mapping[str, Any] | None = None
+    outcomes: Outcomes = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    lost: str | None = None
+
+    @property
+    def steps(self) -> list[Measurement]:
+        """The plan; empty before the agent has begun."""
+        if self.began is None:
+            return []
+        return plan(self.request, self.models, emulated=bool(self.began["device"]["emulated"]))
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """Take in one event of the agent: what it began with, an outcome; others say nothing new."""
+        if event["event"] == "began" and self.began is None:
+            self.began = event
+        elif event["event"] == "outcome":
+            self.outcomes[self.steps[event["step"]]] = event["outcome"]
+
+    def result(self) -> dict[str, Any]:
+        """The result as the agent would send it, checked. The agent must have begun."""
+        assert self.began is not None  # noqa: S101 - the callers have seen to it
+        for each in self.steps:
+            if each not in self.outcomes:
+                self.outcomes[each] = {"error": self.lost or "the agent gave no outcome"}
+        result = assemble(self)
+        validate_result(result, complete=False)
+        return result
+
+
+def assemble(taken: Taken) -> dict[str, Any]:
     """The result as the agent sends it. A broken guard or a failed worker makes it invalid."""
-    device = surroundings.device
-    broken, warnings = judge_guards(surroundings.guards_before, surroundings.guards_after)
-    entries = [_model_entry(model, outcomes, request, bool(device["emulated"])) for model in models]
-    invalid = [*broken, *(f"{entry['format']}: {each}" for entry in entries for each in entry["failures"])]
+    began: Mapping[str, Any] = taken.began or {}
+    device, guards_before, guards_after = began["device"], began["guards"], taken.guards_after or {}
+    broken, warnings = judge_guards(guards_before, guards_after) if guards_after else ([], [])
+    entries = [
+        _model_entry(model, threads, taken) for model in taken.models for threads in taken.request.threads
+    ]
+    failures = [f"{name(entry)}: {each}" for entry in entries for each in entry["failures"]]
+    invalid = [*([taken.lost] if taken.lost else []), *broken, *failures]
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "agent_version": __version__,
-        "started_utc": surroundings.started_utc,
+        "started_utc": began["started_utc"],
         "emulated": device["emulated"],
         "emulated_because": device["emulated_because"],
         "valid": not invalid,
         "invalid_because": invalid,
-        "warnings": [*device["warnings"], *warnings],
+        "warnings": [*device["warnings"], *taken.warnings, *warnings],
         "device": dict(device),
-        "guards_before": dict(surroundings.guards_before),
-        "guards_after": dict(surroundings.guards_after),
-        "threads": request.threads,
-        "affinity": surroundings.affinity,
-        "settings": request_to_dict(request)["limits"],
+        "guards_before": dict(guards_before),
+        "guards_after": dict(guards_after),
+        "threads": list(taken.request.threads),
+        "settings": request_to_dict(taken.request)["limits"],
         "models": entries,
     }
 
 
-def reason_not_to(kind: str, model: ModelFile, request: Request, emulated: bool) -> str | None:
-    """Why a kind of measurement cannot be taken of a model here; None when it can."""
-    if kind not in request.kinds:
-        return "not asked for"
-    if is_of_step(kind) and model.step is None:
-        return f"no step form: {model.step_reason}"
-    if kind in LATENCIES and emulated:
-        return "emulated: the time of an emulated processor says nothing about the board"
-    if kind in INSTRUCTIONS and request.counting_worker_command is None:
-        return "counted on a virtual board only"
-    return None
+def name(entry: Mapping[str, Any]) -> str:
+    """How a result calls one of its entries: "tflite", or "tflite, 2 threads"."""
+    threads = entry["threads"]
+    return str(entry["format"]) if threads == 1 else f"{entry['format']}, {threads} threads"
 
 
-def _model_entry(model: ModelFile, outcomes: Outcomes, request: Request, emulated: bool) -> dict[str, Any]:
-    """One model's part of the result."""
+def _model_entry(model: ModelFile, threads: int, taken: Taken) -> dict[str, Any]:
+    """The part of the result that is one model's, with one number of threads."""
+    began: Mapping[str, Any] = taken.began or {}
+    emulated = bool(began["device"]["emulated"])
     entry: dict[str, Any] = {
         "format": model.format,
+        "threads": threads,
+        "affinity": began["affinity"].get(str(threads)),
         "file": model.path.name,
         "sha256": model.sha256,
         "model_bytes": model.bytes,
@@ -109,11 +128,12 @@ def _model_entry(model: ModelFile, outcomes: Outcomes, request: Request, emulate
         "warnings": [],
     }
     for kind in KINDS:
-        mine = [each for key, each in outcomes.items() if (key.kind, key.format) == (kind, model.format)]
+        wanted = (kind, model.format, threads)
+        mine = [each for key, each in taken.outcomes.items() if (key.kind, key.format, key.threads) == wanted]
         failed = next((outcome["error"] for outcome in mine if "error" in outcome), None)
-        if failed:
+        if failed and failed != taken.lost:  # that is told once, of the whole result
             entry["failures"].append(f"{kind}: {failed}")
-        reason = reason_not_to(kind, model, request, emulated) or failed
+        reason = reason_not_to(kind, model, threads, taken.request, emulated) or failed
         entry.update(dict.fromkeys(measured_keys(kind)))
         if reason:
             entry["not_measured"].update(dict.fromkeys(measured_keys(kind), reason))
@@ -121,7 +141,9 @@ def _model_entry(model: ModelFile, outcomes: Outcomes, request: Request, emulate
         form = STEP if is_of_step(kind) else ""
         values, missing = _figures(kind, mine, entry["warnings"])
         values, missing = ({f"{form}{name}": each for name, each in x.items()} for x in (values, missing))
-        entry.update(values, runtime=mine[0]["runtime"], runtime_settings=mine[0]["runtime_settings"])
+        entry.update(values)
+        entry["runtime"] = mine[0].get("runtime", entry["runtime"])
+        entry["runtime_settings"] = mine[0].get("runtime_settings", entry["runtime_settings"])
         entry["frames"] = mine[0].get("frames", entry["frames"])
         entry["not_measured"].update(missing)
     return entry

@@ -18,12 +18,11 @@ from edgeseq_device import runtimes
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError
 from edgeseq_device.frontend import FrontEnd, Tokens, front_end_from_dict
-from edgeseq_device.manifest import MANIFEST_FILE, ModelFile
+from edgeseq_device.manifest import MANIFEST_FILE, RUNTIMES, ModelFile
 from edgeseq_device.tokenizer import UNKNOWN
 
 Raw = Union[str, NDArray[Any]]
 """A text, or samples [n] or [n, channels]: of a sound float in [-1, 1], of a series its readings."""
-_RUNTIMES = {"onnx": ("onnxruntime",), "tflite": ("ai_edge_litert", "tflite_runtime")}
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _best_format(artifact: Artifact) -> str:
     fastest = artifact.manifest.get("fastest")
     first = fastest.get("sequence") if isinstance(fastest, dict) else None
     formats.sort(key=lambda each: each != first)
-    installed = [each for each in formats if any(map(importlib.util.find_spec, _RUNTIMES[each]))]
+    installed = [each for each in formats if any(map(importlib.util.find_spec, RUNTIMES[each]))]
     return (installed or formats)[0]
 
 

@@ -20,8 +20,8 @@ _THROTTLED_NOW = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: 
 
 
 def read_guards(root: Path = Path("/")) -> dict[str, object]:
-    """governor, frequency_hz, frequency_max_hz, temperature_c, throttled_bits, load_1min, swapped_pages,
-    swap_used_bytes, ram_available_bytes; JSON-able.
+    """governor, frequency_hz, frequency_max_hz, temperature_c, throttled_bits, load_1min, cores,
+    swapped_pages, swap_used_bytes, ram_available_bytes; JSON-able.
 
     On an emulated board everything is None: its files are imitations or the host's.
     """
@@ -32,11 +32,12 @@ def read_guards(root: Path = Path("/")) -> dict[str, object]:
     swap_total, swap_free = memory.get("SwapTotal"), memory.get("SwapFree")
     return {
         "governor": read_text(cpufreq / "scaling_governor"),
-        "frequency_hz": _scaled(cpufreq / "scaling_cur_freq", 1000),
+        "frequency_hz": frequency_hz(root),
         "frequency_max_hz": _scaled(cpufreq / "cpuinfo_max_freq", 1000),
         "temperature_c": temperature_c(root),
         "throttled_bits": throttled_bits(root),
         "load_1min": _load_1min(root),
+        "cores": os.cpu_count(),
         "swapped_pages": _swapped_pages(read_text(root / "proc/vmstat") or ""),
         "swap_used_bytes": None if swap_total is None or swap_free is None else swap_total - swap_free,
         "ram_available_bytes": memory.get("MemAvailable"),
@@ -54,38 +55,81 @@ def judge_guards(before: Mapping[str, object], after: Mapping[str, object]) -> t
     _judge_clock(before, after, broken, warnings)
     _judge_memory(before, after, broken, warnings)
     load = _number(before, "load_1min")
-    cores = os.cpu_count() or 1
+    cores = _number(before, "cores") or 1
     if load is not None and load > cores / 2:
-        warnings.append(f"the machine was busy before the measurement: load {load:.1f} on {cores} cores")
+        warnings.append(f"the machine was busy before the measurement: load {load:.1f} on {cores:.0f} cores")
     return broken, warnings
 
 
+def worst_of(earlier: Mapping[str, object], later: Mapping[str, object]) -> dict[str, object]:
+    """The later reading with the higher temperature and every throttling flag of both.
+
+    At the end of a long request a board has cooled, and the firmware's flags of what goes on are gone.
+    """
+    both = (earlier, later)
+    hottest = max((each for each in (_number(one, "temperature_c") for one in both) if each), default=None)
+    flags = [each for each in (one.get("throttled_bits") for one in both) if isinstance(each, int)]
+    bits = (flags[0] | flags[-1]) if flags else None
+    return {**later, "temperature_c": hottest, "throttled_bits": bits}
+
+
 def temperature_c(root: Path) -> float | None:
-    """The processor's thermal zone (its type names cpu or soc; else the first one there is)."""
+    """The processor's thermal zone (its type names cpu or soc; else the first one that tells)."""
     zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
     zones.sort(
         key=lambda zone: not any(word in (read_text(zone / "type") or "") for word in ("cpu", "soc", "pkg"))
     )
-    milli = read_text(zones[0] / "temp") if zones else None
-    return None if milli is None or not milli.lstrip("-").isdigit() else int(milli) / 1000
+    for zone in zones:
+        milli = read_text(zone / "temp") or ""
+        if milli.lstrip("-").isdigit():
+            return int(milli) / 1000
+    return None
+
+
+def frequency_hz(root: Path) -> int | None:
+    """The processor's clock now.
+
+    A Pi's firmware measures it; Linux tells there what it asked for, also while the firmware throttles.
+    """
+    measured = vcgencmd("measure_clock", "arm") if root == Path("/") else None
+    hertz = (measured or "").rpartition("=")[2]
+    if hertz.isdigit() and int(hertz) > 0:
+        return int(hertz)
+    return _scaled(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", 1000)
 
 
 def throttled_bits(root: Path) -> int | None:
-    """The Pi firmware's throttling flags: bits 0-3 now, 16-19 since boot; None without such firmware."""
-    text = read_text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
-    if text is None and root == Path("/"):
-        text = _vcgencmd()
-    if text is None:
+    """The Pi firmware's throttling flags: bits 0-3 now, 16-19 since boot; None without such firmware.
+
+    vcgencmd comes first: Linux's own file holds what a driver read up to two seconds ago, and that driver
+    has the flags since boot cleared at each reading.
+    """
+    told = [vcgencmd("get_throttled")] if root == Path("/") else []
+    told.append(read_text(root / "sys/devices/platform/soc/soc:firmware/get_throttled"))
+    for text in told:
+        try:
+            return int((text or "").rpartition("=")[2], 16)
+        except ValueError:
+            continue
+    return None
+
+
+def vcgencmd(*words: str) -> str | None:
+    """What the Pi's firmware answers; None without that program, or when it may not be asked."""
+    if shutil.which("vcgencmd") is None:
         return None
     try:
-        return int(text.rpartition("=")[2], 16)
-    except ValueError:
+        done = subprocess.run(
+            ["vcgencmd", *words], capture_output=True, text=True, errors="replace", timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 _READINGS = (
     "governor", "frequency_hz", "frequency_max_hz", "temperature_c", "throttled_bits", "load_1min",
-    "swapped_pages", "swap_used_bytes", "ram_available_bytes",
+    "cores", "swapped_pages", "swap_used_bytes", "ram_available_bytes",
 )  # fmt: skip
 
 
@@ -168,15 +212,3 @@ def _swapped_pages(vmstat: str) -> int | None:
 def _table_bytes(meminfo: str) -> dict[str, int]:
     rows = (line.split() for line in meminfo.splitlines())
     return {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if len(row) == 3}
-
-
-def _vcgencmd() -> str | None:
-    if shutil.which("vcgencmd") is None:
-        return None
-    try:
-        done = subprocess.run(
-            ["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

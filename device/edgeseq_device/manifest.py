@@ -14,6 +14,8 @@ MANIFEST_FILE = "manifest.json"
 SUMS_FILE = "SHA256SUMS"
 TOKENIZER_FILE = "tokenizer.json"
 FORMATS = ("onnx", "tflite")
+RUNTIMES = {"onnx": ("onnxruntime",), "tflite": ("ai_edge_litert", "tflite_runtime")}
+"""The modules that a format's runtime may be, the better first."""
 FEATURES, FEATURE_TYPES = "features", ("float32", "int32")
 """The name of a model's first input, and what it may hold: readings, or ids of tokens."""
 MANIFEST_BYTES_MAX = 16_000_000

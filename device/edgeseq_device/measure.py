@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgeseq_device.protocol import P99_SAMPLES_MIN
+from edgeseq_device.keys import P99_SAMPLES_MIN
 from edgeseq_device.request import Limits
 
 FloatArray = npt.NDArray[np.float32]

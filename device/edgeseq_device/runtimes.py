@@ -6,7 +6,7 @@ import importlib.util
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Union
@@ -69,6 +69,14 @@ def load(path: str | Path, model_format: str, threads: int = 1) -> LoadedModel:
     return _runtime(model_format).load(str(path), threads)  # type: ignore[no-any-return]
 
 
+def load_profiled(
+    path: str | Path, prefix: str | Path, threads: int = 1
+) -> tuple[LoadedModel, Callable[[], str]]:
+    """An ONNX model of whose operators ONNX Runtime keeps the times; the second, called once, writes them to
+    a file whose name begins with `prefix` and returns that name."""
+    return _OnnxRuntime().load_profiled(str(path), str(prefix), threads)
+
+
 def load_step(path: str | Path, model_format: str, states: Sequence[State], threads: int = 1) -> LoadedStep:
     """Load a model's step form for `threads` threads, before its first frame.
 
@@ -97,6 +105,10 @@ class _OnnxRuntime:
     def load(self, path: str, threads: int) -> _OnnxModel:
         return _OnnxModel(path, self._session(path, threads), self.version, self._settings(threads))
 
+    def load_profiled(self, path: str, prefix: str, threads: int) -> tuple[_OnnxModel, Callable[[], str]]:
+        session = self._session(path, threads, prefix)
+        return _OnnxModel(path, session, self.version, self._settings(threads)), session.end_profiling
+
     def load_step(self, path: str, threads: int, states: Sequence[State]) -> LoadedStep:
         from edgeseq_device.stepping import LoadedStep, onnx_graph  # noqa: PLC0415 - only who streams pays
 
@@ -112,7 +124,7 @@ class _OnnxRuntime:
             "x64quantprecision": not has_vnni(),
         }
 
-    def _session(self, path: str, threads: int) -> Any:
+    def _session(self, path: str, threads: int, profile: str | None = None) -> Any:
         ort = self.library
         options = ort.SessionOptions()
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -124,6 +136,9 @@ class _OnnxRuntime:
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         # an x86 without VNNI saturates int8 sums; one with it does not, and would lose a third of its speed
         options.add_session_config_entry("session.x64quantprecision", "0" if has_vnni() else "1")
+        if profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = profile
         try:
             return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:
@@ -195,7 +210,7 @@ class _OnnxModel:
 
 class _LiteRT:
     def __init__(self) -> None:
-        found = [each for each in ("ai_edge_litert", "tflite_runtime") if importlib.util.find_spec(each)]
+        found = [each for each in manifest.RUNTIMES["tflite"] if importlib.util.find_spec(each)]
         module = (found or ["ai_edge_litert"])[0]
         package = module.replace("_", "-")
         self.version = f"{package} {_import(module, package).__version__}"

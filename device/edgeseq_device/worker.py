@@ -7,6 +7,7 @@ Imports are late on purpose: what a measurement does not need must not be in the
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import sys
@@ -16,10 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeseq_device.errors import DeviceError, EdgeseqError
+from edgeseq_device.job import (
+    frame_by_frame,
+    golden_of,
+    input_of,
+    load_step,
+    refuse_emulation,
+    runtime_of,
+    samples_of,
+    states_of,
+)
 
 if TYPE_CHECKING:
-    from edgeseq_device.golden import GoldenVectors
-    from edgeseq_device.manifest import StateInfo
     from edgeseq_device.runtimes import LoadedModel
     from edgeseq_device.stepping import LoadedStep
 
@@ -40,7 +49,7 @@ def main() -> int:
     job = json.loads(sys.stdin.read())
     job["entered_ns"] = entered_ns
     try:
-        outcome = _JOBS[job["kind"]](job)
+        outcome = _measure(job)
     except EdgeseqError as error:
         outcome = {"error": str(error), "exit_code": error.exit_code}
     except ModuleNotFoundError as error:
@@ -52,12 +61,19 @@ def main() -> int:
     return 0
 
 
+def _measure(job: dict[str, Any]) -> dict[str, Any]:
+    if job["kind"] in _JOBS:
+        return _JOBS[job["kind"]](job)
+    outcome: dict[str, Any] = importlib.import_module(_MODULES[job["kind"]]).measure(job)
+    return outcome
+
+
 def measure_ram(job: dict[str, Any]) -> dict[str, Any]:
     """Resident memory after each stage, the peak of it all, and the proportional share at the end."""
     from edgeseq_device.memory import peak_rss_bytes, pss_bytes, rss_bytes
 
     stages = {"ram_start_bytes": rss_bytes()}
-    features = _input(job)
+    features = input_of(job)
     stages["ram_numpy_bytes"] = rss_bytes()
     from edgeseq_device import runtimes
 
@@ -80,15 +96,15 @@ def measure_ram(job: dict[str, Any]) -> dict[str, Any]:
         "ram_peak_bytes": "the kernel's peak would include the emulator",
     }
     missing = {name: reasons[name] for name, value in values.items() if value is None}
-    return {"values": values, "not_measured": missing, **_runtime(model), "frames": len(features)}
+    return {"values": values, "not_measured": missing, **runtime_of(model), "frames": len(features)}
 
 
 def measure_latency(job: dict[str, Any]) -> dict[str, Any]:
     """One launch: the time of each phase and the samples of the steady state, on a real processor only."""
-    _refuse_emulation()
+    refuse_emulation()
     from edgeseq_device import runtimes
 
-    features = _input(job)
+    features = input_of(job)
     stamps_ns = [job["spawned_ns"], job["entered_ns"], time.monotonic_ns()]
     runtimes.import_runtime(job["format"])
     stamps_ns.append(time.monotonic_ns())
@@ -101,99 +117,66 @@ def measure_latency(job: dict[str, Any]) -> dict[str, Any]:
             **{name: (end - begin) / 1e6 for name, begin, end in zip(PHASES, stamps_ns, stamps_ns[1:])},
             "first_answer_ms": (stamps_ns[-1] - stamps_ns[0]) / 1e6,
         },
-        **_samples(job, lambda: model.run(features)),
-        **_runtime(model),
+        **samples_of(job, lambda: model.run(features)),
+        **runtime_of(model),
         "frames": len(features),
     }
 
 
 def measure_step_latency(job: dict[str, Any]) -> dict[str, Any]:
     """One launch: the time to load the step form and the samples of one step from Python."""
-    _refuse_emulation()
+    refuse_emulation()
     from edgeseq_device import runtimes
 
-    features, states = _input(job), _states(job)
+    features, states = input_of(job), states_of(job)
     runtimes.import_runtime(job["format"])
     begin_ns = time.monotonic_ns()
     loaded = runtimes.load_step(job["step"]["path"], job["format"], states, job["threads"])
     load_ms = (time.monotonic_ns() - begin_ns) / 1e6
     before, step = frame_by_frame(loaded, features)
-    return {"phases": {"load_ms": load_ms}, **_samples(job, step, before), **_runtime(loaded)}
+    return {"phases": {"load_ms": load_ms}, **samples_of(job, step, before), **runtime_of(loaded)}
 
 
 def measure_parity(job: dict[str, Any]) -> dict[str, Any]:
     """The answers to every golden vector, held against the reference interpreter's."""
     from edgeseq_device import runtimes
 
-    golden = _golden(job)
+    golden = golden_of(job)
     model = runtimes.load(job["model"], job["format"], job["threads"])
     reference = golden.references[job["format"]]
     values, missing, logits = _parity(model, golden.features, reference, job["tolerance"])
     values["logits"] = None if missing else [[float(each) for each in row] for row in logits]
     if missing:
         missing["logits"] = missing["parity_error"]
-    return {"values": values, "not_measured": missing, **_runtime(model)}
+    return {"values": values, "not_measured": missing, **runtime_of(model)}
 
 
 def measure_step_parity(job: dict[str, Any]) -> dict[str, Any]:
     """The step form's answers behind the last frame of every golden vector, held against the reference's."""
-    golden, loaded = _golden(job), _load_step(job)
+    golden, loaded = golden_of(job), load_step(job)
     reference = golden.step_reference(job["format"])
     values, missing, _logits = _parity(loaded, golden.features, reference, job["step"]["tolerance"])
-    return {"values": values, "not_measured": missing, **_runtime(loaded)}
+    return {"values": values, "not_measured": missing, **runtime_of(loaded)}
 
 
 def count_instructions(job: dict[str, Any]) -> dict[str, Any]:
     """Guest instructions of one `run()` from Python: the median of some, less those of an empty region."""
     from edgeseq_device import runtimes
 
-    features = _input(job)
+    features = input_of(job)
     model = runtimes.load(job["model"], job["format"], job["threads"])
     values = _instructions(job, lambda: model.run(features))
-    return {"values": values, "not_measured": {}, **_runtime(model), "frames": len(features)}
+    return {"values": values, "not_measured": {}, **runtime_of(model), "frames": len(features)}
 
 
 def count_step_instructions(job: dict[str, Any]) -> dict[str, Any]:
     """Guest instructions of one `step()` from Python, counted likewise."""
-    loaded = _load_step(job)
-    before, step = frame_by_frame(loaded, _input(job))
+    loaded = load_step(job)
+    before, step = frame_by_frame(loaded, input_of(job))
     for _ in range(_STEPS_UNTIL_FAST):
         before()
         step()
-    return {"values": _instructions(job, step, before), "not_measured": {}, **_runtime(loaded)}
-
-
-def frame_by_frame(loaded: LoadedStep, features: Any) -> tuple[Callable[[], object], Callable[[], object]]:
-    """(before, step): the step of one frame of features [T, F] and, before each, the move to the next frame.
-
-    From the last frame the stream goes back to the first and forgets all; that is not part of a step.
-    """
-    take, frames, at = loaded.step, list(features), -1
-    frame = frames[0]
-
-    def before() -> None:
-        nonlocal at, frame
-        at = (at + 1) % len(frames)
-        if at == 0:
-            loaded.reset()
-        frame = frames[at]
-
-    return before, lambda: take(frame)
-
-
-def _samples(
-    job: dict[str, Any], run: Callable[[], object], before: Callable[[], object] = lambda: None
-) -> dict[str, Any]:
-    """Warm-up and steady state of `run`; `before` it comes what is not measured."""
-    from edgeseq_device import measure
-    from edgeseq_device.request import Limits
-
-    limits = Limits(**job["limits"])
-    warm_up = measure.warm_up(run, limits, before=before)
-    return {
-        "warmup": {"runs": warm_up.runs, "seconds": warm_up.seconds, "settled": warm_up.settled},
-        "samples_ns": measure.steady_state(run, limits, before=before),
-    }
+    return {"values": _instructions(job, step, before), "not_measured": {}, **runtime_of(loaded)}
 
 
 def _parity(
@@ -232,46 +215,7 @@ def _instructions(
     return {"instructions": round(median), "instructions_n": runs, "instructions_spread_percent": spread}
 
 
-def _refuse_emulation() -> None:
-    from edgeseq_device.emulation import emulation
-
-    emulated = emulation()
-    if emulated is not None:
-        raise DeviceError(f"latency is never measured on an emulated processor: {emulated.because}")
-
-
-def _load_step(job: dict[str, Any]) -> LoadedStep:
-    from edgeseq_device.runtimes import load_step
-
-    return load_step(job["step"]["path"], job["format"], _states(job), job["threads"])
-
-
-def _states(job: dict[str, Any]) -> list[StateInfo]:
-    """The step form's states; brings in the code of the step form too, which is no part of loading one."""
-    from edgeseq_device import stepping  # noqa: F401
-    from edgeseq_device.manifest import StateInfo
-
-    return [StateInfo(each["name"], tuple(each["shape"]), each["initial"]) for each in job["step"]["states"]]
-
-
-def _golden(job: dict[str, Any]) -> GoldenVectors:
-    from edgeseq_device.golden import read_golden
-
-    return read_golden(Path(job["golden"]), [job["format"]], tuple(job["golden_shape"]), job["dtype"])
-
-
-def _runtime(model: LoadedModel | LoadedStep) -> dict[str, Any]:
-    return {"runtime": model.version, "runtime_settings": model.settings}
-
-
-def _input(job: dict[str, Any]) -> Any:
-    """[T, F], float32 or int32: the golden input of median length."""
-    import numpy as np
-
-    return np.fromfile(job["input"], job["dtype"]).reshape(job["input_shape"])
-
-
-_JOBS = {
+_JOBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "ram": measure_ram,
     "latency": measure_latency,
     "parity": measure_parity,
@@ -280,6 +224,15 @@ _JOBS = {
     "step_parity": measure_step_parity,
     "step_instructions": count_step_instructions,
 }
+_MODULES = {
+    "accuracy": "edgeseq_device.accuracy",
+    "realtime": "edgeseq_device.realtime",
+    "sustained": "edgeseq_device.sustained",
+    "profile": "edgeseq_device.profile",
+    "power": "edgeseq_device.power",
+    "fits": "edgeseq_device.fits",
+}
+"""The kinds that few ask for: each module has a measure(job) like those above."""
 
 
 if __name__ == "__main__":

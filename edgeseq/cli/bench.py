@@ -8,72 +8,69 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgeseq.cli.bench_options import bench_options
 from edgeseq.cli.console import json_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
-_KIND_NAMES = {
-    "ram": "RAM",
-    "parity": "parity",
-    "instructions": "instructions",
-    "latency": "latency",
-    "step_parity": "step parity",
-    "step_instructions": "step instructions",
-    "step_latency": "step latency",
-}
+    from edgeseq.bench_boards import Benched
+    from edgeseq.devices.links import Device
 
 
 @click.command()
 @click.argument("artifact", required=False)
-@click.option(
-    "--device",
-    metavar="DEVICE",
-    default="local",
-    show_default=True,
-    help="local, or a virtual board: pi4, pi5.",
-)
-@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the runtime.")
-@click.option("--format", "formats", multiple=True, metavar="FORMAT", help="onnx or tflite; all by default.")
-@click.option("--quick", is_flag=True, help="One short launch: rougher latency.")
+@bench_options
 @json_option
-def command(
-    artifact: str | None,
-    device: str,
-    threads: int,
-    formats: tuple[str, ...],
-    quick: bool,
-    json_file: Path | None,
-) -> None:
-    """Measure ARTIFACT (default: the newest) on this machine or on a virtual board.
+def command(artifact: str | None, json_file: Path | None, **asked: Any) -> None:
+    """Measure ARTIFACT (default: the newest) on this machine, on boards over SSH or on virtual ones.
 
     A virtual board is emulated: instructions, RAM and parity are measured there, latency is not.
     """
     from edgeseq.artifacts import find_artifact
-    from edgeseq.bench import BenchOptions, bench, verdict
+    from edgeseq.bench_boards import bench_boards, results_to_dict
+    from edgeseq.cli.bench_options import devices_of, options_of
     from edgeseq.cli.console import output, write_json
-    from edgeseq.devices.pick import pick_device
-    from edgeseq.report.bench_table import bench_columns, bench_notes, bench_rows, bench_title
-    from edgeseq.report.table import table
 
     folder = find_artifact(artifact)
-    chosen = pick_device(device)
-    label = f"{device} emulated" if chosen.emulated else device
-    options = BenchOptions(threads, formats, quick)
+    devices = devices_of(asked)
     bars = _progress()
-    try:
-        result = bench(folder, chosen, options, _prepare_bar(bars, label), _steps_bar(bars, label))
-    finally:
-        if bars.tasks:
-            bars.stop()
-    write_json(json_file, result)
+    with options_of(asked, folder) as options:
+        try:
+            benched = bench_boards(
+                folder,
+                devices,
+                options,
+                lambda device: _prepare_bar(bars, device),
+                lambda device: _steps_bar(bars, device),
+            )
+        finally:
+            if bars.tasks:
+                bars.stop()
+    write_json(json_file, results_to_dict(benched))
     console = output()
+    for each in benched:
+        _print(console, each)
+    faults = [each.fault for each in benched if each.fault is not None]
+    if faults:
+        for fault in faults[:-1]:
+            click.echo(str(fault), err=True)
+        raise faults[-1]
+
+
+def _print(console: Console, benched: Benched) -> None:
+    from edgeseq.report.bench_table import bench_columns, bench_notes, bench_rows, bench_title, profile_tables
+    from edgeseq.report.table import table
+
+    result = benched.result
+    if result is None:
+        return
     console.print(table(bench_title(result), bench_columns(result), bench_rows(result)))
+    for title, heads, rows in profile_tables(result):
+        console.print(table(title, heads, rows))
     for note in bench_notes(result):
         console.print(note)
-    fault = verdict(result)
-    if fault:
-        raise fault
 
 
 def _progress() -> Progress:
@@ -86,7 +83,12 @@ def _progress() -> Progress:
     return Progress(*columns, console=progress_output(), transient=progress_output().is_terminal)
 
 
-def _prepare_bar(bars: Progress, label: str) -> Callable[[float, str], None]:
+def _label(device: Device) -> str:
+    return f"{device.name} emulated" if device.emulated else device.name
+
+
+def _prepare_bar(bars: Progress, device: Device) -> Callable[[float, str], None]:
+    label = _label(device)
     tasks: list[TaskID] = []
 
     def show(fraction: float, text: str) -> None:
@@ -98,18 +100,42 @@ def _prepare_bar(bars: Progress, label: str) -> Callable[[float, str], None]:
     return show
 
 
-def _steps_bar(bars: Progress, label: str) -> Callable[[Mapping[str, Any]], None]:
+def _steps_bar(bars: Progress, device: Device) -> Callable[[Mapping[str, Any]], None]:
+    """A bar that follows an agent's events; what went wrong stays above it."""
+    label, texts = _label(device), [""]
     tasks: list[TaskID] = []
 
     def show(event: Mapping[str, Any]) -> None:
-        finished = event["state"] != "started"
-        launch = f", launch {event['launch'] + 1}" if event["kind"].endswith("latency") else ""
-        text = f"{label}: {_KIND_NAMES[event['kind']]} of {event['format']}{launch}"
-        if event["state"] == "failed":
-            bars.console.print(f"{text} failed; the result says why")
-        if not tasks:
+        if event["event"] == "waiting":
+            bars.console.print(f"{label}: waits for the board: {event['for']}")
+        elif event["event"] == "lost":
+            bars.console.print(f"{event['message']}; trying to reach it again")
+        elif event["event"] == "began" and not tasks:
             bars.start()
             tasks.append(bars.add_task(label, total=event["steps"]))
-        bars.update(tasks[0], completed=event["step"] + finished, description=text)
+        elif event["event"] == "progress":
+            texts[0] = f"{label}: {_kind_text(event)}"
+            bars.update(tasks[0], completed=event["step"], description=texts[0])
+        elif event["event"] == "outcome":
+            if "error" in event["outcome"]:
+                bars.console.print(f"{texts[0]} failed; the result says why")
+            bars.update(tasks[0], completed=event["step"] + 1)
 
     return show
+
+
+_KIND_NAMES = {
+    "ram": "RAM",
+    "fits": "the RAM limit",
+    "realtime": "frames in real time",
+    "sustained": "a long run",
+    "profile": "operators",
+    "accuracy": "accuracy on the device",
+}
+
+
+def _kind_text(event: Mapping[str, Any]) -> str:
+    kind = _KIND_NAMES.get(event["kind"], event["kind"].replace("_", " "))
+    threads = f", {event['threads']} threads" if event["threads"] > 1 else ""
+    launch = f", launch {event['launch'] + 1}" if event["kind"].endswith("latency") else ""
+    return f"{kind} of {event['format']}{threads}{launch}"

@@ -1,66 +1,41 @@
-"""The host's end of a benchmark: one zip of the device code, one process that runs it, one result."""
+"""The host's end of a conversation: one zip of the device code, one process that runs it, one result."""
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import subprocess
 import tempfile
-import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any
 
 import edgeseq_device
-from edgeseq.devices.cache import Progress, cache_root, content_key
+from edgeseq.devices.bundle import zipped
+from edgeseq.devices.cache import cache_root, content_key
 from edgeseq.files import atomic_write_bytes
+from edgeseq_device.conversation import HEARTBEAT_S
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, UsageError
-from edgeseq_device.protocol import validate_result
-from edgeseq_device.request import Request, request_to_dict
 from edgeseq_device.workers import last_line
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
 _ERRORS = {each.exit_code: each for each in (EdgeseqError, UsageError, DeviceError, DataError)}
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _END_S = 5.0
-_MAIN = "import sys\nfrom edgeseq_device.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
-@dataclass(frozen=True)
-class Launch:
-    """How to run Python on a prepared device.
+class AgentEndedError(DeviceError):
+    """The agent broke off, or the way to it broke.
 
-    Both are argv prefixes that a Python command line follows. counting_python also counts instructions, into
-    the file that the environment variable INSTRUCTION_LOG names; None where they cannot be counted.
+    status: the exit status of the command that was to run it; said: its words on stderr.
     """
 
-    python: tuple[str, ...]
-    counting_python: tuple[str, ...] | None = None
-
-
-class Device(Protocol):
-    """A machine that artifacts are measured on."""
-
-    @property
-    def name(self) -> str:
-        """As --device names it."""
-
-    @property
-    def emulated(self) -> bool:
-        """Whether no latency can be had there."""
-
-    @property
-    def description(self) -> str:
-        """One line for people; known in full once `prepare` has returned."""
-
-    @property
-    def cores(self) -> int | None:
-        """How many the board has, None where the agent finds out."""
-
-    def prepare(self, progress: Progress) -> Launch:
-        """Make the device ready, which may take minutes the first time. DeviceError when it cannot be."""
+    def __init__(self, status: int, said: str, last: str) -> None:
+        super().__init__(f"the agent ended without a result (exit code {status}){last}")
+        self.status = status
+        self.said = said
 
 
 def agent_archive() -> Path:
@@ -78,14 +53,14 @@ def agent_archive() -> Path:
     return path
 
 
-def run_agent(launch: Launch, request: Request, on_event: OnEvent) -> dict[str, Any]:
-    """Run one request on a device and return the agent's checked result.
+def converse(command: Sequence[str], request: Mapping[str, Any], on_event: OnEvent) -> Any:
+    """Start an agent, ask one thing of it and return the result.
 
-    `on_event` gets every progress event. An error that the agent reports is raised as its own class; an agent
-    that breaks off or breaks the protocol is a DeviceError. The agent has ended when this returns, and has
-    ended its worker, unless it had to be killed because it did not end when told to.
+    command: as `Link.agent` gives it. `on_event` gets every event before the result. An error that the agent
+    reports is raised as its own class; AgentEndedError when it breaks off, DeviceError when it cannot be
+    started or breaks the protocol. The agent has ended when this returns, and has ended its worker, unless it
+    had to be killed because it did not end when told to.
     """
-    command = [*launch.python, str(agent_archive()), "bench"]
     with tempfile.TemporaryFile() as stderr:
         try:
             process = subprocess.Popen(
@@ -97,34 +72,56 @@ def run_agent(launch: Launch, request: Request, on_event: OnEvent) -> dict[str, 
             )
         except OSError as error:
             raise DeviceError(f"{command[0]}: the agent cannot be started ({error.strerror})") from error
+        ended = threading.Event()
         try:
-            result = _converse(process, json.dumps(request_to_dict(request)).encode(), on_event)
-            process.wait()
+            with _alive(process, ended):
+                result = _converse(process, json.dumps(request).encode() + b"\n", on_event)
         finally:
             _end(process)
         if result is None:
-            raise DeviceError(
-                f"the agent ended without a result (exit code {process.returncode}){_said(stderr)}"
-            )
-    return result
+            stderr.seek(0)
+            said = stderr.read()
+            raise AgentEndedError(process.returncode, said.decode("utf-8", "replace"), last_line(said))
+    return result["result"]
 
 
-def _converse(process: subprocess.Popen[bytes], request: bytes, on_event: OnEvent) -> dict[str, Any] | None:
+@contextmanager
+def _alive(process: subprocess.Popen[bytes], ended: threading.Event) -> Iterator[None]:
+    """Tell the agent now and then that somebody listens."""
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_S):
+            with suppress(OSError, ValueError):  # the conversation finds out by itself that the agent ended
+                os.write(process.stdin.fileno(), b"\n")  # type: ignore[union-attr]
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _converse(
+    process: subprocess.Popen[bytes], request: bytes, on_event: OnEvent
+) -> Mapping[str, Any] | None:
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101
     try:
         process.stdin.write(request)
-        process.stdin.close()
+        process.stdin.flush()
     except BrokenPipeError:
+        process.wait()
         return None
     for line in process.stdout:
         event = _parse_event(line)
-        if event["event"] == "progress":
-            on_event(event)
-        elif event["event"] == "error":
+        if event["event"] == "error":
             raise _ERRORS.get(event.get("exit_code", 1), EdgeseqError)(str(event.get("message")))
-        else:
-            return _checked(event.get("result"))
+        if event["event"] == "result" and "result" in event:
+            return event
+        on_event(event)
+    process.wait()
     return None
 
 
@@ -133,50 +130,31 @@ def _parse_event(line: bytes) -> dict[str, Any]:
         event = json.loads(line)
     except ValueError:
         event = None
-    if not isinstance(event, dict) or event.get("event") not in ("progress", "result", "error"):
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         raise DeviceError(
             f"the agent said what is no event: {line[:200].decode('utf-8', 'replace').strip()!r}"
         )
     return event
 
 
-def _checked(result: Any) -> dict[str, Any]:
-    try:
-        validate_result(result, complete=False)
-    except DataError as error:
-        raise DeviceError(f"the agent's result is refused: {error}") from error
-    assert isinstance(result, dict)  # noqa: S101 - the validation has seen to it
-    return result
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask an agent that still runs to end (it then ends its worker); kill it if it does not."""
-    if process.poll() is None:
-        process.terminate()
+    """Let an agent end, which it does when its stdin does; ask it, and kill it, if it does not."""
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    for ask in (process.poll, process.terminate, process.kill):
+        ask()
         try:
             process.wait(_END_S)
+            break
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()
-
-
-def _said(stderr: IO[bytes]) -> str:
-    stderr.seek(0)
-    return last_line(stderr.read())
+            continue
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _zip_package() -> bytes:
-    """A zip of the package's modules whose bytes depend on their content only."""
+    """The device code as one zip that Python runs and imports from."""
     package = Path(edgeseq_device.__file__).parent
     members = {f"edgeseq_device/{path.name}": path.read_bytes() for path in sorted(package.glob("*.py"))}
-    members["__main__.py"] = _MAIN.encode()
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, body in members.items():
-            entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, body, zipfile.ZIP_DEFLATED)
-    return content.getvalue()
+    return zipped({**members, "__main__.py": members["edgeseq_device/archive_main.py"]})

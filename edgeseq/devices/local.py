@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from edgeseq.devices.agent_link import Launch
 from edgeseq.devices.cache import Progress
+from edgeseq.devices.links import Link, LocalLink
 from edgeseq_device.system import describe_system
 
 
@@ -28,7 +29,8 @@ class LocalDevice:
         system = describe_system()
         return f"{system['cpu_model'] or system['machine']}, {system['os'] or 'unknown system'}"
 
-    def prepare(self, progress: Progress) -> Launch:
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[Link]:
         """Nothing to do: a measurement is another process of this Python."""
         progress(1.0, "ready")
-        return Launch((sys.executable,))
+        yield LocalLink()

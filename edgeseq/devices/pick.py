@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from edgeseq import __version__
 from edgeseq.devices import virtual
-from edgeseq.devices.agent_link import Device, Launch
+from edgeseq.devices.board import SshDevice
 from edgeseq.devices.cache import Progress
+from edgeseq.devices.destination import Destination, parse_destination
+from edgeseq.devices.links import Device, Link
 from edgeseq.devices.local import LocalDevice
+from edgeseq.devices.machine import run as machine
 from edgeseq.devices.profiles import profile, profile_names, virtual_board_names
+from edgeseq.devices.registry import ConfiguredDevice, configured_device, configured_devices
 from edgeseq.names import unknown
 from edgeseq_device.errors import DeviceError, UsageError
 
 LOCAL = "local"
+VIRTUAL_PI = machine.NAME
+IMAGE = f"edgeseq-agent:{__version__}"
+"""What device/docker-bake.hcl calls the agent's image."""
 
 
 @dataclass
@@ -27,35 +37,67 @@ class VirtualDevice:
         self.description = f"virtual {profile(self.name).board}, emulated"
 
     @property
-    def cores(self) -> int:
+    def cores(self) -> int | None:
         """Those of the real board."""
         return profile(self.name).cores
 
-    def prepare(self, progress: Progress) -> Launch:
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[Link]:
         """Fetch and unpack the board at the first use. DeviceError when this machine cannot have one."""
         board = virtual.prepare(self.name, progress)
         self.description = f"virtual {profile(self.name).board}, emulated by {board.description}"
-        return board.launch
+        yield board.link
 
 
 def device_names() -> tuple[str, ...]:
     """Every name that --device takes."""
-    return (LOCAL, *profile_names())
+    configured = (each.name for each in configured_devices())
+    return tuple(dict.fromkeys((LOCAL, VIRTUAL_PI, *configured, *profile_names())))
 
 
-def pick_device(name: str) -> Device:
-    """The device called `name`.
+def pick_device(name: str, *, emulate: bool = False, image: str | None = None) -> Device:
+    """The device called `name`: over SSH where a host is configured for it, else the virtual board.
 
-    UsageError, naming the nearest, for an unknown name; DeviceError for a board that cannot be emulated.
+    emulate: the virtual board in any case. image: the container to run the agent in, over SSH. UsageError,
+    naming the nearest, for an unknown name; DeviceError for a board that is neither configured nor emulated.
     """
-    if name == LOCAL:
+    host = None if emulate else _reachable(name, image)
+    if host is not None:
+        return host
+    if image is not None:
+        raise UsageError(
+            f"--via docker: {name} is not reached over SSH; add a host: edgeseq device add {name} HOST"
+        )
+    if name == LOCAL and not emulate:
         return LocalDevice()
     if name not in profile_names():
         raise UsageError(unknown("device", name, device_names()))
     if name not in virtual_board_names():
         emulated = ", ".join(virtual_board_names())
         raise DeviceError(
-            f"{name}: there is no virtual {name}; bench on {LOCAL} or on a virtual board ({emulated}), "
-            f"or run edgeseq on the {name} itself with --device {LOCAL}"
+            f"{name}: no host is configured for it and there is no virtual {name}; add one with "
+            f"`edgeseq device add {name} USER@HOST`, or bench on {LOCAL} or a virtual board ({emulated})"
         )
     return VirtualDevice(name)
+
+
+def _reachable(name: str, image: str | None) -> SshDevice | None:
+    """The device that answers to SSH under this name; None where there is none."""
+    if name == VIRTUAL_PI:
+        running = machine.running()
+        if running is None:
+            raise DeviceError(f"{name} is not running; start it: edgeseq device start {name}")
+        return SshDevice(
+            name, Destination(name, ssh_config=str(running.ssh_config)), running.description, image=image
+        )
+    configured = configured_device(name)
+    return None if configured is None else _configured(configured, image)
+
+
+def _configured(device: ConfiguredDevice, image: str | None) -> SshDevice:
+    board = None if device.board is None else profile(device.board)
+    destination = parse_destination(device.destination, device.ssh_config)
+    what = "a board" if board is None else board.board
+    return SshDevice(
+        device.name, destination, f"{what} at {destination}", None if board is None else board.cores, image
+    )

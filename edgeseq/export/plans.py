@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgeseq.devices.agent_link import Device
+from edgeseq.devices.links import Device
 from edgeseq.export.board_files import plan_of
 from edgeseq.export.options import ExportOptions, check_kept_layers
 from edgeseq.export.report import ExportReport

@@ -12,9 +12,9 @@ from typing import Any
 
 from torch import nn
 
-from edgeseq.bench import EMULATED_TIMEOUT_S
-from edgeseq.devices.agent_link import Device, Launch, run_agent
+from edgeseq.bench import EMULATED_TIMEOUT_S, run_once
 from edgeseq.devices.cache import Progress
+from edgeseq.devices.links import Device, Link
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.pick import pick_device
 from edgeseq.devices.profiles import virtual_board_names
@@ -139,9 +139,8 @@ def tune(
     """
     frames = subject.splits.train.median_frames
     tried = plans(subject.spec, model_format, target, batch=batch, frames=frames)
-    launch = device.prepare(prepare)
     rounds = 1 if device.emulated else ROUNDS
-    with tempfile.TemporaryDirectory(prefix="edgeseq-tune-") as scratch:
+    with device.open(prepare) as link, tempfile.TemporaryDirectory(prefix="edgeseq-tune-") as scratch:
         folders = [Path(scratch) / f"plan-{number}" for number in range(len(tried))]
         refused = [
             _write(folder, subject, model_format, plan) for folder, plan in zip(folders, tried, strict=True)
@@ -153,12 +152,14 @@ def tune(
                     f"{model_format} plans on {device.name}", turn * len(tried) + number, rounds * len(tried)
                 )
                 if refused[number] is None:
-                    refused[number] = _measure(folder, model_format, device, launch, figures[number])
+                    refused[number] = _measure(folder, model_format, device, link, figures[number])
     candidates = tuple(
         Candidate(plan, None if reason else statistics.median(taken), reason)
         for plan, taken, reason in zip(tried, figures, refused, strict=True)
     )
-    return Tuning(model_format, device.name, device.description, device.emulated, _metric(device), candidates)
+    return Tuning(
+        model_format, device.name, device.description, bool(device.emulated), _metric(device), candidates
+    )
 
 
 def _metric(device: Device) -> str:
@@ -201,7 +202,7 @@ def _manifest(
 
 
 def _measure(
-    folder: Path, model_format: Format, device: Device, launch: Launch, figures: list[float]
+    folder: Path, model_format: Format, device: Device, link: Link, figures: list[float]
 ) -> str | None:
     """Add one figure to `figures`, or say why this plan has none."""
     metric = _metric(device)
@@ -210,10 +211,10 @@ def _measure(
         formats=(model_format,),
         kinds=("parity", "instructions" if device.emulated else "latency"),
         limits=_COUNTING if device.emulated else _LAUNCH,
-        worker_command=launch.python,
-        counting_worker_command=launch.counting_python,
+        worker_command=link.worker_command,
+        counting_worker_command=link.counting_worker_command,
     )
-    (model,) = run_agent(launch, request, lambda _event: None)["models"]
+    (model,) = run_once(link, request)["models"]
     if model["parity_ok"] is False:
         return f"out of parity on {device.name}: error {model['parity_error']}"
     if model[metric] is None:

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from edgeseq.distill.comparison import Row
-from edgeseq.report.bench_table import milliseconds, size
+from edgeseq.report.bench_figures import milliseconds, size
 from edgeseq.report.table import table
 
 ROLES = {"teacher": "teacher", "ensemble": "teachers", "scratch": "scratch", "distilled": "distilled"}

@@ -33,7 +33,7 @@ def count_on(
     on_done: Callable[[str], None],
 ) -> list[Count]:
     """Instructions of one inference of each subject: the median of `runs`, in one process on the board."""
-    command = prepare(board).launch.counting_python
+    command = prepare(board).link.counting_python
     if command is None:
         raise RuntimeError(f"{board}: this board does not count instructions")
     counted = _run_probe(board, command, subjects, features, runs, on_done)

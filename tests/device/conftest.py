@@ -11,11 +11,22 @@ from typing import Any
 
 import pytest
 
-from edgeseq_device.agent import serve
+from edgeseq_device.agent import bench
 from edgeseq_device.request import Limits, Request
 
 FAST = Limits(
-    warmup_runs=2, warmup_s=0.01, warmup_max_s=0.2, steady_runs=20, steady_s=0.01, launches=2, timeout_s=60
+    warmup_runs=2,
+    warmup_s=0.01,
+    warmup_max_s=0.2,
+    steady_runs=20,
+    steady_s=0.01,
+    launches=2,
+    timeout_s=60,
+    cooldown_max_s=0,
+    power_s=0.1,
+    realtime_s=0.2,
+    sustained_s=0.5,
+    profile_runs=5,
 )
 
 
@@ -30,7 +41,7 @@ def served(pristine_artifact: Path) -> tuple[dict[str, Any], list[dict[str, Any]
     """The result of a full local request, and the progress events it came with; never to be changed."""
     events: list[dict[str, Any]] = []
     request = Request(str(pristine_artifact), ("onnx", "tflite"), limits=FAST)
-    return serve(request, lambda event: events.append(dict(event))), events
+    return bench(request, lambda event: events.append(dict(event))), events
 
 
 @pytest.fixture

@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 import edgeseq_device
-from edgeseq_device.agent import choose_cpus, plan, serve
+from edgeseq_device.agent import bench, choose_cpus
 from edgeseq_device.artifact import open_artifact, sha256_of
-from edgeseq_device.assemble import Measurement, Surroundings, assemble
+from edgeseq_device.assemble import Taken
 from edgeseq_device.errors import DataError, DeviceError
-from edgeseq_device.protocol import measured_keys, validate_result
+from edgeseq_device.keys import measured_keys
+from edgeseq_device.plan import Measurement, plan
+from edgeseq_device.protocol import validate_result
 from edgeseq_device.request import Limits, Request, request_to_dict
 
 PACKAGE = Path(edgeseq_device.__file__).parent
@@ -65,8 +67,8 @@ def test_progress_tells_each_step_and_the_launches_alternate(
     served: tuple[dict[str, Any], list[dict[str, Any]]],
 ) -> None:
     _result, events = served
-    done = [(each["kind"], each["format"], each["launch"]) for each in events if each["state"] == "done"]
-    assert done == [
+    taken = [each for each in events if each["event"] == "progress"]
+    assert [(each["kind"], each["format"], each["launch"]) for each in taken] == [
         ("ram", "onnx", 0),
         ("ram", "tflite", 0),
         ("parity", "onnx", 0),
@@ -81,12 +83,16 @@ def test_progress_tells_each_step_and_the_launches_alternate(
         ("step_latency", "tflite", 0),
         ("step_latency", "onnx", 1),
         ("step_latency", "tflite", 1),
+        ("power", "onnx", 0),
+        ("power", "tflite", 0),
     ]
-    assert {each["steps"] for each in events} == {14}
+    assert {each["steps"] for each in taken} == {16}
+    outcomes = [each["step"] for each in events if each["event"] == "outcome"]
+    assert outcomes == [each["step"] for each in taken] == list(range(16))
 
 
 def test_the_threads_are_pinned_and_recorded(served: tuple[dict[str, Any], list[Any]]) -> None:
-    assert served[0]["affinity"] == [max(os.sched_getaffinity(0))]
+    assert [model["affinity"] for model in served[0]["models"]] == [[max(os.sched_getaffinity(0))]] * 2
 
 
 def test_more_threads_than_processors_are_refused() -> None:
@@ -111,7 +117,7 @@ def test_a_model_without_a_step_form_says_why_in_place_of_its_figures(
         lambda manifest: manifest["models"][1].update(step=None, step_reason="gru0 reads frames to come"),
     )
     kinds = ("step_parity", "step_latency")
-    result = serve(
+    result = bench(
         Request(str(artifact_folder), ("onnx", "tflite"), kinds, limits=fast_limits), lambda _event: None
     )
     onnx, tflite = result["models"]
@@ -141,7 +147,7 @@ def test_a_worker_that_fails_is_told_and_the_next_one_runs(
 ) -> None:
     real = f"os.execv(sys.executable, [sys.executable, '-c', {_REAL_WORKER!r}, json.dumps(job)])"
     command = stub(tmp_path, f"if job['format'] == 'onnx':\n    {code}\nelse:\n    {real}")
-    result = serve(ram_only(pristine_artifact, fast_limits, command), lambda _event: None)
+    result = bench(ram_only(pristine_artifact, fast_limits, command), lambda _event: None)
     broken, whole = result["models"]
     assert said in broken["failures"][0]
     assert broken["ram_peak_bytes"] is None
@@ -169,14 +175,14 @@ def test_a_worker_that_hangs_is_killed_with_its_children(
     )
     limits = replace(fast_limits, timeout_s=1.0)
     request = replace(ram_only(pristine_artifact, limits, stub(tmp_path, code)), formats=("onnx",))
-    result = serve(request, lambda _event: None)
+    result = bench(request, lambda _event: None)
     assert result["models"][0]["failures"] == ["ram: the worker hung: no outcome after 1 s"]
     assert _has_ended(int(child.read_text()))
 
 
 def test_a_worker_that_cannot_be_started_is_told(pristine_artifact: Path, fast_limits: Limits) -> None:
     request = ram_only(pristine_artifact, fast_limits, ("/nonexistent/python",))
-    result = serve(request, lambda _event: None)
+    result = bench(request, lambda _event: None)
     assert "/nonexistent/python" in result["models"][0]["failures"][0]
 
 
@@ -188,7 +194,7 @@ def test_a_count_without_a_counter_is_told(pristine_artifact: Path, fast_limits:
         limits=fast_limits,
         counting_worker_command=(sys.executable,),
     )
-    model = serve(request, lambda _event: None)["models"][0]
+    model = bench(request, lambda _event: None)["models"][0]
     assert "0 of 11 inferences counted" in model["failures"][0]
     assert model["instructions"] is None
 
@@ -200,7 +206,7 @@ def test_a_tampered_artifact_starts_no_worker(
     started = tmp_path / "started"
     request = ram_only(artifact_folder, fast_limits, stub(tmp_path, f"open({str(started)!r}, 'w')"))
     with pytest.raises(DataError, match=r"model\.tflite"):
-        serve(request, lambda _event: None)
+        bench(request, lambda _event: None)
     assert not started.exists()
 
 
@@ -214,7 +220,7 @@ def test_a_file_that_is_swapped_during_the_run_is_not_what_is_measured(
         model.write_bytes(b"another model")
 
     request = Request(str(artifact_folder), ("tflite",), ("ram", "parity"), limits=fast_limits)
-    result = serve(request, swap)
+    result = bench(request, swap)
     assert result["valid"], result["invalid_because"]
     assert result["models"][0]["parity_ok"]
     assert result["models"][0]["sha256"] == verified
@@ -226,7 +232,7 @@ def test_a_fault_with_a_model_names_the_folder_that_was_asked_for(
 ) -> None:
     command = stub(tmp_path, "print(json.dumps({'error': job['model'] + ': refused'}))")
     request = replace(ram_only(pristine_artifact, fast_limits, command), formats=("tflite",))
-    failure = serve(request, lambda _event: None)["models"][0]["failures"][0]
+    failure = bench(request, lambda _event: None)["models"][0]["failures"][0]
     assert failure == f"ram: {pristine_artifact / 'model.tflite'}: refused"
 
 
@@ -243,18 +249,19 @@ def test_a_clock_that_runs_backwards_costs_one_figure_and_not_the_result(
         "runtime_settings": {},
         "frames": 3,
     }
-    device = {"emulated": False, "emulated_because": None, "warnings": []}
+    began = {
+        "started_utc": "now",
+        "device": {"emulated": False, "emulated_because": None, "warnings": []},
+        "guards": {},
+        "affinity": {"1": None},
+    }
     models = [open_artifact(pristine_artifact).model("tflite")]
-    result = assemble(
-        models,
-        {Measurement("latency", "tflite"): outcome},
-        request,
-        Surroundings("now", device, {}, {}, None),
-    )
+    outcomes = {Measurement("latency", "tflite", launch=each): outcome for each in range(2)}
+    result = Taken(request, models, began, {}, outcomes).result()
     validate_result(result, complete=False)
     assert result["models"][0]["start_ms"] is None
     assert "clocks" in result["models"][0]["not_measured"]["start_ms"]
-    assert result["models"][0]["latency_n"] == 2
+    assert result["models"][0]["latency_n"] == 4
 
 
 def test_the_runtimes_settings_are_recorded(served: tuple[dict[str, Any], list[Any]]) -> None:
@@ -270,12 +277,12 @@ def test_the_agent_ends_its_worker_when_it_is_told_to_end(
     code = f"open({str(worker)!r}, 'w').write(str(os.getpid()) + '.')\ntime.sleep(600)"
     request = ram_only(pristine_artifact, fast_limits, stub(tmp_path, code))
     agent = subprocess.Popen(
-        [sys.executable, "-m", "edgeseq_device", "bench"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "edgeseq_device", "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert agent.stdin is not None
     assert agent.stdout is not None
-    agent.stdin.write(json.dumps(request_to_dict(request)).encode())
-    agent.stdin.close()
+    agent.stdin.write(json.dumps(request_to_dict(request)).encode() + b"\n")
+    agent.stdin.flush()
     deadline = time.monotonic() + 30
     while not (worker.exists() and worker.read_text().endswith(".")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -285,47 +292,53 @@ def test_the_agent_ends_its_worker_when_it_is_told_to_end(
     assert _has_ended(int(worker.read_text().rstrip(".")))
 
 
-@pytest.mark.parametrize("arguments", [[], ["serve"], ["bench", "more"]])
+@pytest.mark.parametrize("arguments", [[], ["server"], ["serve", "more"]])
 def test_an_unknown_role_is_a_usage_error(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "edgeseq_device", *arguments], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "usage: agent.pyz bench|worker" in done.stderr
+    assert "usage: agent.pyz serve|worker|bench" in done.stderr
+
+
+def asked(command: list[str], request: str, **settings: Any) -> tuple[int, list[dict[str, Any]], str]:
+    """Exit status, events and stderr of an agent whose host stays until it has heard all."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **settings,
+    ) as agent:
+        assert agent.stdin is not None
+        assert agent.stdout is not None
+        assert agent.stderr is not None
+        agent.stdin.write(request + "\n")
+        agent.stdin.flush()
+        events = [json.loads(line) for line in agent.stdout]
+        said = agent.stderr.read()
+    return agent.returncode, events, said
 
 
 def test_a_fault_is_one_event_with_its_exit_code() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "edgeseq_device", "bench"],
-        input="{}",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    event = json.loads(done.stdout)
-    assert (done.returncode, event["event"], event["exit_code"]) == (6, "error", 6)
+    status, (event,), said = asked([sys.executable, "-m", "edgeseq_device", "serve"], "{}")
+    assert (status, event["event"], event["exit_code"]) == (6, "error", 6)
     assert "schema version" in event["message"]
-    assert done.stderr == ""
+    assert said == ""
 
 
 def test_a_board_whose_disk_is_full_is_told_in_one_line(pristine_artifact: Path) -> None:
     def no_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "edgeseq_device", "bench"],
-        input=json.dumps(request_to_dict(Request(str(pristine_artifact), ("tflite",), ("ram",)))),
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=no_room,
-    )
-    (line,) = done.stdout.splitlines()
-    event = json.loads(line)
-    assert (done.returncode, event["event"], event["exit_code"]) == (1, "error", 1)
+    request = json.dumps(request_to_dict(Request(str(pristine_artifact), ("tflite",), ("ram",))))
+    command = [sys.executable, "-B", "-m", "edgeseq_device", "serve"]
+    status, (event,), said = asked(command, request, preexec_fn=no_room)
+    assert (status, event["event"], event["exit_code"]) == (1, "error", 1)
     assert "has its disk room" in event["message"]
     assert "\n" not in event["message"]
-    assert done.stderr == ""
+    assert said == ""
 
 
 @pytest.fixture
@@ -343,18 +356,12 @@ def test_python_3_9_without_numpy_is_told_what_to_install(
     archive: Path, pristine_artifact: Path, old_python: str, tmp_path: Path
 ) -> None:
     subprocess.run([old_python, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
-    request = Request(str(pristine_artifact), ("tflite",), ("ram",))
-    done = subprocess.run(
-        [str(tmp_path / "bare/bin/python"), "-I", str(archive), "bench"],
-        input=json.dumps(request_to_dict(request)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    event = json.loads(done.stdout)
+    request = json.dumps(request_to_dict(Request(str(pristine_artifact), ("tflite",), ("ram",))))
+    command = [str(tmp_path / "bare/bin/python"), "-I", str(archive), "serve"]
+    _status, (event,), said = asked(command, request)
     assert event["exit_code"] == 5
     assert event["message"].startswith("numpy is not installed for ")
-    assert done.stderr == ""
+    assert said == ""
 
 
 def test_the_archive_alone_is_enough_to_measure(
@@ -362,17 +369,14 @@ def test_the_archive_alone_is_enough_to_measure(
 ) -> None:
     request = Request(str(pristine_artifact), ("tflite",), ("parity",), limits=fast_limits)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, str(archive), "bench"],
-        input=json.dumps(request_to_dict(request)),
-        capture_output=True,
-        text=True,
-        check=True,
+    _status, events, _said = asked(
+        [sys.executable, str(archive), "serve"],
+        json.dumps(request_to_dict(request)),
         env=environment,
         cwd=archive.parent,
     )
-    last = json.loads(done.stdout.splitlines()[-1])
-    assert last["result"]["models"][0]["parity_ok"], last["result"]["invalid_because"]
+    assert [event["event"] for event in events] == ["began", "progress", "outcome", "result"]
+    assert events[2]["outcome"]["values"]["parity_ok"], events[2]
 
 
 def _has_ended(pid: int) -> bool:

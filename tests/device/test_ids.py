@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgeseq.golden import step_references
-from edgeseq_device.agent import serve
+from edgeseq_device.agent import bench
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError
 from edgeseq_device.golden import GoldenVectors
@@ -196,7 +196,7 @@ def test_a_lie_that_all_forms_agree_on_meets_the_golden_vectors(
 def test_the_agent_measures_a_model_of_text(pristine_text_artifact: Path, fast_limits: Limits) -> None:
     kinds = ("ram", "parity", "step_parity", "latency", "step_latency")
     request = Request(str(pristine_text_artifact), FORMATS, kinds, limits=fast_limits)
-    result = serve(request, lambda _event: None)
+    result = bench(request, lambda _event: None)
     assert result["valid"], result["invalid_because"]
     for model in result["models"]:
         assert (model["frames"], model["parity_n"]) == (2, 4)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from edgeseq_device.errors import DataError
-from edgeseq_device.protocol import KEYS, LATENCIES, measured_keys, validate_result
+from edgeseq_device.keys import KEYS, LATENCIES, TIMED, measured_keys
+from edgeseq_device.protocol import validate_result
 
 
 def emulated(result: dict[str, Any]) -> dict[str, Any]:
@@ -14,7 +15,7 @@ def emulated(result: dict[str, Any]) -> dict[str, Any]:
     result["emulated"] = result["device"]["emulated"] = True
     result["emulated_because"] = "a test"
     for model in result["models"]:
-        for name in (*measured_keys("latency"), *measured_keys("step_latency")):
+        for name in (name for kind in TIMED for name in measured_keys(kind)):
             model[name], model["not_measured"][name] = None, "emulated"
     return result
 
@@ -23,7 +24,7 @@ def test_a_result_of_the_agent_holds_and_survives_json(result: dict[str, Any]) -
     validate_result(json.loads(json.dumps(result, allow_nan=False)), complete=False)
 
 
-@pytest.mark.parametrize("version", [1, 3, "2", None, True])
+@pytest.mark.parametrize("version", [1, 2, 4, "3", None, True])
 def test_an_unknown_schema_version_is_refused(result: dict[str, Any], version: object) -> None:
     result["schema_version"] = version
     with pytest.raises(DataError, match=r"schema version .* is not known"):
@@ -72,9 +73,7 @@ def test_a_value_of_the_wrong_kind_is_refused(result: dict[str, Any], name: str,
         validate_result(result, complete=False)
 
 
-@pytest.mark.parametrize(
-    "name", [name.partition(".")[2] for name, key in KEYS.items() if key.kind in LATENCIES]
-)
+@pytest.mark.parametrize("name", [name.partition(".")[2] for name, key in KEYS.items() if key.kind in TIMED])
 def test_no_figure_of_time_can_be_written_down_for_an_emulated_processor(
     result: dict[str, Any], name: str
 ) -> None:
@@ -82,6 +81,8 @@ def test_no_figure_of_time_can_be_written_down_for_an_emulated_processor(
     emulated(result)
     validate_result(result, complete=False)
     result["models"][0][name] = original if original is not None else 1.0
+    if KEYS[f"models.{name}"].types in ((int,), (list,)) and original is None:
+        result["models"][0][name] = 1 if KEYS[f"models.{name}"].types == (int,) else [1]
     result["models"][0]["not_measured"].pop(name)
     with pytest.raises(DataError, match=f"{name} was taken on an emulated processor"):
         validate_result(result, complete=False)
@@ -90,7 +91,7 @@ def test_no_figure_of_time_can_be_written_down_for_an_emulated_processor(
 def test_every_key_in_units_of_time_is_one_of_latency() -> None:
     timed = {name for name, key in KEYS.items() if key.unit in ("ms", "s", "us", "ns")}
     assert timed
-    assert timed <= {f"models.{name}" for kind in LATENCIES for name in measured_keys(kind)}
+    assert timed <= {f"models.{name}" for kind in TIMED for name in measured_keys(kind)}
 
 
 def test_an_emulated_device_cannot_be_passed_off_as_a_real_one(result: dict[str, Any]) -> None:

@@ -9,16 +9,16 @@ import pytest
 from edgeseq_device.errors import DataError
 from edgeseq_device.request import Limits, Request, parse_request, request_to_dict
 
-REQUEST = Request("/a", ("onnx",), ("ram",), 2, Limits(launches=1), ("python3",), ("count", "python3"))
+REQUEST = Request("/a", ("onnx",), ("ram",), (2, 4), Limits(launches=1), ("python3",), ("count", "python3"))
 
 
 def test_a_request_survives_the_way_to_the_agent() -> None:
-    assert parse_request(json.dumps(request_to_dict(REQUEST))) == REQUEST
+    assert parse_request(json.loads(json.dumps(request_to_dict(REQUEST)))) == REQUEST
 
 
 def test_a_request_without_commands_survives_it_too() -> None:
     request = Request("/a", ("onnx", "tflite"))
-    assert parse_request(json.dumps(request_to_dict(request))) == request
+    assert parse_request(json.loads(json.dumps(request_to_dict(request)))) == request
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def test_a_request_without_commands_survives_it_too() -> None:
         (lambda r: r["limits"].pop("timeout_s"), "limits: timeout_s is missing"),
         (lambda r: r["limits"].update(timeout_s=0), "timeout_s is 0"),
         (lambda r: r["limits"].update(launches=1.5), "launches is 1.5"),
-        (lambda r: r.update(threads=0), "threads is 0"),
-        (lambda r: r.update(threads="1"), "threads is '1'"),
+        (lambda r: r.update(threads=[0]), r"threads is \[0\]"),
+        (lambda r: r.update(threads=1), "threads is 1"),
         (lambda r: r.update(kinds=["speed"]), "kinds is"),
         (lambda r: r.update(kinds=[[1]]), "kinds is"),
         (lambda r: r.update(formats=[]), "formats is"),
         (lambda r: r.update(worker_command=[]), "worker_command is"),
-        (lambda r: r.update(schema_version=1), "not of schema version 2"),
+        (lambda r: r.update(schema_version=1), "not of schema version 3"),
         (lambda r: r.update(schema="other"), "schema is 'other'"),
     ],
 )
@@ -46,10 +46,4 @@ def test_a_request_that_is_not_understood_whole_is_refused(
     raw = request_to_dict(REQUEST)
     change(raw)
     with pytest.raises(DataError, match=cause):
-        parse_request(json.dumps(raw))
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "1", b"\xff\xfe"])
-def test_what_is_no_request_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="request: not "):
-        parse_request(text)
+        parse_request(raw)

@@ -4,21 +4,27 @@ import copy
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgeseq.bench import BenchOptions, bench, verdict
-from edgeseq.devices.agent_link import Device, Launch, agent_archive
+from edgeseq.devices.agent_link import agent_archive
 from edgeseq.devices.cache import Progress, cache_root
+from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.pick import pick_device
 from edgeseq_device.errors import DataError, DeviceError, GateError, UsageError
-from edgeseq_device.protocol import measured_keys, validate_result
+from edgeseq_device.keys import measured_keys
+from edgeseq_device.protocol import validate_result
+from edgeseq_device.request import QUICK
 
-QUICK = BenchOptions(quick=True)
+FAST = replace(QUICK, power_s=0.1)
+SHORT = BenchOptions(limits=FAST)
 CACHE_OF_BOARDS = cache_root()
 """The user's own, where a board is prepared once and not once per test run."""
 
@@ -33,13 +39,14 @@ class PretendedBoard:
     prepared: bool = False
     cores: int | None = 4
 
-    def prepare(self, progress: Progress) -> Launch:
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[Link]:
         self.prepared = True
         progress(1.0, "ready")
-        return Launch((sys.executable,))
+        yield LocalLink()
 
 
-def measure(folder: Path, device: Device, options: BenchOptions = QUICK) -> dict[str, Any]:
+def measure(folder: Path, device: Device, options: BenchOptions = SHORT) -> dict[str, Any]:
     return bench(folder, device, options, lambda _fraction, _label: None, lambda _event: None)
 
 
@@ -78,7 +85,7 @@ def test_no_path_of_this_machine_is_in_a_result(result: dict[str, Any], pristine
 
 
 def test_a_boards_answers_are_held_against_this_hosts(pristine_artifact: Path) -> None:
-    result = measure(pristine_artifact, PretendedBoard(), BenchOptions(formats=("tflite",), quick=True))
+    result = measure(pristine_artifact, PretendedBoard(), BenchOptions(formats=("tflite",), limits=FAST))
     assert [model["format"] for model in result["models"]] == ["tflite"]
     assert result["models"][0]["host_error"] == 0.0
 
@@ -95,14 +102,14 @@ def test_a_folder_that_becomes_another_artifact_before_the_agent_reads_it_is_ref
     artifact_folder: Path, rewrite_manifest: Any
 ) -> None:
     class Swapping(PretendedBoard):
-        def prepare(self, progress: Progress) -> Launch:
+        def open(self, progress: Progress) -> Any:
             model = artifact_folder / "model.tflite"
             model.write_bytes(model.read_bytes() + b"\0" * 16)
             rewrite_manifest(artifact_folder, lambda _manifest: None)
-            return super().prepare(progress)
+            return super().open(progress)
 
     with pytest.raises(DataError, match=r"model\.tflite: changed while it was measured"):
-        measure(artifact_folder, Swapping(), BenchOptions(formats=("tflite",), quick=True))
+        measure(artifact_folder, Swapping(), BenchOptions(formats=("tflite",), limits=FAST))
 
 
 def test_an_unknown_format_names_the_nearest(pristine_artifact: Path) -> None:
@@ -115,7 +122,7 @@ def test_more_threads_than_the_board_has_cores_are_refused_before_it_is_prepared
 ) -> None:
     board = PretendedBoard()
     with pytest.raises(DeviceError, match="--threads 5: pi9 has 4 cores"):
-        measure(pristine_artifact, board, BenchOptions(threads=5))
+        measure(pristine_artifact, board, BenchOptions(threads=(1, 5)))
     assert not board.prepared
 
 
@@ -148,14 +155,14 @@ def test_a_step_file_that_was_swapped_before_the_agent_reads_it_is_refused(
     artifact_folder: Path, rewrite_manifest: Any
 ) -> None:
     class Swapping(PretendedBoard):
-        def prepare(self, progress: Progress) -> Launch:
+        def open(self, progress: Progress) -> Any:
             step = artifact_folder / "model.step.onnx"
             step.write_bytes((artifact_folder / "model.onnx").read_bytes())
             rewrite_manifest(artifact_folder, lambda _manifest: None)
-            return super().prepare(progress)
+            return super().open(progress)
 
     with pytest.raises(DataError, match=r"model\.step\.onnx: changed while it was measured"):
-        measure(artifact_folder, Swapping(), BenchOptions(formats=("onnx",), quick=True))
+        measure(artifact_folder, Swapping(), BenchOptions(formats=("onnx",), limits=FAST))
 
 
 def test_a_broken_guard_makes_the_device_unfit(result: dict[str, Any]) -> None:
@@ -188,8 +195,8 @@ def test_a_virtual_pi4_has_parity_and_repeatable_counts_and_no_latency(
 @pytest.mark.virtual_board
 def test_a_worker_on_a_virtual_board_refuses_to_time_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGESEQ_CACHE_DIR", str(CACHE_OF_BOARDS))
-    launch = pick_device("pi4").prepare(lambda _fraction, _label: None)
-    command = [*launch.python, str(agent_archive()), "worker"]
+    with pick_device("pi4").open(lambda _fraction, _label: None) as link:
+        command = [*(link.worker_command or ()), str(agent_archive()), "worker"]
     job = json.dumps({"kind": "latency", "spawned_ns": 0})
     done = subprocess.run(command, input=job, capture_output=True, text=True, check=True)
     assert "latency is never measured on an emulated processor" in json.loads(done.stdout)["error"]

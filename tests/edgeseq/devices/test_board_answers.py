@@ -139,9 +139,9 @@ class Posed:
 
     def on(self, board: str) -> dict[str, np.ndarray]:
         """The same on a virtual board."""
-        launch = virtual.prepare(board).launch
+        link = virtual.prepare(board).link
         done = subprocess.run(
-            [*launch.python, "-c", ANSWER, json.dumps(self.job)], capture_output=True, text=True, check=False
+            [*link.python, "-c", ANSWER, json.dumps(self.job)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return {name: np.array(each) for name, each in json.loads(done.stdout).items()}

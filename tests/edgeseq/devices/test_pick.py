@@ -22,7 +22,9 @@ def test_a_board_without_a_host_is_the_virtual_one_and_says_so(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["pi3", "zero2"])
 def test_a_board_that_cannot_be_emulated_names_those_that_can(name: str) -> None:
-    with pytest.raises(DeviceError, match=rf"{name}: there is no virtual .*local .*pi4, pi5"):
+    with pytest.raises(
+        DeviceError, match=rf"{name}: no host is configured .*device add {name} .*local .*pi4, pi5"
+    ):
         pick_device(name)
 
 

@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 
+from edgeseq.report.bench_figures import milliseconds, size
 from edgeseq.report.bench_table import (
     NOTE_WIDTH,
     bench_columns,
     bench_notes,
     bench_rows,
     bench_title,
-    milliseconds,
-    size,
 )
-from edgeseq_device.protocol import KEYS, measured_keys
+from edgeseq_device.keys import KEYS, measured_keys
 
 
 def model(model_format: str, **known: Any) -> dict[str, Any]:
@@ -21,6 +20,7 @@ def model(model_format: str, **known: Any) -> dict[str, Any]:
     names = [name.partition(".")[2] for name, key in KEYS.items() if key.measured]
     entry: dict[str, Any] = {
         "format": model_format,
+        "threads": 1,
         "runtime": "onnxruntime 1.31.1",
         "file": f"model.{model_format}",
         "model_bytes": 31_200,
@@ -42,7 +42,7 @@ def result(*models: dict[str, Any], **known: Any) -> dict[str, Any]:
         "artifact": {"name": "fsdd-gru-int8-generic"},
         "board": "local",
         "board_description": "a machine",
-        "threads": 1,
+        "threads": [1],
         "emulated": False,
         "warnings": [],
         "invalid_because": [],

@@ -1,0 +1,141 @@
+"""The options of `edgeseq bench`, and what they mean."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edgeseq_device.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgeseq.bench import BenchOptions
+    from edgeseq.devices.links import Device
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+THREADS_MAX = 256
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(text: str) -> float:
+    """Seconds of a duration such as 10ms, 30s, 5m or 1h. UsageError for anything else and for none at all."""
+    match = _DURATION.fullmatch(text)
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f'duration "{text}" is not understood; write a number and ms, s, m or h, such as 5m')
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def thread_counts(text: str) -> tuple[int, ...]:
+    """The numbers in a list such as 1,2,4, each once. UsageError for anything else."""
+    words = text.split(",")
+    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= THREADS_MAX for word in words):
+        raise UsageError(f'--threads "{text}": write numbers from 1 to {THREADS_MAX}, such as 1,2,4')
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+_OPTIONS = (
+    click.option(
+        "--device",
+        "devices",
+        multiple=True,
+        metavar="DEVICE",
+        help="local (the default), a board of `edgeseq device list`, or a virtual one; more than once.",
+    ),
+    click.option("--emulate", is_flag=True, help="The virtual board, also where a host is configured."),
+    click.option(
+        "--via",
+        type=click.Choice(("ssh", "docker")),
+        default="ssh",
+        show_default=True,
+        help="The agent in the board's own Python, or in a container there.",
+    ),
+    click.option("--image", metavar="IMAGE", help="The container of --via docker."),
+    click.option("--threads", default="1", show_default=True, metavar="N[,N...]", help="Of the runtime."),
+    click.option(
+        "--format", "formats", multiple=True, metavar="FORMAT", help="onnx or tflite; all by default."
+    ),
+    click.option("--quick", is_flag=True, help="One short launch: rougher latency."),
+    click.option("--realtime", is_flag=True, help="Also frames at the pace of real time: deadlines, CPU."),
+    click.option(
+        "--period", metavar="TIME", help="Of a frame, such as 10ms; default: what the artifact tells."
+    ),
+    click.option("--duration", metavar="TIME", help="Also without a pause for so long, such as 5m."),
+    click.option("--profile", is_flag=True, help="Also the time of each operator."),
+    click.option("--max-ram", metavar="SIZE", help="Also whether it fits into so much RAM, such as 64MB."),
+    click.option("--with-accuracy", is_flag=True, help="Also the accuracy of a test split, on the device."),
+    click.option("--data", metavar="PATH|NAME", help="For --with-accuracy; default: the run's own."),
+    click.option(
+        "--wait",
+        default="10m",
+        show_default=True,
+        metavar="TIME",
+        help="For a board that somebody else measures on.",
+    ),
+)
+
+
+def bench_options(command: Command) -> Command:
+    """All options that say what is measured where, passed on by their names."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def devices_of(asked: Mapping[str, Any]) -> list[Device]:
+    """The devices that were asked for, each once."""
+    from edgeseq.devices.pick import IMAGE, pick_device
+
+    if asked["image"] is not None and asked["via"] != "docker":
+        raise UsageError("--image goes with --via docker; leave it out or add that")
+    image = (asked["image"] or IMAGE) if asked["via"] == "docker" else None
+    names = dict.fromkeys(asked["devices"] or ("local",))
+    return [pick_device(name, emulate=asked["emulate"], image=image) for name in names]
+
+
+@contextmanager
+def options_of(asked: Mapping[str, Any], artifact: Path) -> Iterator[BenchOptions]:
+    """What is to be measured; the recordings of --with-accuracy are a file while the context lasts."""
+    for option, owner in (("data", "with_accuracy"), ("period", "realtime")):
+        if asked[option] is not None and not asked[owner]:
+            other = owner.replace("_", "-")
+            raise UsageError(f"--{option} goes with --{other}; add that or leave --{option} out")
+    options = _options(asked)
+    if not asked["with_accuracy"]:
+        yield options
+        return
+    from edgeseq.readings import write_readings
+
+    with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
+        readings = write_readings(artifact, asked["data"], Path(scratch))
+        yield replace(options, kinds=(*options.kinds, "accuracy"), readings=readings)
+
+
+def _options(asked: Mapping[str, Any]) -> BenchOptions:
+    from edgeseq.bench import BenchOptions
+    from edgeseq_device.request import QUICK, Limits
+    from edgeseq_export.budget import parse_size
+
+    kinds = [kind for kind in ("realtime", "profile") if asked[kind]]
+    limits = QUICK if asked["quick"] else Limits()
+    if asked["duration"] is not None:
+        kinds.append("sustained")
+        limits = replace(limits, sustained_s=seconds(asked["duration"]))
+    if asked["max_ram"] is not None:
+        kinds.append("fits")
+    return BenchOptions(
+        threads=thread_counts(asked["threads"]),
+        formats=asked["formats"],
+        limits=limits,
+        kinds=tuple(kinds),
+        max_ram_bytes=None if asked["max_ram"] is None else parse_size(asked["max_ram"]),
+        period_ms=None if asked["period"] is None else 1e3 * seconds(asked["period"]),
+        lock_wait_s=seconds(asked["wait"]),
+    )

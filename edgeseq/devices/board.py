@@ -1,0 +1,145 @@
+"""A board over SSH, or a virtual one that is a whole machine; all that is ours is in one folder there."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgeseq.devices.agent_link import AgentEndedError, agent_archive
+from edgeseq.devices.bundle import write_bundle
+from edgeseq.devices.cache import Progress, part_of
+from edgeseq.devices.destination import Destination
+from edgeseq.devices.links import Link, Sent
+from edgeseq.devices.ssh import Connection
+from edgeseq.devices.transfer import Blob, blob_of, send
+from edgeseq_device.errors import DeviceError
+
+REOPEN_S = 180.0
+"""As long as a board may take to reboot."""
+PYTHON_MIN = (3, 9)
+
+_REOPEN_PAUSE_S = 2.0
+_SSH_FAILED = 255
+# Prints the folder and the Python; neither is part of any later command.
+_FIRST_LOOK = """
+    umask 077; mkdir -p .edgeseq/blobs .edgeseq/scratch && cd .edgeseq && pwd -P &&
+    { python3 --version 2>&1 || true; }
+"""
+
+
+@dataclass
+class SshDevice:
+    """A board that answers to SSH. cores: those of its profile, None where only the agent can tell."""
+
+    name: str
+    destination: Destination
+    description: str
+    cores: int | None = None
+    image: str | None = None
+    """The container that the agent runs in, in place of the board's own Python."""
+    emulated: None = field(default=None, init=False)
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[Link]:
+        """Log in and bring the agent there; the connection ends with the context. DeviceError where the board
+        cannot be reached or has no Python for the agent."""
+        progress(0.0, f"connecting to {self.destination}")
+        with Connection(self.destination, self.name) as connection:
+            link = SshLink(connection) if self.image is None else ContainerLink(connection, self.image)
+            link.begin(part_of(progress, 0.1, 0.3))
+            yield link
+
+
+class SshLink:
+    """An open connection to a board, with the agent there."""
+
+    worker_command: tuple[str, ...] | None = None
+    counting_worker_command: tuple[str, ...] | None = None
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.root: str | None = None
+        self._blobs: list[Blob] = []
+
+    def begin(self, progress: Progress) -> None:
+        """Make the folder on the board and send the agent, if it is not there."""
+        said = self.connection.run(_FIRST_LOOK).decode("utf-8", "replace").splitlines()
+        self.root, self._python = said[0], " ".join(said[1:])
+        self._check_python()
+        self._agent = blob_of(agent_archive())
+        self._send([self._agent], progress)
+
+    def agent(self, role: str) -> list[str]:
+        """The agent, by the board's Python."""
+        return self.connection.command("exec python3 .edgeseq/blobs/$1 $2", self._agent.sha256, role)
+
+    def send(self, path: Path, progress: Progress) -> Sent:
+        """Send a file, or a folder as one bundle, unless the board has that content."""
+        if path.is_file():
+            blob = blob_of(path)
+            self._send([blob], progress)
+            return self._sent(blob)
+        with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
+            blob = blob_of(write_bundle(path, Path(scratch)))
+            self._send([blob], progress)
+        return self._sent(blob)
+
+    def reopen(self) -> None:
+        """Log in again, which after a reboot takes a while. DeviceError when it does not come back in time."""
+        deadline = time.monotonic() + REOPEN_S
+        while not self.connection.alive:
+            try:
+                self.connection.open()
+                self.begin(lambda _fraction, _label: None)
+            except DeviceError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_REOPEN_PAUSE_S)
+
+    def explain(self, error: AgentEndedError) -> str:
+        """Why an agent ended: what it said itself, or that the connection broke."""
+        if error.status == _SSH_FAILED:
+            return str(self.connection.broken(error.said))
+        return f"{self.connection.name}: {error}"
+
+    def _send(self, blobs: list[Blob], progress: Progress) -> None:
+        send(self.connection, blobs, progress)
+
+    def _sent(self, blob: Blob) -> Sent:
+        return Sent(f"{self.root}/blobs/{blob.sha256}", blob.sha256)
+
+    def _check_python(self) -> None:
+        found = re.search(r"Python (\d+)\.(\d+)", self._python)
+        board = self.connection.name
+        if found is None:
+            raise DeviceError(f"{board}: no python3 there; run on it: sudo apt-get install python3")
+        version = int(found.group(1)), int(found.group(2))
+        if version < PYTHON_MIN:
+            raise DeviceError(f"{board}: {self._python} is too old; 3.9 is the first that works")
+
+
+class ContainerLink(SshLink):
+    """The agent in a container of the board's Docker, which sees the same folder. image: its name there."""
+
+    def __init__(self, connection: Connection, image: str) -> None:
+        super().__init__(connection)
+        self.image = image
+
+    def agent(self, role: str) -> list[str]:
+        """The agent of the image, with no network and nothing to write to but edgeseq's folder."""
+        script = (
+            "exec docker run --rm -i --network none --read-only --tmpfs /tmp "
+            '--user "$(id -u):$(id -g)" --mount "type=bind,source=$HOME/.edgeseq,target=/edgeseq" "$1" "$2"'
+        )
+        return self.connection.command(script, self.image, role)
+
+    def begin(self, progress: Progress) -> None:
+        """As over SSH alone, but the board needs no Python and the agent is in the image."""
+        self.connection.run("umask 077; mkdir -p .edgeseq/blobs .edgeseq/scratch")
+        self.root = "/edgeseq"
+        progress(1.0, "ready")
