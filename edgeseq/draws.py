@@ -16,6 +16,7 @@ PURPOSES = {
     "dropout": 5,
     "text variants": 6,
     "objective": 7,
+    "readings for a board": 8,
 }
 
 

@@ -85,16 +85,7 @@ def choose(
     as the recipe's data where that says nothing. Raises DataError where the data is not what the model takes,
     or a label is unknown to it, UsageError for options without a reference.
     """
-    dataset = _read(subject, reference, given or DataOptions())
-    same = dataset.content_sha256 == subject.data_sha256
-    if reference is None and not same:
-        raise DataError(
-            f"{subject.recipe.data}: its content is not what {subject.path} was trained on, so that"
-            " its splits are not the same; name it with --data to evaluate on all of it"
-        )
-    _check_kind(subject, dataset)
-    name = split or ("test" if same else "all")
-    places = _places(subject, dataset, name)
+    dataset, name, places = select(subject, reference, split, given)
     recordings = [dataset.recordings[i] for i in places]
     return Chosen(
         reference or subject.recipe.data,
@@ -104,6 +95,23 @@ def choose(
         out_of_scope(dataset, subject.front_end, name),
         (*dataset.warnings, *cut_warnings(subject.front_end, {name: recordings})),
     )
+
+
+def select(
+    subject: Subject, reference: str | None, split: str | None, given: DataOptions | None = None
+) -> tuple[Dataset, str, Sequence[int]]:
+    """The data set, the name of the split and the places of its recordings, for `choose`, which raises the
+    same."""
+    dataset = _read(subject, reference, given or DataOptions())
+    same = dataset.content_sha256 == subject.data_sha256
+    if reference is None and not same:
+        raise DataError(
+            f"{subject.recipe.data}: its content is not what {subject.path} was trained on, so that"
+            " its splits are not the same; name it with --data to evaluate on all of it"
+        )
+    _check_kind(subject, dataset)
+    name = split or ("test" if same else "all")
+    return dataset, name, _places(subject, dataset, name)
 
 
 def _read(subject: Subject, reference: str | None, given: DataOptions) -> Dataset:

@@ -60,7 +60,7 @@ def tiny_series(tmp_path: Path) -> Path:
     return write_tiny_series(tmp_path / "ramps.npz")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_series() -> Callable[..., Path]:
     """Writes a tiny data set with other labels or another size."""
     return write_tiny_series
