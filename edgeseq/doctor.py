@@ -5,18 +5,21 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import edgeseq_device
 from edgeseq import __version__
 from edgeseq.devices import virtual
 from edgeseq.devices.cache import cache_root
+from edgeseq.devices.machine import run as machine
+from edgeseq.devices.machine.plan import NAME as VIRTUAL_PI
 from edgeseq.devices.profiles import virtual_board_names
+from edgeseq.devices.registry import configured_devices
 from edgeseq_device.errors import EdgeseqError
+from edgeseq_device.libraries import try_library
 
 HOST_EXTRA = f"{sys.executable} -m pip install 'edgeseq[host]'"
 
@@ -35,8 +38,7 @@ _PACKAGES = {
 _OPTIONAL = {"transformers": ("huggingface", "edgeseq distill from a Hugging Face model")}
 _RUNTIMES = {"onnx": "onnxruntime", "tflite": "ai-edge-litert"}
 _IMPORT_TIMEOUT_S = 60.0
-# A runtime's library may crash the process that loads it: never this one.
-_IMPORT = "import sys; from edgeseq_device.runtimes import import_runtime; print(import_runtime(sys.argv[1]))"
+_ASK_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def examine() -> list[Check]:
     checks += [_optional(name, extra, purpose) for name, (extra, purpose) in _OPTIONAL.items()]
     checks += [_runtime(model_format, package) for model_format, package in _RUNTIMES.items()]
     checks += [_virtual_board(name) for name in virtual_board_names()]
+    checks += [_virtual_pi(), _ssh(), *_devices(), _buildx()]
     return checks
 
 
@@ -99,25 +102,11 @@ def _optional(name: str, extra: str, purpose: str) -> Check:
 
 def _runtime(model_format: str, package: str) -> Check:
     """Whether the runtime of a format loads, tried in a process of its own."""
+    tried = try_library(model_format, timeout_s=_IMPORT_TIMEOUT_S)
+    if tried["version"] is not None:
+        return Check("runtime", package, True, f"{tried['version']} loads")
     remedy = f"{sys.executable} -m pip install {package}"
-    search_path = [str(Path(edgeseq_device.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search_path))}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _IMPORT, model_format],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=_IMPORT_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        state = f"no answer in {_IMPORT_TIMEOUT_S:g} s while loading"
-        return Check("runtime", package, False, state, remedy)
-    if done.returncode == 0:
-        return Check("runtime", package, True, f"{done.stdout.strip()} loads")
-    said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return Check("runtime", package, False, f"does not load: {said}", remedy)
+    return Check("runtime", package, False, f"does not load: {tried['error']}", remedy)
 
 
 def _virtual_board(name: str) -> Check:
@@ -130,3 +119,55 @@ def _virtual_board(name: str) -> Check:
         return Check("virtual board", label, True, f"ready, {status.bytes_on_disk / 1e6:.0f} MB on disk")
     missing = f"missing: {', '.join(status.missing)}" if status.missing else "not prepared yet"
     return Check("virtual board", label, False, missing, status.remedy)
+
+
+def _virtual_pi() -> Check:
+    found = machine.status()
+    return Check(
+        "virtual board", VIRTUAL_PI, found.ready or found.running is not None, found.text, found.remedy
+    )
+
+
+def _ssh() -> Check:
+    if shutil.which("ssh") is None:
+        return Check(
+            "device", "ssh", False, "not installed; needed for: boards", "apt-get install openssh-client"
+        )
+    return Check("device", "ssh", True, _said(["ssh", "-V"]) or "does not tell its version")
+
+
+def _devices() -> list[Check]:
+    """The configured boards; none is contacted."""
+    try:
+        devices = configured_devices()
+    except EdgeseqError as error:
+        return [Check("device", "devices", False, str(error))]
+    if not devices:
+        return [Check("device", "devices", True, "none yet; `edgeseq device add pi4 USER@HOST` adds one")]
+    return [
+        Check("device", each.name, True, f"{each.destination}, {each.board or 'any board'}; not contacted")
+        for each in devices
+    ]
+
+
+def _buildx() -> Check:
+    """Docker's builder, which makes images for boards and is needed for nothing else."""
+    remedy = "apt-get install docker-buildx, or see docs.docker.com/engine/install"
+    if shutil.which("docker") is None:
+        return Check("device", "docker buildx", False, "no docker; optional, for: make images", remedy)
+    said = _said(["docker", "buildx", "version"])
+    if said is None:
+        return Check(
+            "device", "docker buildx", False, "docker without buildx; optional, for: make images", remedy
+        )
+    return Check("device", "docker buildx", True, said)
+
+
+def _said(command: list[str]) -> str | None:
+    """The first line that a program prints, None where it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = (done.stdout or done.stderr).splitlines()
+    return lines[0].strip() if done.returncode == 0 and lines else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from edgeseq_device.artifact import Artifact, open_artifact, sha256_of
@@ -37,6 +38,8 @@ def unpack_bundle(bundle: Path, sha256: str, folder: Path) -> None:
     try:
         found = sha256_of(bundle)
         if found != sha256:
+            with suppress(OSError):
+                bundle.unlink()  # what is there is not sent again
             raise DataError(f"{bundle}: changed on its way to the board (sha256 differs); send it again")
         folder.mkdir(mode=0o700)
         with zipfile.ZipFile(bundle) as archive:

@@ -21,9 +21,11 @@ COMMANDS = {
     "distill": "Train a small model to answer as larger ones do.",
     "export": "Write a run as ONNX and TFLite, in int8 or fp32.",
     "bench": "Measure an artifact on this machine or on a board.",
+    "deploy": "Make an artifact the current version on a board, or go back.",
     "eval": "Accuracy of a run or an artifact.",
     "run": "What an artifact answers to an input.",
     "data": "Named data sets: list, describe, fetch.",
+    "device": "Boards: add, check, set up, virtual machines.",
     "doctor": "What is installed and ready, and how to mend the rest.",
 }
 INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells report it

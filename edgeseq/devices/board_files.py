@@ -62,15 +62,18 @@ def read_imitation(path: Path) -> Imitation:
 def board_files(profile: Profile, imitation: Imitation, suite: str, emulator: str) -> dict[str, str]:
     """Content by path relative to the guest's root, the marker of a virtual board among them.
 
-    suite: Debian's name of the guest's release. emulator: such as "qemu-user 7.2.22 cortex-a72".
+    suite: Debian's name of the guest's release. emulator: such as "qemu-user 7.2.22 cortex-a72". ValueError
+    for the profile of a kind of boards.
     """
+    if profile.cores is None:
+        raise ValueError(f"{profile.name} is a kind of boards, none of them in particular")
     marker = {"board": profile.name, "tier": "user", "emulator": emulator}
     files = {
         MARKER: json.dumps(marker) + "\n",
         "etc/os-release": f'ID=debian\nVERSION_CODENAME={suite}\nPRETTY_NAME="Debian GNU/Linux ({suite})"\n',
         "etc/ld.so.preload": "",  # else the guest's loader would read the host's
         "etc/ld.so.cache": "",
-        "proc/cpuinfo": _cpuinfo(profile, imitation),
+        "proc/cpuinfo": _cpuinfo(profile, profile.cores, imitation),
         "proc/device-tree/model": imitation.model + "\0",
         "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
         "sys/class/thermal/thermal_zone0/temp": "48686\n",
@@ -81,12 +84,13 @@ def board_files(profile: Profile, imitation: Imitation, suite: str, emulator: st
     files[f"{cpu}/kernel_max"] = f"{profile.cores - 1}\n"
     for core in range(profile.cores):
         files |= {
-            f"{cpu}/cpu{core}/{name}": content for name, content in _core(profile, imitation, core).items()
+            f"{cpu}/cpu{core}/{name}": content
+            for name, content in _core(profile.cores, imitation, core).items()
         }
     return files
 
 
-def _cpuinfo(profile: Profile, imitation: Imitation) -> str:
+def _cpuinfo(profile: Profile, count: int, imitation: Imitation) -> str:
     info = imitation.cpuinfo
     fields = (
         ("BogoMIPS", info.bogomips),
@@ -98,13 +102,13 @@ def _cpuinfo(profile: Profile, imitation: Imitation) -> str:
         ("CPU revision", info.revision),
     )
     body = "".join(f"{name}\t: {value}\n" for name, value in fields)
-    cores = "".join(f"processor\t: {core}\n{body}\n" for core in range(profile.cores))
+    cores = "".join(f"processor\t: {core}\n{body}\n" for core in range(count))
     return f"{cores}Model\t\t: {imitation.model}\n"
 
 
-def _core(profile: Profile, imitation: Imitation, core: int) -> dict[str, str]:
+def _core(count: int, imitation: Imitation, core: int) -> dict[str, str]:
     """The files in /sys/devices/system/cpu/cpuN."""
-    all_cores, mask = f"0-{profile.cores - 1}", f"{(1 << profile.cores) - 1:x}"
+    all_cores, mask = f"0-{count - 1}", f"{(1 << count) - 1:x}"
     frequency = imitation.frequency_khz
     values: dict[str, object] = {
         "topology/physical_package_id": 0,

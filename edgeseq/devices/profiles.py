@@ -15,19 +15,24 @@ _BOARDS = Path(__file__).resolve().parent / "boards"
 
 @dataclass(frozen=True)
 class Profile:
-    """A board.
+    """A board, or a kind of boards, of which cpu, cores and RAM are then None.
 
-    features: as its /proc/cpuinfo lists them; asimddp is the int8 dot product. ram_bytes: of the smallest
-    one sold. wheel_tags: PYTHON-MACHINE pairs that runtimes have wheels for. qemu_cpu: the emulator's name of
-    its core, or None where there is no virtual board.
+    machine: as `uname -m` names it with the system that suits it; docker_platform: of its images; target:
+    what `edgeseq export --target` chooses forms by for it. features: as its /proc/cpuinfo lists them; asimddp
+    is the int8 dot product. ram_bytes: of the smallest one sold. wheel_tags: PYTHON-MACHINE pairs that
+    runtimes have wheels for. qemu_cpu: the emulator's name of its core, or None where there is no virtual
+    board.
     """
 
     name: str
     board: str
-    cpu: str
-    cores: int
+    machine: str
+    docker_platform: str
+    target: str
+    cpu: str | None
+    cores: int | None
     features: tuple[str, ...]
-    ram_bytes: int
+    ram_bytes: int | None
     wheel_tags: tuple[str, ...]
     qemu_cpu: str | None
 

@@ -21,14 +21,16 @@ class _TitledTable(Table):
         yield from super().__rich_console__(console, options)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table whose first column is text and whose other columns are right-aligned.
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, text_columns: int = 1
+) -> Table:
+    """A table whose first columns are text and whose other columns are right-aligned.
 
     Cells are printed as they are: a label such as "[red]" is no markup. None is an empty cell.
     """
     made = _TitledTable(title)
     for index, column in enumerate(columns):
-        made.add_column(Text(column), justify="left" if index == 0 else "right")
+        made.add_column(Text(column), justify="left" if index < text_columns else "right")
     for row in rows:
         made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     return made

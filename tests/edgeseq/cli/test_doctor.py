@@ -8,12 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from edgeseq.cli import main
+from edgeseq.devices.registry import ConfiguredDevice, add_device, registry_path
 from edgeseq.doctor import examine
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGESEQ_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 def test_the_doctor_tells_what_is_ready_and_how_to_mend_the_rest(tmp_path: Path) -> None:
@@ -60,3 +62,30 @@ def test_what_few_need_is_optional_and_told_with_its_extra(monkeypatch: pytest.M
 def test_looking_prepares_nothing(tmp_path: Path) -> None:
     CliRunner().invoke(main, ["doctor"])
     assert not (tmp_path / "cache").exists()
+
+
+def test_boards_are_told_of_but_not_contacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_device(ConfiguredDevice("bench-pi", "pi@192.0.2.1", "pi4"))
+    by_name = {each.name: each for each in examine()}
+    assert by_name["bench-pi"].state == "pi@192.0.2.1, pi4; not contacted"
+    assert by_name["bench-pi"].ok
+    assert by_name["virtual-pi"].remedy
+
+
+def test_what_boards_need_is_told_when_it_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    by_name = {each.name: each for each in examine()}
+    assert by_name["ssh"].remedy == "apt-get install openssh-client"
+    assert by_name["docker buildx"].state == "no docker; optional, for: make images"
+    assert by_name["devices"].state.startswith("none yet")
+
+
+def test_a_broken_list_of_devices_is_told_and_is_no_fault(tmp_path: Path) -> None:
+    path = registry_path()
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    done = CliRunner().invoke(main, ["doctor"])
+    assert done.exit_code == 0, done.output
+    assert "devices.json" in done.output
