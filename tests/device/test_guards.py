@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgeseq_device.emulation import MARKER
-from edgeseq_device.guards import judge_guards, read_guards
+from edgeseq_device.guards import (
+    frequency_hz,
+    judge_guards,
+    read_guards,
+    temperature_c,
+    throttled_bits,
+    worst_of,
+)
 
 CALM: dict[str, Any] = {
     "governor": "performance",
@@ -17,6 +25,7 @@ CALM: dict[str, Any] = {
     "temperature_c": 48.7,
     "throttled_bits": 0,
     "load_1min": 0.1,
+    "cores": 4,
     "swapped_pages": 12,
     "swap_used_bytes": 0,
     "ram_available_bytes": 3_000_000_000,
@@ -51,6 +60,7 @@ def test_a_pis_files_are_read_with_their_units(tmp_path: Path) -> None:
         "temperature_c": 48.686,
         "throttled_bits": 0x50005,
         "load_1min": 0.27,
+        "cores": os.cpu_count(),
         "swapped_pages": 7,
         "swap_used_bytes": 6 * 1024,
         "ram_available_bytes": 80 * 1024,
@@ -68,7 +78,7 @@ def test_an_emulated_board_has_no_readings(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_any_of_the_files_has_nones(tmp_path: Path) -> None:
-    assert set(read_guards(tmp_path).values()) == {None}
+    assert {name for name, value in read_guards(tmp_path).items() if value is not None} == {"cores"}
 
 
 def test_a_calm_board_breaks_nothing() -> None:
@@ -111,3 +121,48 @@ def test_a_busy_or_unsettled_machine_is_warned_about(before: dict[str, Any], rea
     assert broken == []
     assert len(warnings) == 1
     assert reason in warnings[0]
+
+
+def test_a_zone_that_does_not_tell_is_passed_over(tmp_path: Path) -> None:
+    root = pi_files(tmp_path)
+    (root / "sys/class/thermal/thermal_zone1/temp").unlink()
+    assert temperature_c(root) == 20.0
+
+
+def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: str) -> None:
+    """A vcgencmd on PATH that knows `answers`, the branches of a shell's case."""
+    program = tmp_path / "bin" / "vcgencmd"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\ncase "$*" in\n{answers}\n*) exit 1 ;;\nesac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+
+
+def test_a_pis_firmware_is_asked_for_the_clock_and_the_flags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firmware(
+        tmp_path,
+        monkeypatch,
+        'measure_clock*arm) echo "frequency(48)=1000265600" ;;\nget_throttled) echo throttled=0xe0008 ;;',
+    )
+    assert frequency_hz(Path("/")) == 1_000_265_600
+    assert throttled_bits(Path("/")) == 0xE0008
+
+
+@pytest.mark.parametrize("answer", ["echo denied >&2; exit 255", "echo 'error=2 error_msg=\"no\"'", ":"])
+def test_a_firmware_that_does_not_answer_leaves_what_linux_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    expected = frequency_hz(Path("/")), throttled_bits(Path("/"))
+    firmware(tmp_path, monkeypatch, f"measure_clock*|get_throttled) {answer} ;;")
+    assert (frequency_hz(Path("/")), throttled_bits(Path("/"))) == expected
+
+
+def test_the_hottest_moment_and_every_flag_of_several_readings_are_kept() -> None:
+    hot = {**CALM, "temperature_c": 81.5, "throttled_bits": 0x8, "load_1min": 2.0}
+    assert worst_of(hot, CALM) == {**CALM, "temperature_c": 81.5, "throttled_bits": 0x8}
+    assert worst_of(CALM, {**hot, "throttled_bits": 0x4})["throttled_bits"] == 0x4
+    unknown = dict.fromkeys(CALM)
+    assert worst_of(unknown, unknown) == unknown
+    assert worst_of(hot, unknown)["temperature_c"] == 81.5
