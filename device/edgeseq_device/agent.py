@@ -21,7 +21,7 @@ from edgeseq_device.conversation import Emit, answer
 from edgeseq_device.cooldown import cool_down
 from edgeseq_device.counting import INSTRUCTION_LOG
 from edgeseq_device.errors import DeviceError
-from edgeseq_device.guards import read_guards
+from edgeseq_device.guards import read_guards, worst_of
 from edgeseq_device.keys import INSTRUCTIONS, TIMED
 from edgeseq_device.manifest import ModelFile
 from edgeseq_device.plan import plan
@@ -89,18 +89,20 @@ def _serve(request: Request, emit: Emit, folder: Path) -> dict[str, Any]:
             "steps": len(todo),
         }
     )
-    common = _common_job(artifact, request, folder)
+    common, after = _common_job(artifact, request, folder), before
     for step, each in list(enumerate(todo))[request.skip :]:
         emit({"event": "progress", "step": step, "steps": len(todo), **vars(each)})
         if each.kind in TIMED:
-            cool_down(before, request.limits)
+            cool_down(before, request.limits, waiting=lambda: emit({"event": "cooling"}))
         job = {**common, "kind": each.kind, "format": each.format, "threads": each.threads}
         job.update(files_of(artifact.model(each.format)))
         outcome = _measure(job, request, affinity[str(each.threads)])
         if "error" in outcome:
             outcome["error"] = outcome["error"].replace(str(artifact.path), request.artifact)
         emit({"event": "outcome", "step": step, "outcome": outcome})
-    return read_guards()
+        if each.kind in TIMED:
+            after = worst_of(after, read_guards())
+    return worst_of(after, read_guards())
 
 
 def choose_cpus(threads: int) -> list[int] | None:

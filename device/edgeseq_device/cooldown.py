@@ -23,11 +23,13 @@ def cool_down(
     root: Path = Path("/"),
     clock_s: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
+    waiting: Callable[[], object] = lambda: None,
 ) -> float:
     """Wait until the processor is about as cool as in the reading `before`, or does not get any cooler;
     limits.cooldown_max_s at most.
 
-    Returns the seconds waited; 0 where there is no temperature to read.
+    `waiting` is called once if there is something to wait for. Returns the seconds waited; 0 where there is
+    no temperature to read.
     """
     begin_s = coolest_s = clock_s()
     wanted = before.get("temperature_c")
@@ -36,6 +38,8 @@ def cool_down(
         now = temperature_c(root)
         if now is None or now <= wanted + WARMER_C:
             break
+        if coolest is None:
+            waiting()
         if coolest is None or now < coolest:
             coolest, coolest_s = now, clock_s()
         elif clock_s() - coolest_s >= STEADY_S:

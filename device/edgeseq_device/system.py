@@ -89,6 +89,9 @@ def _board_model(root: Path) -> str | None:
     model = read_text(root / "proc/device-tree/model")
     if model:
         return model
+    told = _fields(read_text(root / "proc/cpuinfo") or "").get("Model")
+    if told:  # a container sees no device tree
+        return told
     dmi = (read_text(root / "sys/class/dmi/id" / name) for name in ("sys_vendor", "product_name"))
     return " ".join(part for part in dmi if part) or None
 

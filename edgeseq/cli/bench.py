@@ -108,6 +108,8 @@ def _steps_bar(bars: Progress, device: Device) -> Callable[[Mapping[str, Any]], 
     def show(event: Mapping[str, Any]) -> None:
         if event["event"] == "waiting":
             bars.console.print(f"{label}: waits for the board: {event['for']}")
+        elif event["event"] == "cooling":
+            bars.console.print(f"{label}: waits for the board to cool")
         elif event["event"] == "lost":
             bars.console.print(f"{event['message']}; trying to reach it again")
         elif event["event"] == "began" and not tasks:

@@ -90,7 +90,7 @@ class SshLink:
         return self._sent(blob)
 
     def reopen(self) -> None:
-        """Log in again, which after a reboot takes a while. DeviceError when it does not come back in time."""
+        """Log in again, which after a reboot takes a while. DeviceError when it stays away."""
         deadline = time.monotonic() + REOPEN_S
         while not self.connection.alive:
             try:

@@ -14,13 +14,13 @@ from edgeseq.devices.destination import Destination, parse_destination
 from edgeseq.devices.links import Device, Link
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.machine import run as machine
+from edgeseq.devices.machine.plan import NAME as VIRTUAL_PI
 from edgeseq.devices.profiles import profile, profile_names, virtual_board_names
 from edgeseq.devices.registry import ConfiguredDevice, configured_device, configured_devices
 from edgeseq.names import unknown
 from edgeseq_device.errors import DeviceError, UsageError
 
 LOCAL = "local"
-VIRTUAL_PI = machine.NAME
 IMAGE = f"edgeseq-agent:{__version__}"
 """What device/docker-bake.hcl calls the agent's image."""
 

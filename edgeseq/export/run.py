@@ -49,6 +49,7 @@ from edgeseq_device.manifest import TOKENIZER_FILE
 from edgeseq_device.runtimes import LoadedModel
 from edgeseq_export import Format, SeqSpec, bundle
 from edgeseq_export.budget import SizeCheck
+from edgeseq_export.parity import BOARD_TOLERANCE
 
 
 def artifact_folder(run: Run, options: ExportOptions) -> Path:
@@ -134,7 +135,7 @@ def _seal(
     golden_count: int,
 ) -> None:
     """Write manifest and hashes; `report` gets the bytes of what a board needs."""
-    named, judged = replace(options, name=report.artifact.name), _judged(report, models)
+    named, judged = replace(options, name=report.artifact.name), _judged(report, models, options.target)
     whole = manifest_of(named, run.front_end, spec, models, judged, report.fastest, golden_count)
     bundle.seal(folder, *whole)
     bytes_of = {path.name: path.stat().st_size for path in folder.iterdir()}
@@ -182,9 +183,13 @@ def _drop(model_format: Format, fp32: Evaluation, exported: Evaluation, max_drop
     return AccuracyDrop(model_format, "validation", fp32.n, fp32.accuracy, exported.accuracy, flips, max_drop)
 
 
-def _judged(report: ExportReport, models: Models) -> dict[Format, Judged]:
-    """What each form of each model was judged by, which a board judges it by too."""
-    tolerances = {each.subject: each.tolerance for each in report.parity if each.against == "reference"}
+def _judged(report: ExportReport, models: Models, target: str) -> dict[Format, Judged]:
+    """What each form of each model was judged by here; a board of the target judges it by the same, unless
+    its runtime is less exact."""
+    least = BOARD_TOLERANCE.get(target, 0.0)
+    tolerances = {
+        each.subject: max(each.tolerance, least) for each in report.parity if each.against == "reference"
+    }
     thresholds = {name: each.threshold for name, each in report.out_of_scope.items()}
     return {
         each: Judged(tolerances[each], tolerances.get(f"{each} step"), thresholds.get(each))

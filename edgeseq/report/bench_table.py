@@ -60,7 +60,15 @@ def bench_notes(result: Mapping[str, Any]) -> list[str]:
     if counted:
         notes.append(f"instructions: {_inputs(counted)}, from Python, all threads")
     if any(model["realtime_n"] is not None for model in result["models"]):
-        notes.append("paced step: one frame per period of real time; a deadline is the next frame's time")
+        notes.append(
+            "paced step: one frame per period of real time, without its features; due before the next frame"
+        )
+    if any(model["sustained_n"] is not None for model in result["models"]):
+        notes.append(
+            "sustained: the first minute against the last, a fifth of the time where that is shorter"
+        )
+    if any(model["power_w"] is not None for model in result["models"]):
+        notes.append("power: of the board's own rails, as its PMIC reads them, not of its supply")
     if _has_steps(result["models"]):
         notes.append("step: one frame of that input, its state kept from frame to frame, from Python")
     notes += _gaps(result)

@@ -8,6 +8,9 @@ from edgeseq_device.measure import compare_logits
 from edgeseq_export.quantize import FloatArray
 
 TOLERANCE = {"fp32": 1e-5, "int8": 1e-3}
+BOARD_TOLERANCE = {"armv7": 1e-3}
+"""On a target whose runtime computes less exactly than a host's: tflite-runtime 2.14 on 32-bit ARM gets tanh
+and sigmoid right to 7.5e-6 (2e-7 on x86), and a GRU-16 in fp32 to 6.3e-5."""
 WIDEST_TOLERANCE = 0.05
 """For a model in which a rounding that falls to the other side moves answers beyond int8's tolerance."""
 

@@ -1,4 +1,4 @@
-"""The virtual Pi's kernel, first file system, disk and keys, made in the cache without starting it."""
+"""The virtual Pi's disk and its keys, made in the cache without starting it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from edgeseq.devices import apt
 from edgeseq.devices.apt_sources import sources_list
 from edgeseq.devices.cache import COMPLETE, Progress, part_of, size_bytes
 from edgeseq.devices.commands import output_of
-from edgeseq.devices.guest import ARCHITECTURE
 from edgeseq.devices.machine.ext4 import Attributes, Tools, write_ext4
-from edgeseq.devices.machine.kernel import kernel_package, write_kernel
 from edgeseq.devices.machine.plan import NAME, MachinePlan
 from edgeseq.devices.plan import PYTHON
-from edgeseq.devices.rootfs import unpack, write_files
+from edgeseq.devices.rootfs import make_root, unpack, write_files
+from edgeseq.devices.wheels import fetch_wheels, unzip_wheel
 from edgeseq_device.emulation import MARKER
 
-KERNEL, INITRD, DISK = "kernel", "initrd.gz", "disk.ext4"
+DISK = "disk.ext4"
 USER_KEY, HOST_KEY = "user_key", "host_key"
 """Private keys; the public ones are beside them with .pub."""
 SITE = "opt/edgeseq-site"
@@ -32,45 +31,57 @@ _PRIVATE = ("etc/shadow", "etc/ssh/ssh_host_ed25519_key")
 
 
 def build_image(plan: MachinePlan, folder: Path, progress: Progress) -> None:
-    """Fill `folder` with the kernel, the initrd, the disk image and fresh keys.
+    """Fill `folder` with the disk image and fresh keys.
 
     The folder `plan.qemu` and the virtual board's folders must be complete.
     """
-    fetched, tree, kernel_tree = folder / "fetched", folder / "tree", folder / "kernel-tree"
-    packages = [plan.system.kernel_package, *plan.system.guest_packages]
-    mirrors = sources_list(plan.user.system.suite, ARCHITECTURE)
-    debs = apt.fetch(packages, ARCHITECTURE, mirrors, fetched, part_of(progress, 0.0, 0.5))
-    wanted = [deb for deb in debs if not _is_unwanted(deb, plan.system.unwanted_packages)]
-    progress(0.5, "putting the virtual Pi's disk together")
-    shutil.copytree(plan.user.guest / "root", tree, symlinks=True, copy_function=os.link)
-    shutil.copytree(plan.user.guest / "site", tree / SITE, symlinks=True, copy_function=os.link)
-    unpack(wanted, tree, part_of(progress, 0.5, 0.6))
-    deb, version = kernel_package(debs)
-    init, busybox = (plan.sources / "initrd-init").read_bytes(), (tree / "usr/bin/busybox").read_bytes()
-    kernel, initrd = write_kernel(deb, version, plan.system.modules, init, busybox, kernel_tree)
-    kernel.rename(folder / KERNEL)
-    (folder / INITRD).write_bytes(initrd)
+    tree = folder / "tree"
+    description = _fill_tree(plan, folder / "fetched", tree, part_of(progress, 0.0, 0.6))
     _make_keys(folder)
     _add_own_files(plan, folder, tree)
     progress(0.65, "compiling the virtual Pi's Python library")
-    _compile_library(tree / f"usr/lib/python{plan.user.system.python}", plan.user.board / PYTHON)
+    _compile_library(plan, tree)
     progress(0.8, "writing the virtual Pi's disk")
-    tools = Tools(plan.qemu / "root", plan.user.architecture)
     write_ext4(
         tree,
         folder / DISK,
         size_bytes(tree) + plan.system.free_bytes,
         lambda path: _attributes(tree, path),
-        tools,
+        Tools(plan.qemu / "root", plan.user.architecture),
     )
-    description: dict[str, object] = {
-        "kernel": version,
-        "packages": [deb.stem for deb in wanted],
-        "fetched_bytes": sum(deb.stat().st_size for deb in debs),
-    }
-    for leftover in (fetched, tree, kernel_tree):
+    for leftover in (folder / "fetched", tree):
         shutil.rmtree(leftover)
     (folder / COMPLETE).write_text(json.dumps(description, indent=1))
+
+
+def _fill_tree(plan: MachinePlan, fetched: Path, tree: Path, progress: Progress) -> dict[str, object]:
+    """Make `tree` of Debian's packages and the runtimes; what they were."""
+    packages, table = list(plan.system.guest_packages), plan.wheels
+    wheels: list[Path] = []
+    if plan.bits != 64:
+        packages += [*plan.user.system.guest_packages, *table.system_packages]
+    mirrors = sources_list(plan.user.system.suite, plan.architecture)
+    debs = apt.fetch(packages, plan.architecture, mirrors, fetched, part_of(progress, 0.0, 0.6))
+    wanted = [deb for deb in debs if not _is_unwanted(deb, plan.system.unwanted_packages)]
+    if plan.bits == 64:
+        # Python and runtimes are the virtual board's: the same files, which take no room a second time.
+        shutil.copytree(plan.user.guest / "root", tree, symlinks=True, copy_function=os.link)
+        shutil.copytree(plan.user.guest / "site", tree / SITE, symlinks=True, copy_function=os.link)
+    else:
+        make_root(tree)
+        fetching = part_of(progress, 0.6, 0.8)
+        wheels = fetch_wheels(table.path, table.python, table.platforms, fetched / "wheels", fetching)
+        for wheel in wheels:
+            unzip_wheel(wheel, tree / SITE)
+    unpack(wanted, tree, part_of(progress, 0.8, 1.0))
+    if plan.bits != 64:
+        for name, target in plan.system.links_32_bit:
+            (tree / name).symlink_to(target)
+    return {
+        "packages": [deb.stem for deb in wanted],
+        "wheels": [wheel.stem for wheel in wheels],
+        "fetched_bytes": sum(each.stat().st_size for each in [*debs, *wheels]),
+    }
 
 
 def _is_unwanted(deb: Path, patterns: Sequence[str]) -> bool:
@@ -104,6 +115,7 @@ def _add_own_files(plan: MachinePlan, folder: Path, tree: Path) -> None:
     write_files(tree, files)
     for name in ("proc", "sys", "dev", "run", "tmp"):
         (tree / name).mkdir(exist_ok=True)
+    (tree / "usr/bin/python3").unlink(missing_ok=True)
     (tree / "usr/bin/python3").symlink_to(f"python{system.python}")
     for name in plan.system.busybox_commands:
         if not any((tree / "usr" / each / name).exists() for each in ("bin", "sbin")):
@@ -112,11 +124,18 @@ def _add_own_files(plan: MachinePlan, folder: Path, tree: Path) -> None:
         (tree / "usr/sbin" / name).symlink_to("../bin/busybox")
 
 
-def _compile_library(library: Path, python: Path) -> None:
-    """Compile Debian's modules, as its packages do when they are installed: pi cannot write them there."""
-    skipped = "/(idlelib|lib2to3|test|turtledemo)/"
-    command = [str(python), "-m", "compileall", "-q", "-x", skipped, "-d", f"/{'/'.join(library.parts[-3:])}"]
-    output_of([*command, str(library)], os.environ, "the virtual Pi's Python library does not compile")
+def _compile_library(plan: MachinePlan, tree: Path) -> None:
+    """Compile the modules, as Debian's packages do when they are installed: pi cannot write them there.
+
+    The virtual board's Python does it, which makes the same of them as one for 32 bits.
+    """
+    names = [f"usr/lib/python{plan.user.system.python}"]
+    if plan.bits != 64:  # else the runtimes that the virtual board imports are compiled already
+        names += ["usr/lib/python3", SITE]
+    for name in names:
+        options = ["-m", "compileall", "-q", "-x", "/(idlelib|lib2to3|tests?|turtledemo)/", "-d", f"/{name}"]
+        command = [str(plan.user.board / PYTHON), *options, str(tree / name)]
+        output_of(command, os.environ, "the virtual Pi's Python library does not compile")
 
 
 def _attributes(tree: Path, path: Path) -> Attributes:

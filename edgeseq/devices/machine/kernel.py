@@ -3,16 +3,49 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from edgeseq.devices import apt
+from edgeseq.devices.apt_sources import sources_list
+from edgeseq.devices.cache import COMPLETE, Progress, part_of
+from edgeseq.devices.guest import ARCHITECTURE
 from edgeseq.devices.machine import cpio
+from edgeseq.devices.machine.plan import MachinePlan
 from edgeseq.devices.rootfs import make_root, unpack
 from edgeseq_device.errors import DeviceError
 
+KERNEL, INITRD = "kernel", "initrd.gz"
 _PACKAGE = re.compile(r"(linux-image-(\d[^_]*))_")
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
+
+
+def build_kernel(plan: MachinePlan, folder: Path, progress: Progress) -> None:
+    """Fill `folder` with KERNEL and INITRD, the first file system."""
+    fetched, tree = folder / "fetched", folder / "tree"
+    mirrors = sources_list(plan.user.system.suite, ARCHITECTURE)
+    fetching = part_of(progress, 0.0, 0.8)
+    debs = apt.fetch(plan.system.kernel_packages, ARCHITECTURE, mirrors, fetched, fetching)
+    deb, version = kernel_package(debs)
+    busybox = [each for each in debs if each.name.startswith("busybox-static_")]
+    make_root(tree)
+    unpack([deb, *busybox], tree, part_of(progress, 0.8, 1.0))
+    (tree / f"boot/vmlinuz-{version}").rename(folder / KERNEL)
+    entries = [cpio.folder(name) for name in ("bin", "dev", "disk", "modules")]
+    entries += [cpio.program("init", (plan.sources / "initrd-init").read_bytes())]
+    entries += [cpio.program("bin/busybox", (tree / "usr/bin/busybox").read_bytes())]
+    entries += [
+        cpio.link("bin/sh", "busybox"),
+        *_modules(tree / "lib/modules" / version, plan.system.modules),
+    ]
+    (folder / INITRD).write_bytes(gzip.compress(cpio.archive(entries), mtime=0))
+    description = {"kernel": version, "fetched_bytes": sum(each.stat().st_size for each in debs)}
+    for leftover in (fetched, tree):
+        shutil.rmtree(leftover)
+    (folder / COMPLETE).write_text(json.dumps(description, indent=1))
 
 
 def kernel_package(debs: Sequence[Path]) -> tuple[Path, str]:
@@ -25,27 +58,6 @@ def kernel_package(debs: Sequence[Path]) -> tuple[Path, str]:
         names = ", ".join(deb.name for deb, _ in found) or "none"
         raise DeviceError(f"one Linux kernel was to be fetched, there are: {names}; clear the cache")
     return found[0]
-
-
-def write_kernel(
-    deb: Path, version: str, wanted: Sequence[str], init: bytes, busybox: bytes, tree: Path
-) -> tuple[Path, bytes]:
-    """The kernel's file and the compressed initrd; the package is unpacked into `tree`, which is made.
-
-    wanted: names of modules. init: the script that the kernel runs, as /init.
-    """
-    make_root(tree)
-    unpack([deb], tree, lambda _fraction, _label: None)
-    modules = {_name(path): path for path in (tree / "lib/modules" / version).rglob("*.ko")}
-    entries = [cpio.folder(name) for name in ("bin", "dev", "disk", "modules")]
-    entries += [
-        cpio.program("init", init),
-        cpio.program("bin/busybox", busybox),
-        cpio.link("bin/sh", "busybox"),
-    ]
-    for number, name in enumerate(loading_order(wanted, modules)):  # their numbers are the order of loading
-        entries.append(cpio.program(f"modules/{number:02}-{name}.ko", modules[name].read_bytes()))
-    return tree / f"boot/vmlinuz-{version}", gzip.compress(cpio.archive(entries), 6, mtime=0)
 
 
 def loading_order(wanted: Iterable[str], modules: Mapping[str, Path]) -> list[str]:
@@ -68,5 +80,8 @@ def loading_order(wanted: Iterable[str], modules: Mapping[str, Path]) -> list[st
     return order
 
 
-def _name(path: Path) -> str:
-    return path.stem.replace("-", "_")
+def _modules(folder: Path, wanted: Sequence[str]) -> list[cpio.Entry]:
+    """The modules' files, numbered in the order of loading."""
+    known = {path.stem.replace("-", "_"): path for path in folder.rglob("*.ko")}
+    names = enumerate(loading_order(wanted, known))
+    return [cpio.program(f"modules/{at:02}-{name}.ko", known[name].read_bytes()) for at, name in names]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgeseq.devices.commands import fault
 from edgeseq.devices.machine import image, qmp, state
+from edgeseq.devices.machine.kernel import INITRD, KERNEL
 from edgeseq.devices.machine.plan import NAME, MachinePlan
 from edgeseq.devices.machine.qemu import QEMU, argv
 from edgeseq.devices.machine.state import CONSOLE, KEY, KNOWN_HOSTS, PID, Running
@@ -20,7 +21,7 @@ _TRANSLATED_MB = 256  # of the host's RAM for translated code; qemu-system's own
 _START_S = 60.0
 
 
-def launch(plan: MachinePlan, ram_bytes: int, cores: int, bits: int) -> Running:
+def launch(plan: MachinePlan, ram_bytes: int, cores: int) -> Running:
     """Start the machine in a new state folder and return at once; it may take seconds to answer.
 
     The caller holds the lock and has made sure that none runs. DeviceError, with qemu-system's own word, when
@@ -37,7 +38,7 @@ def launch(plan: MachinePlan, ram_bytes: int, cores: int, bits: int) -> Running:
             port=_port(folder),
             ram_bytes=ram_bytes,
             cores=cores,
-            bits=bits,
+            bits=plan.bits,
             emulator=plan.describe_emulator(),
             folder=folder,
         )
@@ -73,7 +74,7 @@ def _command(plan: MachinePlan, folder: Path, ram_bytes: int, cores: int) -> lis
         *("-M", "virt,gic-version=2", "-cpu", plan.system.qemu_cpu, "-smp", str(cores)),
         *("-m", str(ram_bytes // 10**6), "-accel", f"tcg,thread=multi,tb-size={_TRANSLATED_MB}"),
         *("-serial", f"file:{CONSOLE}", "-qmp", f"unix:{qmp.SOCKET},server=on,wait=off"),
-        *("-kernel", str(plan.image / image.KERNEL), "-initrd", str(plan.image / image.INITRD)),
+        *("-kernel", str(plan.kernel / KERNEL), "-initrd", str(plan.kernel / INITRD)),
         *("-append", _KERNEL_WORDS, "-drive", disk, "-device", "virtio-blk-device,drive=disk"),
         *("-netdev", network, "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device"),
     ]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseq.devices.cache import COMPLETE, content_key
+from edgeseq.devices.guest import ARCHITECTURE
 from edgeseq.devices.plan import Plan, plan_board
+from edgeseq.devices.wheel_tables import WheelTable, wheel_table
 from edgeseq.settings import settings_from_dict
 
 NAME = "virtual-pi"
@@ -23,28 +25,35 @@ class MachineSystem:
     """machine.json.
 
     qemu_cpu: the emulated core. host_packages: Debian's packages with qemu-system and mke2fs.
-    kernel_package: the one that depends on the newest kernel. guest_packages: added to those of system.json.
-    unwanted_packages: patterns of package names that apt fetches along and that the machine does without.
-    modules: of the kernel, besides those they depend on. busybox_commands: those that no package brings.
-    free_bytes: of the disk, for the machine's user.
+    kernel_packages: the kernel, and what its first file system is made of. modules: of the kernel, besides
+    those they depend on. guest_packages: added to Python's, those of system.json. unwanted_packages: patterns
+    of package names that apt fetches along and that the machine does without. busybox_commands: those that no
+    package brings. free_bytes: of the disk, for the machine's user. wheels_32_bit: the table of wheels for a
+    32-bit Python. links_32_bit: links, and where they point, that Debian makes when it installs packages.
     """
 
     qemu_cpu: str
     host_packages: tuple[str, ...]
-    kernel_package: str
+    kernel_packages: tuple[str, ...]
+    modules: tuple[str, ...]
     guest_packages: tuple[str, ...]
     unwanted_packages: tuple[str, ...]
-    modules: tuple[str, ...]
     busybox_commands: tuple[str, ...]
     free_bytes: int
+    wheels_32_bit: str
+    links_32_bit: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class MachinePlan:
-    """The virtual Pi to be made on this host. user: the virtual board it shares Debian and runtimes with."""
+    """The virtual Pi to be made on this host.
+
+    user: the virtual board it shares Debian and runtimes with. bits: of its programs; the kernel has 64.
+    """
 
     user: Plan
     system: MachineSystem
+    bits: int = 64
 
     @property
     def sources(self) -> Path:
@@ -57,22 +66,44 @@ class MachinePlan:
         return self.user.home
 
     @property
+    def architecture(self) -> str:
+        """Debian's name for the machine's programs."""
+        return ARCHITECTURE if self.bits == 64 else "armhf"
+
+    @property
     def qemu(self) -> Path:
         """The folder with qemu-system and mke2fs."""
-        packages = json.dumps([self.user.system.suite, self.system.host_packages])
-        return self._folder("qemu-system", self.user.architecture, packages)
+        return self._folder("qemu-system", self.user.architecture, json.dumps(self.system.host_packages))
+
+    @property
+    def kernel(self) -> Path:
+        """The folder with the kernel and its first file system."""
+        packages = json.dumps([self.system.kernel_packages, self.system.modules])
+        return self._folder("kernel", packages, (self.sources / "initrd-init").read_bytes())
 
     @property
     def image(self) -> Path:
-        """The folder with the kernel, the disk and the keys."""
+        """The folder with the disk and the keys."""
         files = sorted(path for path in self.sources.rglob("*") if path.is_file())
         contents = [(str(path.relative_to(self.sources)), path.read_bytes()) for path in files]
-        return self._folder(NAME, self.user.guest.name, *(part for each in contents for part in each))
+        wheels = self.wheels.path.read_bytes()
+        parts = (part for each in contents for part in each)
+        return self._folder(f"{NAME}-{self.bits}", self.user.guest.name, wheels, *parts)
+
+    @property
+    def folders(self) -> tuple[Path, Path, Path]:
+        """Everything the machine needs besides the virtual board, in the order of making."""
+        return self.qemu, self.kernel, self.image
 
     @property
     def is_ready(self) -> bool:
-        """Whether both folders are complete."""
-        return all((folder / COMPLETE).is_file() for folder in (self.qemu, self.image))
+        """Whether all folders are complete."""
+        return all((folder / COMPLETE).is_file() for folder in self.folders)
+
+    @property
+    def wheels(self) -> WheelTable:
+        """The runtimes of its Python."""
+        return wheel_table(self.user.system.wheel_tag if self.bits == 64 else self.system.wheels_32_bit)
 
     def describe_emulator(self) -> str:
         """Such as "qemu-system 7.2.22 cortex-a72"; the folder `qemu` must be complete."""
@@ -80,11 +111,11 @@ class MachinePlan:
         return f"qemu-system {description['version']} {self.system.qemu_cpu}"
 
     def _folder(self, name: str, *content: str | bytes) -> Path:
-        return self.home / f"{name}-{content_key(FORMAT, *content)}"
+        return self.home / f"{name}-{content_key(FORMAT, self.user.system.suite, *content)}"
 
 
-def plan_machine() -> MachinePlan:
+def plan_machine(bits: int = 64) -> MachinePlan:
     """The plan for this machine. DeviceError for one that cannot emulate a board."""
     user = plan_board(USER_BOARD)
     content = json.loads((user.sources / "machine/machine.json").read_text("utf-8"))
-    return MachinePlan(user, settings_from_dict(MachineSystem, content, "machine.json"))
+    return MachinePlan(user, settings_from_dict(MachineSystem, content, "machine.json"), bits)

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +28,9 @@ from edgeseq.devices.cache import (
 )
 from edgeseq.devices.machine import launch, state
 from edgeseq.devices.machine.image import build_image
-from edgeseq.devices.machine.plan import NAME, USER_BOARD, MachinePlan, plan_machine
+from edgeseq.devices.machine.kernel import build_kernel
+from edgeseq.devices.machine.plan import NAME as NAME  # noqa: PLC0414 - callers take it from here
+from edgeseq.devices.machine.plan import USER_BOARD, MachinePlan, plan_machine
 from edgeseq.devices.machine.qemu import build_qemu
 from edgeseq.devices.machine.state import Running
 from edgeseq.settings import require
@@ -76,8 +78,9 @@ def start(
     """Start the virtual Pi and return when it answers over SSH; made in the cache at the first use.
 
     ram_bytes: boards are sold by "256 MB" and have 256 MiB, so 256 * 10**6 here gives the machine 256 MiB.
-    One that runs already with the same RAM is returned as it is. UsageError for another RAM than that, or for
-    one outside 128 MB to 8 GB; DeviceError, with its console's last lines, when it does not come up.
+    bits: 32 gives a machine whose programs have 32 bits; its kernel always has 64. One that runs already as
+    it is asked for is returned. UsageError for another than that, or for RAM outside 128 MB to 8 GB;
+    DeviceError, with its console's last lines, when it does not come up.
     """
     _check_request(ram_bytes, cores, bits)
     if shutil.which("ssh") is None:
@@ -97,8 +100,8 @@ def start(
             _check_same(found, ram_bytes, cores, bits)
             _await_ssh(found, progress)
             return found
-        plan = prepare(part_of(progress, 0.0, 0.9))
-        found = launch.launch(plan, ram_bytes, cores, bits)
+        plan = prepare(part_of(progress, 0.0, 0.9), bits)
+        found = launch.launch(plan, ram_bytes, cores)
         try:
             _await_ssh(found, part_of(progress, 0.9, 1.0))
         except BaseException:
@@ -121,25 +124,22 @@ def stop() -> bool:
     return True
 
 
-def prepare(progress: Progress = lambda _fraction, _label: None) -> MachinePlan:
+def prepare(progress: Progress = lambda _fraction, _label: None, bits: int = 64) -> MachinePlan:
     """The virtual Pi's folders, made at the first use and only looked up afterwards.
 
     DeviceError, saying what to install, where this machine cannot make or run it; EdgeseqError for a full
     disk.
     """
-    plan = plan_machine()
+    plan = plan_machine(bits)
     if not plan.is_ready:
         _check_means(plan)
         virtual.prepare(USER_BOARD, part_of(progress, 0.0, 0.4))
         with building_alone(
             plan.home, lambda: progress(0.4, "waiting for another edgeseq that prepares a board")
         ):
-            if not (plan.qemu / COMPLETE).is_file():
-                build_folder(plan.qemu, partial(build_qemu, plan, progress=part_of(progress, 0.4, 0.6)))
-            if not (plan.image / COMPLETE).is_file():
-                build_folder(plan.image, partial(build_image, plan, progress=part_of(progress, 0.6, 1.0)))
-            remove_unused(plan.home, {plan.qemu, plan.image, *plan.user.folders})
-    for folder in (plan.qemu, plan.image):
+            _build_missing(plan, part_of(progress, 0.4, 1.0))
+            remove_unused(plan.home, {*plan.folders, *plan.user.folders})
+    for folder in plan.folders:
         mark_used(folder)
     return plan
 
@@ -150,7 +150,7 @@ def status() -> MachineStatus:
         plan = plan_machine()
     except DeviceError as error:
         return MachineStatus(False, (str(error),), "use a real board, or Debian or Ubuntu", None, 0, None)
-    on_disk = sum(size_bytes(folder) for folder in (plan.qemu, plan.image) if folder.exists())
+    on_disk = sum(size_bytes(folder) for folder in plan.folders if folder.exists())
     missing = tuple(missing_packages())
     remedy = None
     if missing:
@@ -183,7 +183,7 @@ def _check_request(ram_bytes: int, cores: int, bits: int) -> None:
         f"do not start with less than {least} MB",
     )
     require(1 <= cores <= 8, f"{NAME}: {cores} cores is outside 1 to 8")
-    require(bits == 64, f"{NAME}: {bits} bits; only a 64-bit machine can be made")
+    require(bits in (32, 64), f"{NAME}: {bits} bits; its programs have 64 or 32")
 
 
 def _check_same(found: Running, ram_bytes: int, cores: int, bits: int) -> None:
@@ -193,6 +193,18 @@ def _check_same(found: Running, ram_bytes: int, cores: int, bits: int) -> None:
             f"{NAME} is running already, with {found.ram_bytes // 10**6} MB of RAM, {found.cores} cores and "
             f"{found.bits} bits; run `edgeseq device stop {NAME}` first"
         )
+
+
+def _build_missing(plan: MachinePlan, progress: Progress) -> None:
+    """Build the folders that are not complete; the caller holds the lock."""
+    builders: tuple[tuple[Path, float, float, Callable[..., None]], ...] = (
+        (plan.qemu, 0.0, 0.3, build_qemu),
+        (plan.kernel, 0.3, 0.5, build_kernel),
+        (plan.image, 0.5, 1.0, build_image),
+    )
+    for final, begin, end, build in builders:
+        if not (final / COMPLETE).is_file():
+            build_folder(final, partial(build, plan, progress=part_of(progress, begin, end)))
 
 
 def _check_means(plan: MachinePlan) -> None:

@@ -52,7 +52,8 @@ class Running:
     @property
     def description(self) -> str:
         """Such as "virtual Pi, 256 MB, qemu-system 7.2.22 cortex-a72"."""
-        return f"virtual Pi, {self.ram_bytes // 10**6} MB, {self.emulator}"
+        bits = "" if self.bits == 64 else f", {self.bits}-bit programs"
+        return f"virtual Pi, {self.ram_bytes // 10**6} MB{bits}, {self.emulator}"
 
     def console_tail(self, lines: int = 5) -> list[str]:
         """The last lines that the kernel and init printed."""

@@ -35,14 +35,14 @@ def machine_state(parent: Path) -> Iterator[None]:
 
 
 @contextmanager
-def virtual_pi(parent: Path, ram_bytes: int = RAM_BYTES) -> Iterator[Running]:
+def virtual_pi(parent: Path, ram_bytes: int = RAM_BYTES, bits: int = 64) -> Iterator[Running]:
     """A virtual Pi that runs, with its state in `parent`; skips where there can be none."""
     missing = run.missing_packages()
     if missing:
         pytest.skip(f"not installed here: {', '.join(missing)}")
     with machine_state(parent):
         try:
-            yield run.start(ram_bytes)
+            yield run.start(ram_bytes, bits=bits)
         finally:
             run.stop()
 

@@ -47,7 +47,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Blank:
             (folder / path.name).symlink_to(path)
     with (folder / DISK).open("wb") as disk:
         disk.truncate(2**20)
-    return Blank(plan.user, plan.system, folder)
+    return Blank(plan.user, plan.system, plan.bits, folder)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def private_state(machines: ModuleType, tmp_path: Path) -> Iterator[None]:
 def launched(blank: Blank) -> Running:
     """A machine that was started a moment ago."""
     state.state_home().mkdir(parents=True)
-    return launch.launch(blank, 128_000_000, 1, 64)
+    return launch.launch(blank, 128_000_000, 1)
 
 
 def wait_for_its_end(found: Running, send: int | None = None) -> None:
@@ -108,7 +108,7 @@ def test_a_machine_that_is_frozen_can_still_be_stopped(
 def test_a_machine_that_does_not_come_up_is_an_error_with_its_last_words(
     blank: Blank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "prepare", lambda _progress: blank)
+    monkeypatch.setattr(run, "prepare", lambda *_: blank)
     with pytest.raises(DeviceError, match=r"ended while it started.*mounting /dev/vda on /disk failed"):
         run.start(128_000_000, cores=1)
     assert run.running() is None
@@ -116,7 +116,7 @@ def test_a_machine_that_does_not_come_up_is_an_error_with_its_last_words(
 
 
 def test_a_machine_that_takes_too_long_is_ended(blank: Blank, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "prepare", lambda _progress: blank)
+    monkeypatch.setattr(run, "prepare", lambda *_: blank)
     monkeypatch.setattr(run, "BOOT_S", 0.0)
     with pytest.raises(DeviceError, match="does not answer over SSH in 0 s"):
         run.start(128_000_000, cores=1)
@@ -127,7 +127,7 @@ def test_an_emulator_that_refuses_its_settings_is_an_error_with_its_own_words(
     blank: Blank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown = dataclasses.replace(blank, system=dataclasses.replace(blank.system, qemu_cpu="z80"))
-    monkeypatch.setattr(run, "prepare", lambda _progress: unknown)
+    monkeypatch.setattr(run, "prepare", lambda *_: unknown)
     with pytest.raises(DeviceError, match=r"qemu-system does not start.*z80"):
         run.start(128_000_000, cores=1)
     assert not state.machine_folder().exists()
