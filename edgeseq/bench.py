@@ -17,15 +17,15 @@ from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq.devices.local import LocalDevice
 from edgeseq.names import unknown
-from edgeseq_device.agent import hashes_of
 from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.assemble import Taken
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, GateError, UsageError
-from edgeseq_device.keys import DEFAULT_KINDS
 from edgeseq_device.manifest import ModelFile
-from edgeseq_device.measure import compare_logits
-from edgeseq_device.protocol import validate_result
-from edgeseq_device.request import Limits, Request, request_to_dict
+from edgeseq_device.measuring.agent import hashes_of
+from edgeseq_device.measuring.assemble import Taken
+from edgeseq_device.measuring.keys import DEFAULT_KINDS
+from edgeseq_device.measuring.measure import compare_logits
+from edgeseq_device.measuring.protocol import validate_result
+from edgeseq_device.measuring.request import Limits, Request, request_to_dict
 from edgeseq_device.system import describe_system
 
 EMULATED_TIMEOUT_S = 900.0

@@ -15,10 +15,10 @@ from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link
 from edgeseq.devices.pick import VirtualDevice
 from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.deploy_order import Order, order_to_dict
-from edgeseq_device.deployed import KEPT_MIN, NAME_PATTERN
+from edgeseq_device.board.deploy_order import Order, order_to_dict
+from edgeseq_device.board.deployed import KEPT_MIN, NAME_PATTERN
+from edgeseq_device.board.unit import UNIT_PATTERN
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, GateError, UsageError
-from edgeseq_device.unit import UNIT_PATTERN
 
 KEEP = 3
 _HERE = Path(__file__).resolve().parent

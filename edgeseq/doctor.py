@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgeseq import __version__
-from edgeseq.devices import virtual
 from edgeseq.devices.cache import cache_root
+from edgeseq.devices.emulated import virtual
 from edgeseq.devices.machine import run as machine
 from edgeseq.devices.machine.plan import NAME as VIRTUAL_PI
 from edgeseq.devices.profiles import virtual_board_names
 from edgeseq.devices.registry import configured_devices
+from edgeseq_device.board.libraries import try_library
 from edgeseq_device.errors import EdgeseqError
-from edgeseq_device.libraries import try_library
 
 HOST_EXTRA = f"{sys.executable} -m pip install 'edgeseq[host]'"
 

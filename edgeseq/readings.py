@@ -1,6 +1,6 @@
 """Recordings for a board that takes the accuracy itself: one file of them as they were read, with labels.
 
-The board runs the front end too, so the file holds no features (see `edgeseq_device.readings`).
+The board runs the front end too, so the file holds no features (see `edgeseq_device.measuring.readings`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edgeseq.data.dataset import Samples, refuse_unknown_labels
 from edgeseq.draws import stream
 from edgeseq.eval_subject import Subject, open_subject, select
 from edgeseq_device.errors import DataError
-from edgeseq_device.readings import samples_key
+from edgeseq_device.measuring.readings import samples_key
 
 RECORDINGS_MAX = 1000
 FILE = "readings.npz"
@@ -68,7 +68,7 @@ def draw_by_class(labels: Sequence[str], most: int) -> list[int]:
 
 
 def write(path: Path, dataset: Dataset, split: str, recordings: Sequence[Recording]) -> None:
-    """Write these recordings of a `split` of `dataset` as `edgeseq_device.readings` reads them."""
+    """Write these recordings of a `split` of `dataset` as `edgeseq_device.measuring.readings` reads them."""
     arrays: dict[str, npt.NDArray[Any]] = {
         "kind": np.array(dataset.kind),
         "split": np.array(split),

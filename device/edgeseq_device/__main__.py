@@ -7,12 +7,12 @@ import os
 import sys
 
 ROLES = {
-    "serve": "edgeseq_device.agent",
-    "worker": "edgeseq_device.worker",
-    "bench": "edgeseq_device.bench_command",
-    "probe": "edgeseq_device.probe",
-    "install": "edgeseq_device.install",
-    "deploy": "edgeseq_device.deploy",
+    "serve": "edgeseq_device.measuring.agent",
+    "worker": "edgeseq_device.measuring.worker",
+    "bench": "edgeseq_device.measuring.bench_command",
+    "probe": "edgeseq_device.board.probe",
+    "install": "edgeseq_device.board.install",
+    "deploy": "edgeseq_device.board.deploy",
 }
 """The module whose main() each role is. `bench` is for people and takes arguments; others talk to a host."""
 

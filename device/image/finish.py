@@ -11,7 +11,7 @@ from py_compile import PycInvalidationMode
 
 from target import PYTHON, ROOT, SITE, target
 
-from edgeseq_device.elf import elf_machine
+from edgeseq_device.board.elf import elf_machine
 
 _STDLIB = ROOT / f"usr/lib/python{PYTHON}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -71,7 +71,8 @@ def main() -> None:
 
 def pack(package: Path, archive: Path) -> None:
     """agent.pyz of the modules in `package`; equal modules give equal bytes."""
-    members = {f"{package.name}/{path.name}": path.read_bytes() for path in sorted(package.glob("*.py"))}
+    files = {str(path.relative_to(package.parent)): path for path in sorted(package.rglob("*.py"))}
+    members = {name: path.read_bytes() for name, path in files.items()}
     members["__main__.py"] = _MAIN.encode()
     with zipfile.ZipFile(archive, "w") as file:
         for name, body in members.items():

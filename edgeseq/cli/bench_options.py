@@ -120,7 +120,7 @@ def options_of(asked: Mapping[str, Any], artifact: Path) -> Iterator[BenchOption
 
 def _options(asked: Mapping[str, Any]) -> BenchOptions:
     from edgeseq.bench import BenchOptions
-    from edgeseq_device.request import QUICK, Limits
+    from edgeseq_device.measuring.request import QUICK, Limits
     from edgeseq_export.budget import parse_size
 
     kinds = [kind for kind in ("realtime", "profile") if asked[kind]]

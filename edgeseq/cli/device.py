@@ -14,8 +14,8 @@ from edgeseq.report.table import table
 
 if TYPE_CHECKING:
     from edgeseq.devices.board import SshDevice
-    from edgeseq.devices.checking import Findings
     from edgeseq.devices.profiles import Profile
+    from edgeseq.devices.upkeep.checking import Findings
 
 VIRTUAL_PI = "virtual-pi"
 
@@ -82,7 +82,7 @@ def list_devices(json_file: Path | None) -> None:
     """Configured boards, virtual ones, and the boards that no host is configured for."""
     from dataclasses import asdict
 
-    from edgeseq.devices.overview import known_devices
+    from edgeseq.devices.upkeep.overview import known_devices
     from edgeseq.report.device_table import LIST_COLUMNS, list_rows
 
     devices = known_devices()
@@ -98,7 +98,7 @@ def check(name: str, json_file: Path | None) -> None:
 
     Exits with 5 when it is not.
     """
-    from edgeseq.devices.checking import findings_to_dict, unreachable_to_dict
+    from edgeseq.devices.upkeep.checking import findings_to_dict, unreachable_to_dict
     from edgeseq.report.device_table import check_rows
     from edgeseq_device.errors import DeviceError
 
@@ -132,7 +132,7 @@ def setup(name: str, runtime: str, json_file: Path | None) -> None:
     """
     from dataclasses import asdict
 
-    from edgeseq.devices.setting_up import set_up
+    from edgeseq.devices.upkeep.setting_up import set_up
 
     device, _ = _over_ssh(name)
     with _bar(name) as progress:
@@ -152,7 +152,7 @@ def clean(name: str, deployed: bool, json_file: Path | None) -> None:
     """Remove what edgeseq put on a board; what was deployed there stays."""
     from dataclasses import asdict
 
-    from edgeseq.devices.cleaning import clean as remove_there
+    from edgeseq.devices.upkeep.cleaning import clean as remove_there
 
     device, _ = _over_ssh(name)
     done = remove_there(device, deployed=deployed)
@@ -234,7 +234,7 @@ def _over_ssh(name: str) -> tuple[SshDevice, Profile | None]:
 
 
 def _checked(device: SshDevice, board: Profile | None) -> Findings:
-    from edgeseq.devices.checking import check as look
+    from edgeseq.devices.upkeep.checking import check as look
 
     with _bar(device.name) as progress:
         return look(device, board, progress)

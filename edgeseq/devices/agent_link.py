@@ -16,9 +16,9 @@ import edgeseq_device
 from edgeseq.devices.bundle import zipped
 from edgeseq.devices.cache import cache_root, content_key
 from edgeseq.files import atomic_write_bytes
-from edgeseq_device.conversation import HEARTBEAT_S
+from edgeseq_device.board.conversation import HEARTBEAT_S
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, UsageError
-from edgeseq_device.workers import last_line
+from edgeseq_device.measuring.workers import last_line
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
@@ -156,5 +156,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _zip_package() -> bytes:
     """The device code as one zip that Python runs and imports from."""
     package = Path(edgeseq_device.__file__).parent
-    members = {f"edgeseq_device/{path.name}": path.read_bytes() for path in sorted(package.glob("*.py"))}
-    return zipped({**members, "__main__.py": members["edgeseq_device/archive_main.py"]})
+    files = {str(path.relative_to(package.parent)): path for path in sorted(package.rglob("*.py"))}
+    members = {name: path.read_bytes() for name, path in files.items()}
+    return zipped({**members, "__main__.py": members["edgeseq_device/board/archive_main.py"]})

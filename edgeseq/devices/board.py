@@ -13,10 +13,10 @@ from pathlib import Path
 from edgeseq.devices.agent_link import AgentEndedError, agent_archive
 from edgeseq.devices.bundle import write_bundle
 from edgeseq.devices.cache import Progress, part_of
-from edgeseq.devices.destination import Destination
 from edgeseq.devices.links import Link, Sent
-from edgeseq.devices.ssh import Connection
-from edgeseq.devices.transfer import Blob, blob_of, send
+from edgeseq.devices.ssh.connection import Connection
+from edgeseq.devices.ssh.destination import Destination
+from edgeseq.devices.ssh.transfer import Blob, blob_of, send
 from edgeseq_device.errors import DeviceError
 
 REOPEN_S = 180.0

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from edgeseq import __version__
-from edgeseq.devices import virtual
 from edgeseq.devices.board import SshDevice
 from edgeseq.devices.cache import Progress
-from edgeseq.devices.destination import Destination, parse_destination
+from edgeseq.devices.emulated import virtual
 from edgeseq.devices.links import Device, Link
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.machine import run as machine
 from edgeseq.devices.machine.plan import NAME as VIRTUAL_PI
 from edgeseq.devices.profiles import profile, profile_names, virtual_board_names
 from edgeseq.devices.registry import ConfiguredDevice, configured_device, configured_devices
+from edgeseq.devices.ssh.destination import Destination, parse_destination
 from edgeseq.names import unknown
 from edgeseq_device.errors import DeviceError, UsageError
 

@@ -48,7 +48,7 @@ def profile_names() -> tuple[str, ...]:
 
 
 def virtual_board_names() -> tuple[str, ...]:
-    """The boards that `edgeseq.devices.virtual` can imitate, sorted."""
+    """The boards that `edgeseq.devices.emulated.virtual` can imitate, sorted."""
     return tuple(name for name in profile_names() if profile(name).qemu_cpu is not None)
 
 

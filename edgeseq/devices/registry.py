@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeseq.devices.destination import parse_destination
 from edgeseq.devices.profiles import profile_names
+from edgeseq.devices.ssh.destination import parse_destination
 from edgeseq.files import atomic_write_json
 from edgeseq.names import unknown
 from edgeseq.settings import settings_from_dict

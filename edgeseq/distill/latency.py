@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from edgeseq_device.measure import duration_ns
+from edgeseq_device.measuring.measure import duration_ns
 
 ROUNDS = 3
 RUNS = 5  # timed ones of a model in its turn, behind an untimed one: a new length is planned for there

@@ -23,7 +23,7 @@ from edgeseq.gates import error_text
 from edgeseq.golden import check_parity, choose_golden
 from edgeseq_device import runtimes
 from edgeseq_device.errors import DataError, DeviceError, GateError, UsageError
-from edgeseq_device.request import Limits, Request
+from edgeseq_device.measuring.request import Limits, Request
 from edgeseq_export import ExportedModel, Format, Plan, SeqSpec, bundle, write_model
 from edgeseq_export.budget import weight_bytes
 from edgeseq_export.choice import plans

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgeseq.report.bench_figures import DETAILS, FIGURES, NOT_MEASURED, Model, cell, size, step_file
-from edgeseq_device.assemble import name
-from edgeseq_device.keys import KEYS, MODEL, needs_step
+from edgeseq_device.measuring.assemble import name
+from edgeseq_device.measuring.keys import KEYS, MODEL, needs_step
 
 NOTE_WIDTH = 100
 NOT_ASKED = "not asked for"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgeseq.devices.checking import Findings
-from edgeseq.devices.overview import KnownDevice
-from edgeseq.devices.ssh_faults import printable
-from edgeseq_device.libraries import NOT_INSTALLED
+from edgeseq.devices.ssh.faults import printable
+from edgeseq.devices.upkeep.checking import Findings
+from edgeseq.devices.upkeep.overview import KnownDevice
+from edgeseq_device.board.libraries import NOT_INSTALLED
 
 Row = tuple[str, str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeseq_device.measure import compare_logits
+from edgeseq_device.measuring.measure import compare_logits
 from edgeseq_export.quantize import FloatArray
 
 TOLERANCE = {"fp32": 1e-5, "int8": 1e-3}

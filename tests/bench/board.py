@@ -15,10 +15,10 @@ from calls import FloatArray, open_call
 from results import Count, over
 from subjects import Subject
 
-from edgeseq.devices.virtual import prepare
+from edgeseq.devices.emulated.virtual import prepare
 from edgeseq.golden import judge
-from edgeseq_device.counting import INSTRUCTION_LOG
 from edgeseq_device.golden import GoldenVectors
+from edgeseq_device.measuring.counting import INSTRUCTION_LOG
 from edgeseq_export.parity import TOLERANCE, Parity, compare
 
 BOARDS = ("pi4", "pi5")

@@ -20,7 +20,7 @@ from subjects import Case, Subject
 from weights import files_with_lowest
 from writing import edgeseq_subjects, null_jobs, op_subjects, torch_subjects
 
-from edgeseq_device.measure import compare_logits
+from edgeseq_device.measuring.measure import compare_logits
 from edgeseq_export.reference import run_reference
 
 FRAMES = (50, 100, 500)

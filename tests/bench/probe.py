@@ -32,7 +32,7 @@ def footprint(job: dict[str, Any]) -> None:
     from calls import open_call
 
     from edgeseq_device import runtimes
-    from edgeseq_device.memory import rss_bytes
+    from edgeseq_device.measuring.memory import rss_bytes
 
     features = np.load(job["features"])
     runtimes.import_runtime(job["subject"]["runtime"])
@@ -53,8 +53,8 @@ def count_instructions(job: dict[str, Any]) -> None:
     import numpy as np
     from calls import open_call
 
-    from edgeseq_device.counting import count
-    from edgeseq_device.measure import median_and_spread
+    from edgeseq_device.measuring.counting import count
+    from edgeseq_device.measuring.measure import median_and_spread
 
     log, features = Path(job["log"]), np.load(job["features"])
     gc.disable()

@@ -16,9 +16,9 @@ from pathlib import Path
 from edgeseq.bench import BenchOptions, bench
 from edgeseq.devices.board import SshDevice
 from edgeseq.devices.pick import pick_device
-from edgeseq.devices.ssh import Connection
-from edgeseq_device.memory import rss_bytes
-from edgeseq_device.request import QUICK
+from edgeseq.devices.ssh.connection import Connection
+from edgeseq_device.measuring.memory import rss_bytes
+from edgeseq_device.measuring.request import QUICK
 
 GROWTH_BYTES_MAX = 2_000_000
 """From the fifth run on; before it, Python and the libraries fill their caches."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from edgeseq_device.agent import bench
-from edgeseq_device.request import Limits, Request
+from edgeseq_device.measuring.agent import bench
+from edgeseq_device.measuring.request import Limits, Request
 
 FAST = Limits(
     warmup_runs=2,

@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 
 import edgeseq_device
-from edgeseq.devices import virtual
 from edgeseq.devices.agent_link import agent_archive
 from edgeseq.devices.cache import cache_root
+from edgeseq.devices.emulated import virtual
 
 CONTAINER = Path(__file__).parent / "container"
 DEVICE = Path(__file__).parents[2] / "device"
@@ -195,7 +195,7 @@ def test_a_build_for_what_cannot_be_had_says_so(
 
 def test_what_the_image_leaves_out_is_used_by_no_module_of_the_agent() -> None:
     left_out = {"numpy.f2py", "np.f2py", "numpy.distutils", "sqlite3", "ssl", "readline", "curses", "turtle"}
-    for module in Path(edgeseq_device.__file__).parent.glob("*.py"):
+    for module in Path(edgeseq_device.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             used = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
             imported = [each.name for each in node.names] if isinstance(node, ast.Import) else []

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from edgeseq.golden import step_references
-from edgeseq_device.agent import bench
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError
 from edgeseq_device.golden import GoldenVectors
-from edgeseq_device.request import Limits, Request
+from edgeseq_device.measuring.agent import bench
+from edgeseq_device.measuring.request import Limits, Request
 from edgeseq_device.runtimes import load, load_step
 from edgeseq_device.stepping import LoadedStep
 from edgeseq_export import bundle, write_model

@@ -8,7 +8,8 @@ import pytest
 
 import edgeseq_device
 
-MODULES = sorted(Path(edgeseq_device.__file__).parent.glob("*.py"))
+PACKAGE = Path(edgeseq_device.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
@@ -34,7 +35,7 @@ def test_annotations_of_the_device_are_never_evaluated(module: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 def test_a_module_of_the_device_is_imported_by_python_3_9(module: Path, old_python: str) -> None:
     """It needs numpy and no runtime."""
-    name = "edgeseq_device" if module.stem == "__init__" else f"edgeseq_device.{module.stem}"
+    name = ".".join(module.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     done = subprocess.run(
         [
             old_python,

@@ -13,7 +13,7 @@ import pytest
 from edgeseq.golden import step_references
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.golden import GoldenVectors
-from edgeseq_device.request import Limits, Request, request_to_dict
+from edgeseq_device.measuring.request import Limits, Request, request_to_dict
 from edgeseq_export import ExportedModel, Plan, bundle, write_model
 from edgeseq_export.choice import choose
 from edgeseq_export.forms import NO_PRODUCT, ROW_SCALE, WIDENED, LayerForm, Product

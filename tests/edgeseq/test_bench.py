@@ -19,9 +19,9 @@ from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.pick import pick_device
 from edgeseq_device.errors import DataError, DeviceError, GateError, UsageError
-from edgeseq_device.keys import measured_keys
-from edgeseq_device.protocol import validate_result
-from edgeseq_device.request import QUICK
+from edgeseq_device.measuring.keys import measured_keys
+from edgeseq_device.measuring.protocol import validate_result
+from edgeseq_device.measuring.request import QUICK
 
 FAST = replace(QUICK, power_s=0.1)
 SHORT = BenchOptions(limits=FAST)

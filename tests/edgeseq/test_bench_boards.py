@@ -13,7 +13,7 @@ from edgeseq.bench_boards import bench_boards, results_to_dict
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq_device.errors import DeviceError, UsageError
-from edgeseq_device.request import QUICK
+from edgeseq_device.measuring.request import QUICK
 
 OPTIONS = BenchOptions(formats=("tflite",), limits=replace(QUICK, power_s=0.1))
 

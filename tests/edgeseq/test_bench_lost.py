@@ -16,8 +16,8 @@ from edgeseq.devices.agent_link import AgentEndedError
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import LocalLink, Sent
 from edgeseq_device.errors import DeviceError
-from edgeseq_device.protocol import validate_result
-from edgeseq_device.request import QUICK
+from edgeseq_device.measuring.protocol import validate_result
+from edgeseq_device.measuring.request import QUICK
 
 OPTIONS = BenchOptions(formats=("tflite",), limits=replace(QUICK, power_s=0.1))
 LOST = "pi9: the cable was pulled"
@@ -146,7 +146,7 @@ def test_a_board_that_is_lost_before_it_begins_gives_no_result(pristine_artifact
 
 def test_a_clock_that_is_years_off_is_told_and_not_used(pristine_artifact: Path) -> None:
     old = (
-        "import sys, edgeseq_device.agent as agent\n"
+        "import sys, edgeseq_device.measuring.agent as agent\n"
         "class Past(agent.datetime):\n"
         "    @classmethod\n"
         "    def now(cls, zone=None):\n        return cls(1970, 1, 1, tzinfo=zone)\n"

@@ -31,7 +31,7 @@ from edgeseq.devices.links import LocalLink
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.pick import VirtualDevice
 from edgeseq_device.artifact import open_artifact, sha256_of
-from edgeseq_device.deployed import Deployed
+from edgeseq_device.board.deployed import Deployed
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, GateError, UsageError
 
 ROOT = Path(__file__).parents[2]

@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from edgeseq.cli import main
 from edgeseq.eval_subject import choose, open_subject
 from edgeseq.readings import draw_by_class, write_readings
-from edgeseq_device import accuracy
 from edgeseq_device.artifact import open_artifact, sha256_of
 from edgeseq_device.errors import DataError, UsageError
-from edgeseq_device.readings import Readings
+from edgeseq_device.measuring import accuracy
+from edgeseq_device.measuring.readings import Readings
 
 WriteSeries = Callable[..., Path]
 KINDS = ("audio", "series", "text")

@@ -9,14 +9,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeseq.devices import apt
-from edgeseq.devices.apt_sources import sources_list
 from edgeseq.devices.cache import COMPLETE, Progress, part_of, size_bytes
 from edgeseq.devices.commands import output_of
+from edgeseq.devices.emulated import apt
+from edgeseq.devices.emulated.apt_sources import sources_list
+from edgeseq.devices.emulated.plan import PYTHON
+from edgeseq.devices.emulated.rootfs import make_root, unpack, write_files
 from edgeseq.devices.machine.ext4 import Attributes, Tools, write_ext4
 from edgeseq.devices.machine.plan import NAME, MachinePlan
-from edgeseq.devices.plan import PYTHON
-from edgeseq.devices.rootfs import make_root, unpack, write_files
 from edgeseq.devices.wheels import fetch_wheels, unzip_wheel
 from edgeseq_device.emulation import MARKER
 

@@ -9,13 +9,13 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from edgeseq.devices import apt
-from edgeseq.devices.apt_sources import sources_list
 from edgeseq.devices.cache import COMPLETE, Progress, part_of
-from edgeseq.devices.guest import ARCHITECTURE
+from edgeseq.devices.emulated import apt
+from edgeseq.devices.emulated.apt_sources import sources_list
+from edgeseq.devices.emulated.guest import ARCHITECTURE
+from edgeseq.devices.emulated.rootfs import make_root, unpack
 from edgeseq.devices.machine import cpio
 from edgeseq.devices.machine.plan import MachinePlan
-from edgeseq.devices.rootfs import make_root, unpack
 from edgeseq_device.errors import DeviceError
 
 KERNEL, INITRD = "kernel", "initrd.gz"

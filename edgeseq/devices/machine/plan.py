@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseq.devices.cache import COMPLETE, content_key
-from edgeseq.devices.guest import ARCHITECTURE
-from edgeseq.devices.plan import Plan, plan_board
+from edgeseq.devices.emulated.guest import ARCHITECTURE
+from edgeseq.devices.emulated.plan import Plan, plan_board
 from edgeseq.devices.wheel_tables import WheelTable, wheel_table
 from edgeseq.settings import settings_from_dict
 

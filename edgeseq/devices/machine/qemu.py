@@ -9,13 +9,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeseq.devices import apt
-from edgeseq.devices.apt_sources import sources_list
 from edgeseq.devices.cache import COMPLETE, Progress, part_of
 from edgeseq.devices.commands import output_of
-from edgeseq.devices.emulator import LOADERS
+from edgeseq.devices.emulated import apt
+from edgeseq.devices.emulated.apt_sources import sources_list
+from edgeseq.devices.emulated.emulator import LOADERS
+from edgeseq.devices.emulated.rootfs import make_root, unpack
 from edgeseq.devices.machine.plan import MachinePlan
-from edgeseq.devices.rootfs import make_root, unpack
 from edgeseq_device.errors import DeviceError
 
 QEMU, MKE2FS, DEBUGFS = "usr/bin/qemu-system-aarch64", "usr/sbin/mke2fs", "usr/sbin/debugfs"

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from edgeseq.devices import virtual
 from edgeseq.devices.cache import (
     COMPLETE,
     Progress,
@@ -26,6 +25,7 @@ from edgeseq.devices.cache import (
     remove_unused,
     size_bytes,
 )
+from edgeseq.devices.emulated import virtual
 from edgeseq.devices.machine import launch, state
 from edgeseq.devices.machine.image import build_image
 from edgeseq.devices.machine.kernel import build_kernel

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeseq.devices import apt
-from edgeseq.devices.apt_sources import sources_list
 from edgeseq.devices.cache import (
     COMPLETE,
     build_folder,
@@ -22,7 +20,9 @@ from edgeseq.devices.cache import (
     mark_used,
     remove_unused,
 )
-from edgeseq.devices.rootfs import make_root, unpack
+from edgeseq.devices.emulated import apt
+from edgeseq.devices.emulated.apt_sources import sources_list
+from edgeseq.devices.emulated.rootfs import make_root, unpack
 
 FORMAT = "2"
 """Counts up when what a prepared folder holds changes although its packages did not."""

@@ -27,12 +27,12 @@ from debian import base_image, build_image, docker_tools, emulator
 from docker import Docker, enter, running_docker
 from emulated import PROCESSORS, container
 
-from edgeseq.devices.apt import host_architecture
-from edgeseq.devices.board_files import board_files, read_imitation
+from edgeseq.devices.emulated.apt import host_architecture
+from edgeseq.devices.emulated.board_files import board_files, read_imitation
 from edgeseq.devices.profiles import profile
 from edgeseq.devices.sources import virtualpi_sources
-from edgeseq_device.elf import elf_machine
-from edgeseq_device.request import Request, request_to_dict
+from edgeseq_device.board.elf import elf_machine
+from edgeseq_device.measuring.request import Request, request_to_dict
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ARCHITECTURES = {"linux/arm64": "arm64", "linux/arm/v7": "armhf", "linux/amd64": "amd64"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edgeseq_device.protocol import validate_result
+from edgeseq_device.measuring.protocol import validate_result
 
 Rewrite = Callable[[Path, Callable[[dict[str, Any]], object]], None]
 Bench = Callable[..., "subprocess.CompletedProcess[str]"]

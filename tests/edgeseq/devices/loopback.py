@@ -20,12 +20,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from edgeseq.devices import apt
-from edgeseq.devices.apt_sources import KEYRING, sources_list
 from edgeseq.devices.cache import COMPLETE, build_folder, building_alone, cache_root, content_key
-from edgeseq.devices.destination import Destination
-from edgeseq.devices.emulator import LOADERS
-from edgeseq.devices.rootfs import make_root, unpack
+from edgeseq.devices.emulated import apt
+from edgeseq.devices.emulated.apt_sources import KEYRING, sources_list
+from edgeseq.devices.emulated.emulator import LOADERS
+from edgeseq.devices.emulated.rootfs import make_root, unpack
+from edgeseq.devices.ssh.destination import Destination
 
 SUITE = "bookworm"
 """Its sshd 9.2 is one program; later ones start others by a fixed path."""

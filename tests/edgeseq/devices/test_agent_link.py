@@ -12,7 +12,7 @@ from edgeseq.bench import run_once
 from edgeseq.devices.agent_link import AgentEndedError, agent_archive, converse
 from edgeseq.devices.links import LocalLink
 from edgeseq_device.errors import DataError, DeviceError
-from edgeseq_device.request import Limits, Request, request_to_dict
+from edgeseq_device.measuring.request import Limits, Request, request_to_dict
 
 LIMITS = Limits(timeout_s=60)
 
@@ -44,7 +44,7 @@ def test_the_archive_has_the_device_code_and_nothing_else(cache: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     assert "__main__.py" in names
-    assert "edgeseq_device/agent.py" in names
+    assert "edgeseq_device/measuring/agent.py" in names
     assert all(name == "__main__.py" or name.startswith("edgeseq_device/") for name in names)
 
 

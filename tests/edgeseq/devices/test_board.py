@@ -17,9 +17,9 @@ from edgeseq.bench import BenchOptions, bench
 from edgeseq.devices import board as board_module
 from edgeseq.devices.agent_link import converse
 from edgeseq.devices.board import ContainerLink, SshDevice
-from edgeseq.devices.ssh import Connection
+from edgeseq.devices.ssh.connection import Connection
 from edgeseq_device.errors import DataError, DeviceError
-from edgeseq_device.request import QUICK
+from edgeseq_device.measuring.request import QUICK
 
 OPTIONS = BenchOptions(formats=("tflite",), limits=replace(QUICK, power_s=0.1))
 

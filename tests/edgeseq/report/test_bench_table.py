@@ -12,7 +12,7 @@ from edgeseq.report.bench_table import (
     bench_rows,
     bench_title,
 )
-from edgeseq_device.keys import KEYS, measured_keys
+from edgeseq_device.measuring.keys import KEYS, measured_keys
 
 
 def model(model_format: str, **known: Any) -> dict[str, Any]:

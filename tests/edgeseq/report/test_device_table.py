@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from edgeseq.devices.checking import Findings
-from edgeseq.devices.fitness import Problem, table_for
-from edgeseq.devices.probing import Look
 from edgeseq.devices.profiles import profile
+from edgeseq.devices.upkeep.checking import Findings
+from edgeseq.devices.upkeep.fitness import Problem, table_for
+from edgeseq.devices.upkeep.probing import Look
 from edgeseq.report.device_table import check_rows, problem_lines
 
 LOOK = Look(

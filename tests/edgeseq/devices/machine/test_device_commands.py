@@ -17,7 +17,7 @@ from edgeseq.cli import main
 from edgeseq.devices.machine.image import RUNTIMES_PTH
 from edgeseq.devices.machine.state import Running
 from edgeseq.devices.pick import pick_device
-from edgeseq.devices.probing import ask
+from edgeseq.devices.upkeep.probing import ask
 from edgeseq_device.errors import DataError
 
 pytestmark = [pytest.mark.virtual_board, pytest.mark.xdist_group("virtual-pi")]

@@ -13,7 +13,7 @@ import pytest
 
 from edgeseq.devices.agent_link import agent_archive, converse
 from edgeseq.devices.machine.state import Running
-from edgeseq_device.request import Limits, Request, request_to_dict
+from edgeseq_device.measuring.request import Limits, Request, request_to_dict
 
 pytestmark = [pytest.mark.virtual_board, pytest.mark.xdist_group("virtual-pi")]
 

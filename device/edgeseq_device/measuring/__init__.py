@@ -1,0 +1,1 @@
+"""The benchmark on the board: the agent, its workers and every kind of measurement."""

@@ -1,0 +1,118 @@
+"""A result as plain text, for people at the board: one line a figure, one column a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgeseq_device.measuring.assemble import name
+from edgeseq_device.measuring.keys import KEYS, MODEL, Key, is_of_step
+
+NOT_MEASURED = "not measured"
+NOT_ASKED = "not asked for"
+
+Model = Mapping[str, Any]
+Row = tuple[str, ...]
+_SUFFIXES = {"ms": "_ms", "s": "_s", "bytes": "_bytes", "W": "_w", "mJ": "_mj", "%": "_percent"}
+"""How the name of a key ends, by the first word of its unit."""
+
+
+def table_lines(result: Mapping[str, Any]) -> list[str]:
+    """The figures of a result; on an emulated processor every line says so."""
+    rows = [("", *(name(model) for model in result["models"])), *_rows(result["models"])]
+    return _aligned(rows, "emulated" if result["emulated"] else "")
+
+
+def note_lines(result: Mapping[str, Any], left_out: Sequence[str] = ()) -> list[str]:
+    """Why figures are missing, and whatever casts doubt on the others; `left_out` goes with them."""
+    device = result["device"]
+    machine = device["board_model"] or device["cpu_model"] or device["machine"]
+    notes = [f"device: {machine}, {device['os'] or 'unknown system'}, Python {device['python']}"]
+    notes += [*left_out, *_gaps(result["models"])]
+    for model in result["models"]:
+        notes += [f"warning: {name(model)}: {text}" for text in model["warnings"]]
+    notes += [f"warning: {text}" for text in result["warnings"]]
+    notes += [f"INVALID: {text}" for text in result["invalid_because"]]
+    if result["emulated"]:
+        notes.insert(1, f"{result['emulated_because']}; there is no latency of an emulated processor")
+    return [f"emulated: {note}" if result["emulated"] else note for note in notes]
+
+
+def _rows(models: Sequence[Model]) -> list[Row]:
+    rows: list[Row] = [
+        ("runtime", *(model["runtime"] or NOT_MEASURED for model in models)),
+        ("model", *(_shown(model["model_bytes"], KEYS[f"{MODEL}model_bytes"]) for model in models)),
+    ]
+    for kind, keys in _kinds(models).items():
+        if _is_empty(keys, models):
+            rows.append((kind.replace("_", " "), *([NOT_MEASURED] * len(models))))
+        else:
+            shown = (
+                (_label(each, key), *(_shown(model[each], key) for model in models)) for each, key in keys
+            )
+            rows += shown
+    return rows
+
+
+def _kinds(models: Sequence[Model]) -> dict[str, list[tuple[str, Key]]]:
+    """The kinds of measurement that were asked for, of a form that some model has, with their figures."""
+    kinds: dict[str, list[tuple[str, Key]]] = {}
+    for full_name, key in KEYS.items():
+        each = full_name[len(MODEL) :]
+        if not key.measured or key.added_by != "agent" or list in key.types:
+            continue
+        asked = any(model["not_measured"].get(each) != NOT_ASKED for model in models)
+        if asked and (not is_of_step(key.kind) or any(model["step_file"] for model in models)):
+            kinds.setdefault(key.kind, []).append((each, key))
+    return kinds
+
+
+def _is_empty(keys: Sequence[tuple[str, Key]], models: Sequence[Model]) -> bool:
+    return all(model[each] is None for each, _key in keys for model in models)
+
+
+def _label(each: str, key: Key) -> str:
+    """Such as "latency p50" for latency_p50_ms: the unit stands behind the figure."""
+    suffix = _SUFFIXES.get(key.unit.partition(" ")[0], "")
+    return (each[: -len(suffix)] if suffix and each.endswith(suffix) else each).replace("_", " ")
+
+
+def _shown(value: Any, key: Key) -> str:
+    unit = key.unit.partition(" ")[0]
+    if value is None:
+        return NOT_MEASURED
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, str):
+        return value
+    if unit == "bytes":
+        return f"{value / 1e6:.2f} MB" if value >= 1e6 else f"{value / 1e3:.1f} KB"
+    if unit in _SUFFIXES:
+        return f"{value:.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
+    return str(value) if isinstance(value, int) else f"{value:.2g}"
+
+
+def _gaps(models: Sequence[Model]) -> list[str]:
+    """Why figures of the table are missing, one line per reason."""
+    by_reason: dict[str, dict[str, list[str]]] = {}
+    for kind, keys in _kinds(models).items():
+        empty = _is_empty(keys, models)
+        for each, key in keys:
+            label = kind.replace("_", " ") if empty else _label(each, key)
+            for model in models:
+                if model[each] is None:
+                    names = by_reason.setdefault(model["not_measured"][each], {}).setdefault(label, [])
+                    names.extend([name(model)] if name(model) not in names else [])
+    lines = []
+    for reason, labels in by_reason.items():
+        told = (
+            f"{label} ({'; '.join(of)})" if len(of) < len(models) else label for label, of in labels.items()
+        )
+        lines.append(f"{NOT_MEASURED}: {', '.join(told)}: {reason}")
+    return lines
+
+
+def _aligned(rows: Sequence[Row], mark: str) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return [f"{line}  {mark}".rstrip() for line in lines]

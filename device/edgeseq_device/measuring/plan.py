@@ -1,0 +1,50 @@
+"""Which worker processes a request takes, in which order, and why a kind of measurement is left out.
+
+Host and agent make the same plan of the same request, so that a number says which measurement is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeseq_device.manifest import ModelFile
+from edgeseq_device.measuring.keys import INSTRUCTIONS, LATENCIES, ONCE, TIMED, needs_step
+from edgeseq_device.measuring.request import Request
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One worker process: which kind of measurement, on which format, with how many threads, which launch."""
+
+    kind: str
+    format: str
+    threads: int = 1
+    launch: int = 0
+
+
+def plan(request: Request, models: Sequence[ModelFile], *, emulated: bool) -> list[Measurement]:
+    """The worker processes of a request, in order; the launches for latency alternate between formats."""
+    return [
+        Measurement(kind, model.format, threads, launch)
+        for kind in request.kinds
+        for threads in request.threads
+        for launch in range(request.limits.launches if kind in LATENCIES else 1)
+        for model in models
+        if reason_not_to(kind, model, threads, request, emulated) is None
+    ]
+
+
+def reason_not_to(kind: str, model: ModelFile, threads: int, request: Request, emulated: bool) -> str | None:
+    """Why a kind of measurement cannot be taken of a model here; None when it can."""
+    if kind not in request.kinds:
+        return "not asked for"
+    if needs_step(kind) and model.step is None:
+        return f"no step form: {model.step_reason}"
+    if kind in TIMED and emulated:
+        return "emulated: the time of an emulated processor says nothing about the board"
+    if kind in INSTRUCTIONS and request.counting_worker_command is None:
+        return "counted on a virtual board only"
+    if kind in ONCE and threads != request.threads[0]:
+        return f"taken with {request.threads[0]} thread{'s' if request.threads[0] > 1 else ''} only"
+    return None

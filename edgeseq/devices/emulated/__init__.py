@@ -1,0 +1,1 @@
+"""Virtual Raspberry Pis under qemu-user: Debian's packages, the emulator, a board's files."""

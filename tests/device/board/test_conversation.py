@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ECHO = (
+    "import sys\n"
+    "from edgeseq_device.board.conversation import answer\n"
+    "sys.exit(answer(lambda request, emit: emit({'event': 'heard'}) or request))\n"
+)
+
+
+def converse(code: str, text: bytes) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, check=False)
+
+
+def test_a_request_is_one_line_and_its_answer_the_result() -> None:
+    done = converse(ECHO, b'{"a": 1}\n\n\n')
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events == [{"event": "heard"}, {"event": "result", "result": {"a": 1}}]
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("text", [b"", b"{\n", b"[]\n", b"1\n", b"\xff\xfe\n"])
+def test_what_is_no_request_is_refused(text: bytes) -> None:
+    done = converse(ECHO, text)
+    event = json.loads(done.stdout)
+    assert (done.returncode, event["event"], event["exit_code"]) == (6, "error", 6)
+    assert event["message"].startswith("request: not ")
+
+
+def test_work_ends_with_its_host_and_tidies_up(tmp_path: Path) -> None:
+    tidied = tmp_path / "tidied"
+    code = (
+        "import sys, time\n"
+        "from edgeseq_device.board.conversation import answer\n"
+        "def work(request, emit):\n"
+        "    try:\n"
+        "        emit({'event': 'begun'})\n"
+        "        time.sleep(600)\n"
+        "    finally:\n"
+        f"        open({str(tidied)!r}, 'w').close()\n"
+        "sys.exit(answer(work))\n"
+    )
+    agent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert agent.stdin is not None
+    assert agent.stdout is not None
+    agent.stdin.write(b"{}\n")
+    agent.stdin.flush()
+    assert agent.stdout.readline() == b'{"event": "begun"}\n'
+    agent.stdin.close()
+    agent.wait(30)
+    agent.stdout.close()
+    assert tidied.exists()
+
+
+def test_silence_ends_the_work_too() -> None:
+    code = (
+        "import sys, time\n"
+        "from edgeseq_device.board import conversation\n"
+        "conversation.SILENCE_S = 0.3\n"
+        "sys.exit(conversation.answer(lambda request, emit: time.sleep(600)))\n"
+    )
+    agent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert agent.stdin is not None
+    assert agent.stdout is not None
+    agent.stdin.write(b"{}\n")
+    agent.stdin.flush()
+    assert agent.wait(30) != 0
+    agent.stdin.close()
+    agent.stdout.close()
+
+
+def test_nobody_who_listens_is_no_crash() -> None:
+    code = ECHO.replace("import sys", "import sys, time", 1).replace("emit({", "time.sleep(0.5) or emit({")
+    agent = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert agent.stdout is not None
+    agent.stdout.close()
+    assert agent.stdin is not None
+    assert agent.stderr is not None
+    agent.stdin.write(b"{}\n")
+    agent.stdin.flush()
+    said = agent.stderr.read()
+    agent.stdin.close()
+    agent.stderr.close()
+    agent.wait(30)
+    assert b"Traceback" not in said

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edgeseq_device.errors import DataError
+from edgeseq_device.measuring.keys import KEYS, LATENCIES, TIMED, measured_keys
+from edgeseq_device.measuring.protocol import validate_result
+
+
+def emulated(result: dict[str, Any]) -> dict[str, Any]:
+    """The same result as an emulated processor may have it."""
+    result["emulated"] = result["device"]["emulated"] = True
+    result["emulated_because"] = "a test"
+    for model in result["models"]:
+        for name in (name for kind in TIMED for name in measured_keys(kind)):
+            model[name], model["not_measured"][name] = None, "emulated"
+    return result
+
+
+def test_a_result_of_the_agent_holds_and_survives_json(result: dict[str, Any]) -> None:
+    validate_result(json.loads(json.dumps(result, allow_nan=False)), complete=False)
+
+
+@pytest.mark.parametrize("version", [1, 2, 4, "3", None, True])
+def test_an_unknown_schema_version_is_refused(result: dict[str, Any], version: object) -> None:
+    result["schema_version"] = version
+    with pytest.raises(DataError, match=r"schema version .* is not known"):
+        validate_result(result, complete=False)
+
+
+@pytest.mark.parametrize("other", [None, [], {}, {"schema": "pyperf"}])
+def test_something_else_is_no_result(other: object) -> None:
+    with pytest.raises(DataError, match="not a result of `edgeseq bench`"):
+        validate_result(other, complete=False)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(result: dict[str, Any]) -> None:
+    result["models"][0]["latency_p50_sm"] = 1.0
+    with pytest.raises(DataError, match='onnx: unknown key "latency_p50_sm"; did you mean "latency_p50_ms"'):
+        validate_result(result, complete=False)
+
+
+def test_each_key_must_be_there(result: dict[str, Any]) -> None:
+    for name in [*result["models"][0]]:
+        value = result["models"][0].pop(name)
+        with pytest.raises(DataError, match=f"{name} is missing"):
+            validate_result(result, complete=False)
+        result["models"][0][name] = value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("latency_p50_ms", -1.0),
+        ("latency_p50_ms", "fast"),
+        ("latency_p50_ms", float("nan")),
+        ("latency_n", 1.5),
+        ("latency_n", True),
+        ("ram_peak_bytes", 0),
+        ("ram_peak_bytes", 1e6),
+        ("parity_ok", 1),
+        ("sha256", "abc"),
+        ("failures", [""]),
+        ("format", None),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(result: dict[str, Any], name: str, value: object) -> None:
+    result["models"][1][name] = value
+    with pytest.raises(DataError, match=f"tflite: {name} " if name != "format" else "format"):
+        validate_result(result, complete=False)
+
+
+@pytest.mark.parametrize("name", [name.partition(".")[2] for name, key in KEYS.items() if key.kind in TIMED])
+def test_no_figure_of_time_can_be_written_down_for_an_emulated_processor(
+    result: dict[str, Any], name: str
+) -> None:
+    original = result["models"][0][name]
+    emulated(result)
+    validate_result(result, complete=False)
+    result["models"][0][name] = original if original is not None else 1.0
+    if KEYS[f"models.{name}"].types in ((int,), (list,)) and original is None:
+        result["models"][0][name] = 1 if KEYS[f"models.{name}"].types == (int,) else [1]
+    result["models"][0]["not_measured"].pop(name)
+    with pytest.raises(DataError, match=f"{name} was taken on an emulated processor"):
+        validate_result(result, complete=False)
+
+
+def test_every_key_in_units_of_time_is_one_of_latency() -> None:
+    timed = {name for name, key in KEYS.items() if key.unit in ("ms", "s", "us", "ns")}
+    assert timed
+    assert timed <= {f"models.{name}" for kind in TIMED for name in measured_keys(kind)}
+
+
+def test_an_emulated_device_cannot_be_passed_off_as_a_real_one(result: dict[str, Any]) -> None:
+    result["device"]["emulated"] = True
+    with pytest.raises(DataError, match="contradicts what the device says of itself"):
+        validate_result(result, complete=False)
+
+
+def test_a_figure_is_either_there_or_explained(result: dict[str, Any]) -> None:
+    model = result["models"][0]
+    model["ram_peak_bytes"] = None
+    with pytest.raises(DataError, match="ram_peak_bytes is null without a reason"):
+        validate_result(result, complete=False)
+    model["not_measured"]["ram_peak_bytes"] = "no such figure"
+    validate_result(result, complete=False)
+    model["ram_peak_bytes"] = 1
+    with pytest.raises(DataError, match="ram_peak_bytes is measured and yet in not_measured"):
+        validate_result(result, complete=False)
+
+
+@pytest.mark.parametrize("kind", LATENCIES)
+def test_p99_from_too_few_samples_is_refused(result: dict[str, Any], kind: str) -> None:
+    model = result["models"][0]
+    model[f"{kind}_n"], model[f"{kind}_p99_ms"] = 499, model[f"{kind}_p90_ms"] + 1
+    model["not_measured"].pop(f"{kind}_p99_ms", None)
+    with pytest.raises(DataError, match=rf"onnx: {kind}_p99_ms from 499 samples, fewer than 500"):
+        validate_result(result, complete=False)
+
+
+@pytest.mark.parametrize("kind", LATENCIES)
+def test_percentiles_out_of_order_are_refused(result: dict[str, Any], kind: str) -> None:
+    result["models"][0][f"{kind}_p50_ms"] = 1e9
+    with pytest.raises(DataError, match=f"onnx: {kind} percentiles are out of order"):
+        validate_result(result, complete=False)
+
+
+def test_a_missing_percentile_is_no_disorder(result: dict[str, Any]) -> None:
+    model = result["models"][0]
+    model["latency_p90_ms"], model["not_measured"]["latency_p90_ms"] = None, "a test"
+    validate_result(result, complete=False)
+
+
+def test_a_valid_result_has_no_broken_guard(result: dict[str, Any]) -> None:
+    result["invalid_because"] = ["throttled"]
+    result["valid"] = True
+    with pytest.raises(DataError, match="`valid` contradicts"):
+        validate_result(result, complete=False)
+
+
+def test_a_complete_result_needs_what_the_host_adds(result: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="board is missing"):
+        validate_result(result, complete=True)
