@@ -36,11 +36,6 @@ class GoldenVectors:
         """[n, C]: what the step form must have answered after each input's last frame."""
         return self.own_step_references.get(model_format, self.references[model_format])
 
-    @property
-    def median_input(self) -> Features:
-        """[T, F]: the input of median length, the lower of the two middle ones."""
-        return sorted(self.features, key=len)[(len(self.features) - 1) // 2]
-
 
 def read_golden(
     path: Path, formats: Sequence[str], shape: tuple[int, int, int], features_dtype: str

@@ -9,6 +9,7 @@ import pytest
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.errors import DataError
 from edgeseq_device.golden import read_golden
+from edgeseq_device.golden_input import median_input
 
 SHAPE = (16, 5, 3)
 
@@ -47,8 +48,21 @@ def test_a_step_form_that_rounds_in_another_way_has_answers_of_its_own(
 
 
 def test_the_median_input_is_the_lower_of_the_two_middle_lengths(pristine_artifact: Path) -> None:
-    golden = open_artifact(pristine_artifact).golden()
-    assert golden.median_input is golden.features[7]  # lengths are 4 ... 19
+    artifact = open_artifact(pristine_artifact)
+    golden = artifact.golden()
+    chosen = median_input(artifact.golden_path, artifact.golden_count)  # lengths are 4 ... 19
+    found = np.frombuffer(chosen.content, chosen.dtype).reshape(chosen.shape)
+    assert np.array_equal(found, golden.features[7])
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(3, np.float32), np.zeros((2, 3)), np.zeros((2, 3), "f4", order="F"), None]
+)
+def test_an_input_that_is_no_array_of_frames_is_refused(tmp_path: Path, array: object) -> None:
+    arrays = {} if array is None else {"features_00": array}
+    np.savez(tmp_path / "golden.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="its inputs cannot be read"):
+        median_input(tmp_path / "golden.npz", 1)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from edgeseq_device.board.conversation import Emit, answer
 from edgeseq_device.board.root import Turn, locked, scratch
 from edgeseq_device.bundle import copied
 from edgeseq_device.errors import DeviceError
+from edgeseq_device.golden_input import median_input
 from edgeseq_device.manifest import ModelFile
 from edgeseq_device.measuring.assemble import Taken
 from edgeseq_device.measuring.cooldown import cool_down
@@ -117,12 +118,12 @@ def choose_cpus(threads: int) -> list[int] | None:
 
 def _common_job(artifact: Artifact, request: Request, folder: Path) -> dict[str, Any]:
     """What every worker is told. The input is a bare file: reading an .npz costs a process 2 MB."""
-    features = artifact.golden().median_input
-    features.tofile(folder / "input")
+    chosen = median_input(artifact.golden_path, artifact.golden_count)
+    (folder / "input").write_bytes(chosen.content)
     return {
         "input": str(folder / "input"),
         "dtype": artifact.features_dtype,
-        "input_shape": list(features.shape),
+        "input_shape": list(chosen.shape),
         "golden": str(artifact.golden_path),
         "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
         "artifact": str(artifact.path),

@@ -91,6 +91,11 @@ def test_progress_tells_each_step_and_the_launches_alternate(
     assert outcomes == [each["step"] for each in taken] == list(range(16))
 
 
+def test_the_agent_itself_needs_no_numpy() -> None:
+    code = "import sys; from edgeseq_device.measuring.agent import serve; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_threads_are_pinned_and_recorded(served: tuple[dict[str, Any], list[Any]]) -> None:
     assert [model["affinity"] for model in served[0]["models"]] == [[max(os.sched_getaffinity(0))]] * 2
 

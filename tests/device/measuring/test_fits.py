@@ -15,6 +15,7 @@ import pytest
 
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.emulation import Emulation
+from edgeseq_device.golden_input import median_input
 from edgeseq_device.measuring import cgroup, fits
 from edgeseq_device.measuring.agent import files_of
 from edgeseq_device.measuring.cgroup import OFF, Confined, UnconfinedError, confined
@@ -84,8 +85,8 @@ def test_a_worker_that_hung_at_its_limit_does_not_fit(tmp_path: Path) -> None:
 
 def job_of(folder: Path, tmp_path: Path, **changes: Any) -> dict[str, Any]:
     artifact = open_artifact(folder)
-    features = artifact.golden().median_input
-    features.tofile(tmp_path / "input")
+    features = median_input(artifact.golden_path, artifact.golden_count)
+    (tmp_path / "input").write_bytes(features.content)
     return {
         "kind": "fits",
         "format": "tflite",

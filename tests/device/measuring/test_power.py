@@ -13,6 +13,7 @@ import pytest
 
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.emulation import Emulation
+from edgeseq_device.golden_input import median_input
 from edgeseq_device.measuring import power
 from edgeseq_device.measuring.keys import measured_keys
 from edgeseq_device.measuring.power import NO_PMIC, figures, rails_w, run_for
@@ -82,8 +83,8 @@ def on_path(tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def job_of(folder: Path, tmp_path: Path) -> dict[str, Any]:
     artifact = open_artifact(folder)
-    features = artifact.golden().median_input
-    features.tofile(tmp_path / "input")
+    features = median_input(artifact.golden_path, artifact.golden_count)
+    (tmp_path / "input").write_bytes(features.content)
     return {
         "format": "tflite",
         "threads": 1,

@@ -11,6 +11,7 @@ import pytest
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.emulation import Emulation
 from edgeseq_device.errors import DeviceError
+from edgeseq_device.golden_input import median_input
 from edgeseq_device.measuring import job as jobs
 from edgeseq_device.measuring import litert_operators, profile
 from edgeseq_device.measuring.agent import files_of
@@ -22,8 +23,8 @@ RUNS = 8
 
 def job(artifact_folder: Path, model_format: str, scratch: Path) -> dict[str, Any]:
     artifact = open_artifact(artifact_folder)
-    features = artifact.golden().median_input
-    features.tofile(scratch / "input")
+    features = median_input(artifact.golden_path, artifact.golden_count)
+    (scratch / "input").write_bytes(features.content)
     return {
         "kind": "profile",
         "format": model_format,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgeseq_device.artifact import open_artifact
+from edgeseq_device.golden_input import median_input
 from edgeseq_device.log_mel import LogMel
 from edgeseq_device.manifest import MANIFEST_FILE
 from edgeseq_device.measuring.agent import files_of
@@ -132,8 +133,8 @@ def test_the_period_that_the_user_gives_is_taken_before_the_artifact_s(tmp_path:
 
 def job_of(folder: Path, tmp_path: Path, **changes: Any) -> dict[str, Any]:
     artifact = open_artifact(folder)
-    features = artifact.golden().median_input
-    features.tofile(tmp_path / "input")
+    features = median_input(artifact.golden_path, artifact.golden_count)
+    (tmp_path / "input").write_bytes(features.content)
     return {
         "kind": "realtime",
         "format": "tflite",

@@ -86,10 +86,11 @@ def test_an_inference_that_takes_all_the_time_has_no_beginning_and_end_to_compar
 
 def test_a_worker_goes_on_for_as_long_as_asked(pristine_artifact: Path, tmp_path: Path) -> None:
     from edgeseq_device.artifact import open_artifact
+    from edgeseq_device.golden_input import median_input
 
     artifact = open_artifact(pristine_artifact)
-    features = artifact.golden().median_input
-    features.tofile(tmp_path / "input")
+    features = median_input(artifact.golden_path, artifact.golden_count)
+    (tmp_path / "input").write_bytes(features.content)
     job: dict[str, Any] = {
         "kind": "sustained",
         "format": "tflite",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgeseq_device.artifact import open_artifact
+from edgeseq_device.golden_input import median_input
 from edgeseq_device.measuring.agent import files_of
 from edgeseq_device.measuring.request import Limits
 from edgeseq_device.measuring.workers import run_worker
@@ -20,8 +21,8 @@ LITERT_PEAK_RSS_BYTES_MAX = 45_000_000
 def job(artifact_folder: Path, kind: str, model_format: str) -> dict[str, Any]:
     artifact = open_artifact(artifact_folder)
     model = artifact.model(model_format)
-    features = artifact.golden().median_input
-    features.tofile(artifact_folder.parent / "input")
+    features = median_input(artifact.golden_path, artifact.golden_count)
+    (artifact_folder.parent / "input").write_bytes(features.content)
     return {
         "input": str(artifact_folder.parent / "input"),
         "dtype": artifact.features_dtype,
