@@ -179,10 +179,14 @@ def remove(name: str) -> None:
 @click.argument("name", metavar=VIRTUAL_PI)
 @click.option("--ram", metavar="SIZE", default="256MB", show_default=True, help="Of the machine.")
 @click.option("--cores", type=click.IntRange(1, 8), default=2, show_default=True, help="Of the machine.")
-def start(name: str, ram: str, cores: int) -> None:
+@click.option(
+    "--bits", type=click.Choice(("32", "64")), default="64", show_default=True, help="Of its system."
+)
+def start(name: str, ram: str, cores: int, bits: str) -> None:
     """Start the virtual Pi, an emulated machine with this RAM that is reached over SSH as a board is.
 
-    It is made at the first use, which takes some minutes. It gives answers, RAM and faults, never a latency.
+    With 32 bits it has a 64-bit kernel and a 32-bit system, as some Raspberry Pis have. It is made at first
+    use, which takes some minutes. It gives answers, RAM and faults, never a latency.
     """
     from edgeseq.devices.machine import run
     from edgeseq_export.budget import parse_size
@@ -190,7 +194,7 @@ def start(name: str, ram: str, cores: int) -> None:
     _check_machine(name)
     ram_bytes = parse_size(ram)
     with _bar(name) as progress:
-        running = run.start(ram_bytes, progress, cores=cores)
+        running = run.start(ram_bytes, progress, cores=cores, bits=int(bits))
     output().print(
         f"{name} runs: {running.description}; by hand: ssh -F {running.ssh_config} {name}", soft_wrap=True
     )
