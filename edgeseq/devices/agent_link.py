@@ -16,7 +16,7 @@ import edgeseq_device
 from edgeseq.devices.bundle import zipped
 from edgeseq.devices.cache import cache_root, content_key
 from edgeseq.files import atomic_write_bytes
-from edgeseq_device.board.conversation import HEARTBEAT_S
+from edgeseq_device.conversation import HEARTBEAT_S
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, UsageError
 from edgeseq_device.measuring.workers import last_line
 

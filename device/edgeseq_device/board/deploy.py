@@ -18,7 +18,6 @@ import edgeseq_device
 from edgeseq_device import __version__
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.board.archive_main import archive_of
-from edgeseq_device.board.conversation import Emit, answer
 from edgeseq_device.board.deploy_order import SCHEMA, SCHEMA_VERSION, Order, parse_order
 from edgeseq_device.board.deployed import (
     ARCHIVE,
@@ -30,11 +29,12 @@ from edgeseq_device.board.deployed import (
 )
 from edgeseq_device.board.health import Health, check_health
 from edgeseq_device.board.libraries import tag
-from edgeseq_device.board.root import Turn, locked
 from edgeseq_device.board.unit import Unit
 from edgeseq_device.bundle import copied
+from edgeseq_device.conversation import Emit, answer
 from edgeseq_device.emulation import emulation
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, UsageError
+from edgeseq_device.root import Turn, locked
 
 
 def main() -> int:

@@ -19,14 +19,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgeseq_device.artifact import sha256_of
-from edgeseq_device.board.conversation import Emit, answer
 from edgeseq_device.board.durable import TEMPORARY, replace_link
 from edgeseq_device.board.elf import elf_machine, python_machine
 from edgeseq_device.board.libraries import LIBRARIES, tag, try_library
-from edgeseq_device.board.root import Turn, locked
+from edgeseq_device.conversation import Emit, answer
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 from edgeseq_device.measuring.keys import Key, texts
 from edgeseq_device.measuring.protocol import check_keys
+from edgeseq_device.root import Turn, locked
 
 _HASH, _KEY = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{16}")
 _SPARE_BYTES = 4_000_000

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeseq_device.board.conversation import Emit, answer
 from edgeseq_device.board.elf import python_machine
 from edgeseq_device.board.libraries import LIBRARIES, tag, try_library
+from edgeseq_device.conversation import Emit, answer
 from edgeseq_device.emulation import read_text
 from edgeseq_device.errors import DataError
 from edgeseq_device.measuring.guards import read_guards

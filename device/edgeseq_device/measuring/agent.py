@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.board.conversation import Emit, answer
-from edgeseq_device.board.root import Turn, locked, scratch
 from edgeseq_device.bundle import copied
+from edgeseq_device.conversation import Emit, answer
 from edgeseq_device.errors import DeviceError
 from edgeseq_device.golden_input import median_input
 from edgeseq_device.manifest import ModelFile
@@ -29,6 +28,7 @@ from edgeseq_device.measuring.keys import INSTRUCTIONS, TIMED
 from edgeseq_device.measuring.plan import plan
 from edgeseq_device.measuring.request import Limits, Request, parse_request
 from edgeseq_device.measuring.workers import run_worker
+from edgeseq_device.root import Turn, locked, scratch
 from edgeseq_device.system import describe_system
 
 _ACCURACY_S = 900.0

@@ -9,7 +9,7 @@ import pytest
 
 ECHO = (
     "import sys\n"
-    "from edgeseq_device.board.conversation import answer\n"
+    "from edgeseq_device.conversation import answer\n"
     "sys.exit(answer(lambda request, emit: emit({'event': 'heard'}) or request))\n"
 )
 
@@ -37,7 +37,7 @@ def test_work_ends_with_its_host_and_tidies_up(tmp_path: Path) -> None:
     tidied = tmp_path / "tidied"
     code = (
         "import sys, time\n"
-        "from edgeseq_device.board.conversation import answer\n"
+        "from edgeseq_device.conversation import answer\n"
         "def work(request, emit):\n"
         "    try:\n"
         "        emit({'event': 'begun'})\n"
@@ -61,7 +61,7 @@ def test_work_ends_with_its_host_and_tidies_up(tmp_path: Path) -> None:
 def test_silence_ends_the_work_too() -> None:
     code = (
         "import sys, time\n"
-        "from edgeseq_device.board import conversation\n"
+        "from edgeseq_device import conversation\n"
         "conversation.SILENCE_S = 0.3\n"
         "sys.exit(conversation.answer(lambda request, emit: time.sleep(600)))\n"
     )

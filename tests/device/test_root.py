@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from edgeseq_device.board import root
-from edgeseq_device.board.root import Turn, locked, scratch
+from edgeseq_device import root
 from edgeseq_device.errors import DeviceError
+from edgeseq_device.root import Turn, locked, scratch
 
 HOLDER = {"host": "ada@desk", "since_utc": "2025-01-01T00:00:00+00:00", "pid": 1}
 
@@ -100,7 +100,7 @@ def test_a_lock_that_does_not_say_whose_it_is_is_held_all_the_same(
 def test_the_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from edgeseq_device.board.root import Turn, locked\n"
+        "from edgeseq_device.root import Turn, locked\n"
         "with locked(Turn(sys.argv[1], 'me'), print):\n"
         "    print('held', flush=True)\n"
         "    sys.stdin.read()\n"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgeseq_device.board.conversation import Emit
+from edgeseq_device.conversation import Emit
 from edgeseq_device.errors import DeviceError
 
 _POLL_S = 0.5
