@@ -2,6 +2,7 @@
 # make figures: the figures of the README, against their bounds; needs the public data sets.
 # make image: the agent for a 64-bit Raspberry Pi as a Docker image; make images: every kind; both need Docker.
 # make images-check: builds them with a Docker of its own, looks into them, runs them under emulation; needs root.
+# make soak: 50 benchmarks of the newest artifact on the virtual Pi (or ARTIFACT=, RUNS=): is anything left behind?
 # make bench: edgeseq's int8 forms against ONNX Runtime's and torch's, in time and instructions; 15 minutes.
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ READY := $(VENV)/.ready
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' device/edgeseq_device/__init__.py)
 BAKE = VERSION=$(VERSION) docker buildx bake -f device/docker-bake.hcl --load
 
-.PHONY: setup demo figures bench image images images-check test check lint types contracts clean
+.PHONY: setup demo figures bench image images images-check soak test check lint types contracts clean
 
 setup: $(READY)
 
@@ -41,6 +42,10 @@ images:
 
 images-check: $(READY)
 	$(BIN)/python tests/device/container/check.py
+
+soak: $(READY)
+	$(BIN)/edgeseq device start virtual-pi --ram 256MB
+	$(BIN)/python tests/bench/soak.py --runs $(or $(RUNS),50) $(ARTIFACT)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup

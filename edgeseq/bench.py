@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import Any
 
 from edgeseq import __version__
 from edgeseq.artifacts import read_provenance
-from edgeseq.devices.agent_link import AgentEndedError, OnEvent, converse
+from edgeseq.devices.agent_link import AgentEndedError, HangUp, OnEvent, converse
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq.devices.local import LocalDevice
 from edgeseq.names import unknown
 from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, GateError, UsageError
+from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, UsageError
+from edgeseq_device.layout import LOCK_WAIT_S
 from edgeseq_device.manifest import ModelFile
 from edgeseq_device.measuring.agent import hashes_of
 from edgeseq_device.measuring.assemble import Taken
@@ -26,6 +26,7 @@ from edgeseq_device.measuring.keys import DEFAULT_KINDS
 from edgeseq_device.measuring.measure import compare_logits
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import Limits, Request, request_to_dict
+from edgeseq_device.measuring.verdict import judge
 from edgeseq_device.system import describe_system
 
 EMULATED_TIMEOUT_S = 900.0
@@ -53,17 +54,23 @@ class BenchOptions:
     max_ram_bytes: int | None = None
     period_ms: float | None = None
     readings: Path | None = None
-    lock_wait_s: float = 600.0
+    lock_wait_s: float = LOCK_WAIT_S
 
 
 def bench(
-    folder: Path, device: Device, options: BenchOptions, on_prepare: Progress, on_event: OnEvent
+    folder: Path,
+    device: Device,
+    options: BenchOptions,
+    on_prepare: Progress,
+    on_event: OnEvent,
+    hang_up: HangUp | None = None,
 ) -> dict[str, Any]:
     """Measure the artifact in `folder` on `device` and return the complete, checked result.
 
     The artifact is verified before anything else happens: DataError if it was tampered with. `on_prepare`
-    hears of the device being made ready, `on_event` of each measurement. Where the connection is lost while
-    the agent measures and does not come back, the result has what was measured until then and says so.
+    hears of the device being made ready, `on_event` of each measurement; `hang_up` ends it from another
+    thread. Where the agent fails after it has begun, as when the connection is lost and does not come back,
+    the result has what was measured until then and says so.
     """
     artifact = open_artifact(folder)
     formats = _formats(artifact, options)
@@ -74,8 +81,7 @@ def bench(
     with device.open(on_prepare) as link:
         request = _request(link, artifact, formats, options, on_prepare, emulated=bool(device.emulated))
         taken = Taken(request, [artifact.model(each) for each in formats])
-        _measure(link, device, taken, on_event)
-    _check_clock(taken, device)
+        _measure(link, device, taken, on_event, hang_up)
     result = taken.result()
     if device.emulated is not None and result["emulated"] != device.emulated:
         raise DeviceError(f"{device.name}: the agent found emulated={result['emulated']}; prepare it again")
@@ -119,18 +125,25 @@ def _request(
     )
 
 
-def _measure(link: Link, device: Device, taken: Taken, on_event: OnEvent) -> None:
+class _ChangedError(DataError):
+    """What is measured is not what was verified: there is no result."""
+
+
+def _measure(link: Link, device: Device, taken: Taken, on_event: OnEvent, hang_up: HangUp | None) -> None:
     """Run the agent until it is through; after a lost connection with what it has not told yet.
 
-    The measurement that was under way then has failed. Raises where the agent was lost before it began.
+    The measurement that was under way then has failed. Raises where the agent fails before it began.
     """
     at = taken.request.skip
 
     def hear(event: Mapping[str, Any]) -> None:
         nonlocal at
+        first = taken.began is None
         taken.hear(event)
         if event["event"] == "began":
             _check_same(taken.models, event["sha256"])
+            if first:
+                _check_clock(taken, device)
         if event["event"] == "progress":
             at = event["step"]
         on_event(event)
@@ -138,24 +151,38 @@ def _measure(link: Link, device: Device, taken: Taken, on_event: OnEvent) -> Non
     for _ in range(CONNECTIONS_MAX):
         try:
             request = request_to_dict(replace(taken.request, skip=at))
-            taken.guards_after = converse(link.agent("serve"), request, hear)
+            taken.guards_after = converse(link.agent("serve"), request, hear, hang_up)
             return
         except AgentEndedError as error:
             lost = link.explain(error)
             if taken.began is None:
                 raise DeviceError(lost) from error
-        taken.outcomes[taken.steps[at]] = {"error": lost}
+        except EdgeseqError as error:
+            if taken.began is None or isinstance(error, _ChangedError):
+                raise
+            taken.lost = _named(device, error)
+            return
+        cut = taken.steps[at]
+        taken.outcomes[cut] = {"error": lost}
         at += 1
         if at == len(taken.steps):
             return
         on_event({"event": "lost", "message": lost})
         try:
             link.reopen()
-        except DeviceError as error:
+        except EdgeseqError as error:
             taken.lost = f"{lost}; it could not be reached again: {error}"
             return
-        taken.warnings.append(f"{lost}; the rest was measured after it was reached again")
+        during = f"{cut.kind.replace('_', ' ')} of {cut.format}"
+        taken.warnings.append(
+            f"{device.name} was lost during {during}; the rest was measured after it was reached again"
+        )
     taken.lost = f"{device.name}: lost {CONNECTIONS_MAX} times"
+
+
+def _named(device: Device, error: EdgeseqError) -> str:
+    """An error's words, which the agent's own do not begin with the device."""
+    return str(error) if str(error).startswith(f"{device.name}: ") else f"{device.name}: {error}"
 
 
 def _paths(model: ModelFile) -> list[Path | None]:
@@ -163,24 +190,28 @@ def _paths(model: ModelFile) -> list[Path | None]:
 
 
 def _check_same(models: Sequence[ModelFile], measured: Mapping[str, Any]) -> None:
-    """DataError unless the agent opened the files that were verified here."""
+    """_ChangedError unless the agent opened the files that were verified here."""
     for model in models:
         for path, here, there in zip(_paths(model), hashes_of(model), measured[model.format], strict=True):
             if here != there:
-                raise DataError(f"{path}: changed while it was measured; run it again")
+                raise _ChangedError(f"{path}: changed while it was measured; run it again")
 
 
 def _check_clock(taken: Taken, device: Device) -> None:
-    """The times in a result are this host's where the board's clock is off, as on a Pi without a battery."""
-    assert taken.began is not None  # noqa: S101 - `_measure` has returned
-    here = datetime.now(timezone.utc)
-    with suppress(ValueError):
-        there = datetime.fromisoformat(taken.began["started_utc"])
+    """The start in a result is this host's where the board's clock is off, as on a Pi without a battery.
+
+    Called when the agent begins: a run may be longer than clocks may differ.
+    """
+    assert taken.began is not None  # noqa: S101 - the agent has just begun
+    here, said = datetime.now(timezone.utc), taken.began["started_utc"]
+    try:
+        there = datetime.fromisoformat(said)
         if abs(here - there) <= CLOCK_OFF:
             return
-        taken.warnings.append(
-            f"{device.name}'s clock says {there:%Y-%m-%d %H:%M}; the times in this result are this host's"
-        )
+        said = f"{there:%Y-%m-%d %H:%M}"
+    except (TypeError, ValueError):
+        said = repr(said)
+    taken.warnings.append(f"{device.name}'s clock says {said}; the times in this result are this host's")
     taken.began = {**taken.began, "started_utc": here.isoformat(timespec="seconds")}
 
 
@@ -194,23 +225,8 @@ def run_once(link: Link, request: Request) -> dict[str, Any]:
 
 
 def verdict(result: Mapping[str, Any]) -> EdgeseqError | None:
-    """What a result is failed for: out of parity, then an unfit device; None if all is well."""
-    where = f"{result['board']} emulated" if result["emulated"] else result["board"]
-    for model in result["models"]:
-        for kind, form in (("parity", model["file"]), ("step_parity", f"{model['step_file']}, step form,")):
-            if model[f"{kind}_ok"] is False:
-                return GateError(
-                    f"{where}: {form} is out of parity: error {_short(model[f'{kind}_error'])} of "
-                    f"{_short(model[f'{kind}_tolerance'])}, decisions changed: "
-                    f"{model[f'{kind}_decisions_changed']}; do not use it on this device"
-                )
-    if result["invalid_because"]:
-        return DeviceError(f"{where}: not a valid result: {'; '.join(result['invalid_because'])}")
-    return None
-
-
-def _short(error: float | None) -> str:
-    return "NaN or infinite" if error is None else f"{error:.1e}"
+    """What a result is failed for (see `judge`); None if all is well."""
+    return judge(result, result["board"])
 
 
 def _formats(artifact: Artifact, options: BenchOptions) -> tuple[str, ...]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgeseq.bench import BenchOptions, bench, verdict
-from edgeseq.devices.agent_link import OnEvent
+from edgeseq.devices.agent_link import HangUp, OnEvent
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device
-from edgeseq_device.errors import EdgeseqError
+from edgeseq.devices.plain import printable
+from edgeseq_device.errors import DeviceError, EdgeseqError
 
 SCHEMA, SCHEMA_VERSION = "edgeseq.bench.devices", 1
+END_S = 10.0
+"""How long an interrupted benchmark waits for its agents to end."""
 
 OnPrepare = Callable[[Device], Progress]
 OnMeasure = Callable[[Device], OnEvent]
@@ -38,47 +41,73 @@ def bench_boards(
     on_measure: OnMeasure,
 ) -> list[Benched]:
     """Measure an artifact on each device, side by side; of several, one that fails does not keep the others
-    from theirs. The error of a single one is raised.
+    from theirs. A single one may be out of order too, but what it is refused for is raised.
 
-    A virtual board shares the processor with its neighbours, which changes none of its figures.
+    Ctrl-C ends the agents at once. A virtual board shares the processor with its neighbours, which changes
+    none of its figures.
     """
-    given_up = threading.Event()
+    hang_up = HangUp()
 
     def measure(device: Device) -> Benched:
-        prepared, measured = on_prepare(device), on_measure(device)
+        prepared = on_prepare(device)
 
         def prepare(fraction: float, label: str) -> None:
-            if given_up.is_set():
+            if hang_up.done:
                 raise KeyboardInterrupt
             prepared(fraction, label)
 
-        def hear(event: Mapping[str, Any]) -> None:
-            if given_up.is_set():
-                raise KeyboardInterrupt
-            measured(event)
-
-        try:
-            result = bench(folder, device, options, prepare, hear)
-        except EdgeseqError as error:
-            if len(devices) == 1:
-                raise
-            return Benched(device, None, error)
+        result = bench(folder, device, options, prepare, on_measure(device), hang_up)
         return Benched(device, result, verdict(result))
 
     if len(devices) == 1:
-        return [measure(devices[0])]
-    with ThreadPoolExecutor(len(devices)) as threads:
+        return [_unless_away(measure, devices[0])]
+    begun = [_begin(measure, device) for device in devices]
+    try:
+        return [each.result() for each in begun]
+    except BaseException:
+        hang_up()
+        wait(begun, END_S)
+        raise
+
+
+def _unless_away(measure: Callable[[Device], Benched], device: Device) -> Benched:
+    try:
+        return measure(device)
+    except DeviceError as error:
+        return Benched(device, None, error)
+
+
+def _begin(measure: Callable[[Device], Benched], device: Device) -> Future[Benched]:
+    """What becomes of one device among several. Its thread does not keep this process from its end: agents
+    end with that by themselves."""
+    future: Future[Benched] = Future()
+
+    def run() -> None:
         try:
-            return list(threads.map(measure, devices))
-        except BaseException:
-            given_up.set()
-            raise
+            future.set_result(_outcome(measure, device))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=f"bench {device.name}", daemon=True).start()
+    return future
+
+
+def _outcome(measure: Callable[[Device], Benched], device: Device) -> Benched:
+    try:
+        return measure(device)
+    except EdgeseqError as error:
+        return Benched(device, None, error)
+    except Exception as error:  # noqa: BLE001 - the others' results must not be lost with it
+        said = f"{type(error).__name__}: {printable(str(error))}"
+        advice = f"a fault of edgeseq itself: bench {device.name} alone to see where"
+        return Benched(device, None, EdgeseqError(f"{device.name}: {said}; {advice}"))
 
 
 def results_to_dict(benched: Sequence[Benched]) -> dict[str, Any]:
-    """The result of one device as it is; of several, each by the device's name, or the error it ended in."""
-    if len(benched) == 1:
-        return benched[0].result or {}
+    """The result of one device as it is; of several, each by the device's name, or the error it ended in, as
+    of one that has no result."""
+    if len(benched) == 1 and benched[0].result is not None:
+        return benched[0].result
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,

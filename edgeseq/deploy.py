@@ -10,18 +10,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edgeseq.devices.agent_link import AgentEndedError, OnEvent, converse
+from edgeseq.devices.agent_link import AgentEndedError, OnEvent, converse, error_of
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link
-from edgeseq.devices.pick import VirtualDevice
+from edgeseq.devices.names import LOCAL
+from edgeseq.devices.pick import VirtualDevice, without_host
+from edgeseq.devices.sources import device_file
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.board.deploy_order import Order, order_to_dict
 from edgeseq_device.board.deployed import KEPT_MIN, NAME_PATTERN
 from edgeseq_device.board.unit import UNIT_PATTERN
-from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, GateError, UsageError
+from edgeseq_device.errors import DeviceError, EdgeseqError, GateError, UsageError
+from edgeseq_device.layout import FOLDER, LOCK_WAIT_S
 
 KEEP = 3
-_HERE = Path(__file__).resolve().parent
 _UNIT_TEMPLATE = "edgeseq-app@.service"
 
 
@@ -35,7 +37,7 @@ class DeployOptions:
     name: str | None = None
     unit: str | None = None
     keep: int = KEEP
-    lock_wait_s: float = 600.0
+    lock_wait_s: float = LOCK_WAIT_S
     root: Path | None = None
 
     def __post_init__(self) -> None:
@@ -103,31 +105,37 @@ def verdict(result: Mapping[str, Any]) -> EdgeseqError | None:
     if reason is None:
         return None
     current = f"version {result['current']} is" if result["current"] else "no version is"
-    kinds = {each.exit_code: each for each in (GateError, DataError, DeviceError)}
-    return kinds.get(result["exit_code"], EdgeseqError)(
-        f"{result['device']}: {result['name']} not switched to {result['key']}: {reason}; {current} current"
+    return error_of(
+        result["exit_code"],
+        f"{result['device']}: {result['name']} not switched to {result['key']}: {reason}; {current} current; "
+        f"next: {_next_step(result)}",
     )
+
+
+def _next_step(result: Mapping[str, Any]) -> str:
+    """What to do about a version that was refused or did not stay."""
+    if result["rolled_back_because"]:
+        return f"see why on the board: journalctl -e -u {result['unit']} (--user-unit for a user's)"
+    if result["exit_code"] == GateError.exit_code:
+        measure = f"edgeseq bench {result['artifact']['name']} --device {result['device']}"
+        return f"see what is out of parity: {measure}; then export it in other forms"
+    if result["device"] == LOCAL:
+        return "edgeseq doctor tells what is missing here"
+    return f"edgeseq device check {result['device']} tells what is in the way there"
 
 
 def unit_template() -> str:
     """The systemd unit of an application; DeviceError if it is missing from this installation."""
-    for folder in (_HERE / "devices/_sources", _HERE.parent / "device"):
-        if (folder / _UNIT_TEMPLATE).is_file():
-            return (folder / _UNIT_TEMPLATE).read_text("utf-8")
-    raise DeviceError(f"{_HERE}: {_UNIT_TEMPLATE} is missing from this installation; reinstall edgeseq")
+    return device_file(_UNIT_TEMPLATE).read_text("utf-8")
 
 
 def _refuse_virtual(device: Device) -> None:
     if isinstance(device, VirtualDevice):
-        raise DeviceError(
-            f"{device.name}: no host is configured for it, and a virtual board keeps nothing; add one with "
-            f"`edgeseq device add {device.name} USER@HOST`, or deploy to a virtual machine that "
-            "`edgeseq device start virtual-pi` starts"
-        )
+        raise without_host(device.name)
 
 
 def _order(action: str, link: Link, options: DeployOptions) -> Order:
-    root = options.root or link.root or Path.home() / ".edgeseq"
+    root = options.root or link.root or Path.home() / FOLDER
     return Order(
         action=action,
         root=str(root),
@@ -145,8 +153,9 @@ def _ask(link: Link, device: Device, order: Order, on_event: OnEvent) -> dict[st
     try:
         result: dict[str, Any] = converse(link.agent("deploy"), order_to_dict(order), on_event)
     except AgentEndedError as error:
+        said = link.explain(error).removeprefix(f"{device.name}: ")  # only what has a connection names it
         raise DeviceError(
-            f"{device.name}: {link.explain(error)}; the version that is current there is a whole one, old or "
+            f"{device.name}: {said}; the version that is current there is a whole one, old or "
             f"new: edgeseq deploy --list --device {device.name}"
         ) from error
     return {**result, "device": device.name, "device_description": device.description}

@@ -6,6 +6,8 @@ import importlib
 import os
 import sys
 
+from edgeseq_device.layout import AGENTS, BLOBS, PYTHON
+
 ROLES = {
     "serve": "edgeseq_device.measuring.agent",
     "worker": "edgeseq_device.measuring.worker",
@@ -18,11 +20,13 @@ ROLES = {
 
 
 def main(arguments: list[str]) -> int:
-    """Start as what the first argument says; 2 for anything else. Only that role's code is imported."""
+    """Start as what the first argument says, with only that role's code; 2 for anything else but --help."""
     role = arguments[0] if arguments else None
     if role not in ROLES or (len(arguments) > 1 and role != "bench"):
-        print(f"usage: agent.pyz {'|'.join(ROLES)}; `agent.pyz bench --help` is for people", file=sys.stderr)
-        return 2
+        asked = arguments in (["--help"], ["-h"])
+        usage = f"usage: agent.pyz {'|'.join(ROLES)}; `agent.pyz bench --help` is for people"
+        print(usage, file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
     _find_runtimes()
     module = importlib.import_module(ROLES[role])
     code = module.main(arguments[1:]) if role == "bench" else module.main()
@@ -36,9 +40,9 @@ def _find_runtimes() -> None:
     """
     archive = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - workers count RAM
     root, folder = os.path.split(os.path.dirname(archive))  # noqa: PTH120
-    if folder not in ("blobs", "agents"):
+    if folder not in (BLOBS, AGENTS):
         return
-    site = os.path.realpath(f"{root}/python/cp{sys.version_info[0]}{sys.version_info[1]}")
+    site = os.path.realpath(f"{root}/{PYTHON}/cp{sys.version_info[0]}{sys.version_info[1]}")
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if os.path.isdir(site) and site not in inherited:  # noqa: PTH112
         sys.path.insert(0, site)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import stat
 import zipfile
 from contextlib import suppress
 from pathlib import Path
 
 from edgeseq_device.artifact import Artifact, open_artifact, sha256_of
-from edgeseq_device.errors import DataError, EdgeseqError
+from edgeseq_device.errors import DataError, EdgeseqError, room_advice
 from edgeseq_device.manifest import plain_name
+from edgeseq_device.unzip import unzip
 
 
 def copied(artifact: str, sha256: str | None, copy: Path) -> Artifact:
@@ -28,7 +28,7 @@ def copied(artifact: str, sha256: str | None, copy: Path) -> Artifact:
     except shutil.Error as error:
         reason = error.args[0][0][2]
         raise EdgeseqError(
-            f"{artifact}: cannot be copied to {copy.parent} ({reason}); has its disk room?"
+            f"{artifact}: cannot be copied to {copy.parent} ({reason}){room_advice(reason)}"
         ) from error
 
 
@@ -41,14 +41,11 @@ def unpack_bundle(bundle: Path, sha256: str, folder: Path) -> None:
             with suppress(OSError):
                 bundle.unlink()  # what is there is not sent again
             raise DataError(f"{bundle}: changed on its way to the board (sha256 differs); send it again")
-        folder.mkdir(mode=0o700)
         with zipfile.ZipFile(bundle) as archive:
-            for member in archive.infolist():
-                plain_name(member.filename, str(bundle))
-                if stat.S_ISLNK(member.external_attr >> 16):
-                    raise DataError(f"{bundle}: {member.filename} is a link; export the artifact again")
-                with archive.open(member) as source, (folder / member.filename).open("wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
+            for name in archive.namelist():
+                plain_name(name, str(bundle))
+        folder.mkdir(mode=0o700)
+        unzip(bundle, folder, str(bundle))
     except FileNotFoundError:
         raise DataError(f"{bundle}: not there; send the artifact again") from None
     except zipfile.BadZipFile as error:

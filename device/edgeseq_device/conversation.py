@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edgeseq_device.errors import DataError, EdgeseqError
+from edgeseq_device.errors import DataError, EdgeseqError, board_fault
 
 HEARTBEAT_S = 10.0
-"""The host writes an empty line this often."""
+"""The host writes an empty line this often, and the agent tells as often that it is alive."""
 SILENCE_S = 60.0
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -31,20 +31,22 @@ def answer(work: Callable[[Mapping[str, Any], Emit], Any]) -> int:
     The exit code is that of the error, if there is one. SIGTERM ends the work by SystemExit.
     """
     signal.signal(signal.SIGTERM, _stop)
+    speaking = threading.Lock()
 
     def emit(event: Mapping[str, Any]) -> None:
-        print(json.dumps(event, allow_nan=False), flush=True)
+        line = json.dumps(event, allow_nan=False)
+        with speaking:
+            print(line, flush=True)
 
     try:
         request = _request(_first_line(0))
-        threading.Thread(target=_end_with_the_host, args=(0,), daemon=True).start()
+        threading.Thread(target=_end_with_the_host, args=(0, speaking), daemon=True).start()
         emit({"event": "result", "result": work(request, emit)})
     except BrokenPipeError:
         _say_no_more()
         return EdgeseqError.exit_code  # nobody listens any more
     except OSError as error:
-        message = f"{error.filename or 'the board'}: {error.strerror or error}; has its disk room?"
-        return _refuse(EdgeseqError(message), emit)
+        return _refuse(board_fault(error), emit)
     except EdgeseqError as error:
         return _refuse(error, emit)
     return 0
@@ -71,16 +73,37 @@ def _request(line: bytes) -> Mapping[str, Any]:
     return request
 
 
-def _end_with_the_host(descriptor: int) -> None:
-    """End this process when the host has gone: SIGTERM, so that the work tidies up."""
-    heard = time.monotonic()
+def _end_with_the_host(descriptor: int, speaking: threading.Lock) -> None:
+    """Tell the host that this process lives, and end it when the host has gone: SIGTERM, so that the work
+    tidies up."""
+    heard = told = time.monotonic()
     while time.monotonic() - heard < SILENCE_S:
-        ready, _, _ = select.select([descriptor], [], [], SILENCE_S - (time.monotonic() - heard))
+        due = min(heard + SILENCE_S, told + HEARTBEAT_S) - time.monotonic()
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, due))
         if ready:
             if not os.read(descriptor, 4096):
                 break
             heard = time.monotonic()
+        if time.monotonic() - told >= HEARTBEAT_S:
+            told = time.monotonic()
+            if not _say_alive(speaking):
+                break
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _say_alive(speaking: threading.Lock) -> bool:
+    """{"event": "alive"}, unless the work speaks or nobody takes what it said: this must never wait. Whether
+    somebody may still listen."""
+    if not speaking.acquire(blocking=False):
+        return True
+    try:
+        if select.select([], [1], [], 0)[1]:
+            os.write(1, b'{"event": "alive"}\n')
+    except OSError:
+        return False
+    finally:
+        speaking.release()
+    return True
 
 
 def _refuse(error: EdgeseqError, emit: Emit) -> int:
@@ -97,4 +120,5 @@ def _say_no_more() -> None:
 
 
 def _stop(_number: int, _frame: object) -> None:
+    _say_no_more()  # else a pipe that is full and that nobody empties would hold this process at its end
     raise SystemExit(128 + signal.SIGTERM)

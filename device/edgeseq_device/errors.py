@@ -5,6 +5,9 @@ A message says what happened, to which file or tensor, and what to do next, in o
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class EdgeseqError(Exception):
     """A fault with a message for the user (exit code 1)."""
@@ -40,3 +43,18 @@ class DataError(EdgeseqError):
     """Input data or an artifact was refused (exit code 6)."""
 
     exit_code = 6
+
+
+_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "No usable temporary directory found")
+"""The last is what Python makes of a full disk when it needs a temporary file."""
+
+
+def board_fault(error: OSError) -> EdgeseqError:
+    """What the system refused on the board, in one line."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return EdgeseqError(f"{error.filename or 'the board'}: {reason}{room_advice(reason)}")
+
+
+def room_advice(reason: str) -> str:
+    """What to look at when the system's `reason` is a full disk or an exhausted quota; else nothing."""
+    return "; has its disk room?" if any(each in reason for each in _FULL) else ""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edgeseq_device.conversation import Emit
 from edgeseq_device.errors import DeviceError
+from edgeseq_device.layout import LOCK, SCRATCH
 
 _POLL_S = 0.5
 
@@ -40,7 +41,7 @@ def locked(turn: Turn, emit: Emit) -> Iterator[None]:
     if turn.root is None:
         yield
         return
-    with (Path(turn.root) / "lock").open("a+", encoding="utf-8") as lock:
+    with (Path(turn.root) / LOCK).open("a+", encoding="utf-8") as lock:
         _take(lock.fileno(), Path(lock.name), turn.wait_s, emit)
         lock.truncate(0)
         since = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -79,27 +80,20 @@ def _holder(path: Path) -> str:
 
 @contextmanager
 def scratch(root: str | None) -> Iterator[Path]:
-    """A working folder, removed at the end; with it those that agents which were killed have left.
+    """A working folder, removed at the end.
 
-    A folder belongs to the process in its name for as long as that process lives.
+    Below a board's folder, whose lock the caller holds: so nobody else works there, and what lies there was
+    left by an agent that was killed, and is removed.
     """
     if root is None:
         with tempfile.TemporaryDirectory(prefix="edgeseq-") as folder:
             yield Path(folder)
         return
-    parent = Path(root) / "scratch"
+    parent = Path(root) / SCRATCH
     parent.mkdir(mode=0o700, exist_ok=True)
     for left in parent.iterdir():
-        if not _lives(left.name.partition("-")[0]):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=parent) as folder:
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="agent-", dir=parent) as folder:
         tempfile.tempdir = folder  # whatever a library puts into /tmp comes here
         os.environ["TMPDIR"] = folder
         yield Path(folder)
-
-
-def _lives(pid: str) -> bool:
-    try:
-        return "edgeseq" in Path(f"/proc/{int(pid)}/cmdline").read_text("utf-8", "replace")
-    except (OSError, ValueError):
-        return False

@@ -11,7 +11,7 @@ from py_compile import PycInvalidationMode
 
 from target import PYTHON, ROOT, SITE, target
 
-from edgeseq_device.board.elf import elf_machine
+from edgeseq_device.elf import elf_machine
 
 _STDLIB = ROOT / f"usr/lib/python{PYTHON}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)

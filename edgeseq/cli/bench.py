@@ -60,16 +60,17 @@ def command(artifact: str | None, json_file: Path | None, **asked: Any) -> None:
 
 
 def _print(console: Console, benched: Benched) -> None:
-    from edgeseq.report.bench_table import bench_columns, bench_notes, bench_rows, bench_title, profile_tables
+    from edgeseq.report.bench_notes import bench_notes
+    from edgeseq.report.bench_table import WIDTH_MAX, bench_tables, profile_tables
     from edgeseq.report.table import table
 
     result = benched.result
     if result is None:
         return
-    console.print(table(bench_title(result), bench_columns(result), bench_rows(result)))
-    for title, heads, rows in profile_tables(result):
+    width = min(console.width, WIDTH_MAX)
+    for title, heads, rows in (*bench_tables(result, width), *profile_tables(result)):
         console.print(table(title, heads, rows))
-    for note in bench_notes(result):
+    for note in bench_notes(result, width):
         console.print(note)
 
 
@@ -79,7 +80,7 @@ def _progress() -> Progress:
 
     from edgeseq.cli.console import progress_output
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), TimeElapsedColumn())
     return Progress(*columns, console=progress_output(), transient=progress_output().is_terminal)
 
 

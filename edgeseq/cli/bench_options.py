@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edgeseq_device.errors import UsageError
+from edgeseq_device.layout import LOCK_WAIT_S
 
 if TYPE_CHECKING:
     from edgeseq.bench import BenchOptions
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 THREADS_MAX = 256
+MAX_RAM_MIN_BYTES = 4_000_000
+"""Less holds no Python: such a --max-ram is a slip of the unit."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def seconds(text: str) -> float:
-    """Seconds of a duration such as 10ms, 30s, 5m or 1h. UsageError for anything else and for none at all."""
+def seconds(text: str, *, or_none: bool = False) -> float:
+    """Seconds of a duration such as 10ms, 30s, 5m or 1h. UsageError for anything else, and for none at all
+    such as 0s unless `or_none`."""
     match = _DURATION.fullmatch(text)
-    if match is None or float(match[1]) == 0:
+    if match is None or (float(match[1]) == 0 and not or_none):
         raise UsageError(f'duration "{text}" is not understood; write a number and ms, s, m or h, such as 5m')
     return float(match[1]) * _SECONDS[match[2]]
 
@@ -39,6 +43,21 @@ def thread_counts(text: str) -> tuple[int, ...]:
     if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= THREADS_MAX for word in words):
         raise UsageError(f'--threads "{text}": write numbers from 1 to {THREADS_MAX}, such as 1,2,4')
     return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def ram_bytes(text: str) -> int:
+    """Bytes of a --max-ram such as 64MB. UsageError for anything else, without a unit, or below 4 MB."""
+    from edgeseq_export.budget import parse_size
+
+    if text.strip()[-1:].isdigit():
+        raise UsageError(
+            f"--max-ram {text}: {text} of what? write --max-ram {text.strip()}MB, or another unit"
+        )
+    count = parse_size(text)
+    if count < MAX_RAM_MIN_BYTES:
+        least = f"{MAX_RAM_MIN_BYTES / 1e6:.0f} MB"
+        raise UsageError(f"--max-ram {text}: no Python starts in that; give {least} or more, such as 64MB")
+    return count
 
 
 _OPTIONS = (
@@ -74,10 +93,10 @@ _OPTIONS = (
     click.option("--data", metavar="PATH|NAME", help="For --with-accuracy; default: the run's own."),
     click.option(
         "--wait",
-        default="10m",
+        default=f"{LOCK_WAIT_S / 60:.0f}m",
         show_default=True,
         metavar="TIME",
-        help="For a board that somebody else measures on.",
+        help="For a board that somebody else measures on; 0s: refuse at once.",
     ),
 )
 
@@ -91,12 +110,13 @@ def bench_options(command: Command) -> Command:
 
 def devices_of(asked: Mapping[str, Any]) -> list[Device]:
     """The devices that were asked for, each once."""
+    from edgeseq.devices.names import LOCAL
     from edgeseq.devices.pick import IMAGE, pick_device
 
     if asked["image"] is not None and asked["via"] != "docker":
         raise UsageError("--image goes with --via docker; leave it out or add that")
-    image = (asked["image"] or IMAGE) if asked["via"] == "docker" else None
-    names = dict.fromkeys(asked["devices"] or ("local",))
+    image = (IMAGE if asked["image"] is None else asked["image"]) if asked["via"] == "docker" else None
+    names = dict.fromkeys(asked["devices"] or (LOCAL,))
     return [pick_device(name, emulate=asked["emulate"], image=image) for name in names]
 
 
@@ -121,7 +141,6 @@ def options_of(asked: Mapping[str, Any], artifact: Path) -> Iterator[BenchOption
 def _options(asked: Mapping[str, Any]) -> BenchOptions:
     from edgeseq.bench import BenchOptions
     from edgeseq_device.measuring.request import QUICK, Limits
-    from edgeseq_export.budget import parse_size
 
     kinds = [kind for kind in ("realtime", "profile") if asked[kind]]
     limits = QUICK if asked["quick"] else Limits()
@@ -135,7 +154,7 @@ def _options(asked: Mapping[str, Any]) -> BenchOptions:
         formats=asked["formats"],
         limits=limits,
         kinds=tuple(kinds),
-        max_ram_bytes=None if asked["max_ram"] is None else parse_size(asked["max_ram"]),
+        max_ram_bytes=None if asked["max_ram"] is None else ram_bytes(asked["max_ram"]),
         period_ms=None if asked["period"] is None else 1e3 * seconds(asked["period"]),
-        lock_wait_s=seconds(asked["wait"]),
+        lock_wait_s=seconds(asked["wait"], or_none=True),
     )

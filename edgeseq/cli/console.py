@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,6 +61,15 @@ def write_json(json_file: Path | None, result: dict[str, Any]) -> None:
 def _check_json_file(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
     if value is not None and not value.parent.is_dir():
         raise UsageError(f"--json {value}: the folder {value.parent} does not exist; make it first")
-    if value is not None and not os.access(value.parent, os.W_OK):
+    if value is not None and not _takes_files(value.parent):
         raise UsageError(f"--json {value}: the folder {value.parent} cannot be written to; name another")
     return value
+
+
+def _takes_files(folder: Path) -> bool:
+    """Tried: root may write everywhere by its rights, and yet makes no file in /proc."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgeseq.cli.console import json_option
+from edgeseq_device.layout import LOCK_WAIT_S
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -40,10 +41,10 @@ def _print_template(context: click.Context, _option: click.Parameter, wanted: bo
 @click.option("--keep", type=click.IntRange(2), default=3, show_default=True, help="Versions to keep there.")
 @click.option(
     "--wait",
-    default="10m",
+    default=f"{LOCK_WAIT_S / 60:.0f}m",
     show_default=True,
     metavar="TIME",
-    help="For a board that somebody measures on.",
+    help="For a board that somebody measures on; 0s: refuse at once.",
 )
 @click.option("--rollback", is_flag=True, help="Go back to the version before instead.")
 @click.option("--list", "list_only", is_flag=True, help="Show what is deployed there instead.")
@@ -75,14 +76,14 @@ def command(
     from edgeseq.cli.bench_options import seconds
     from edgeseq.cli.console import output, write_json
     from edgeseq.deploy import DeployOptions, list_deployed, verdict
-    from edgeseq.devices.pick import pick_device
+    from edgeseq.devices.pick import pick_host
     from edgeseq.report.deploy_table import deploy_notes, deployed_tables, health_table
     from edgeseq_device.errors import UsageError
 
     if (rollback or list_only) and (artifact or (rollback and list_only)):
         raise UsageError("one thing at a time: ARTIFACT, --rollback or --list; a name on the board is --name")
-    options = DeployOptions(name, unit, keep, seconds(wait))
-    chosen = pick_device(device)
+    options = DeployOptions(name, unit, keep, seconds(wait, or_none=True))
+    chosen = pick_host(device)
     bars = _progress()
     prepare, hear = _bar(bars, device)
     console = output()
@@ -103,7 +104,7 @@ def command(
         return
     console.print(health_table(result))
     for note in deploy_notes(result):
-        console.print(note)
+        console.print(note, soft_wrap=True)
     fault = verdict(result)
     if fault:
         raise fault
@@ -132,7 +133,7 @@ def _progress() -> Progress:
 
     from edgeseq.cli.console import progress_output
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     return Progress(*columns, console=progress_output(), transient=progress_output().is_terminal)
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.devices.names import VIRTUAL_PI
 from edgeseq.report.table import table
 
 if TYPE_CHECKING:
     from edgeseq.devices.board import SshDevice
     from edgeseq.devices.profiles import Profile
     from edgeseq.devices.upkeep.checking import Findings
-
-VIRTUAL_PI = "virtual-pi"
 
 
 @click.group(name="device")
@@ -46,6 +45,9 @@ def add(name: str, destination: str, board: str | None, ssh_config: Path | None,
     config = None if ssh_config is None else str(ssh_config.absolute())
     add_device(ConfiguredDevice(name, destination, board, config))
     output().print(f"{name} is {destination} from now on ({registry_path()})", soft_wrap=True)
+    if board is None:
+        again = f"edgeseq device remove {name}, then add it with --board"
+        output().print(f"what kind of board {name} is was not told; to say it: {again}", soft_wrap=True)
     if not no_check:
         _look_at_new(name)
 
@@ -55,8 +57,6 @@ def _board(name: str, board: str | None) -> str | None:
     from edgeseq.devices.profiles import profile_names
     from edgeseq_device.errors import UsageError
 
-    if name == VIRTUAL_PI:
-        raise UsageError(f"{name} is the virtual machine; choose another name for a board")
     if name in profile_names():
         if board not in (None, name):
             raise UsageError(f"a device called {name} is a {name}; choose another name for a {board}")
@@ -83,11 +83,14 @@ def list_devices(json_file: Path | None) -> None:
     from dataclasses import asdict
 
     from edgeseq.devices.upkeep.overview import known_devices
-    from edgeseq.report.device_table import LIST_COLUMNS, list_rows
+    from edgeseq.report.device_table import LIST_COLUMNS, hostless_line, list_rows
 
     devices = known_devices()
     output().print(table("Devices", LIST_COLUMNS, list_rows(devices), text_columns=4))
-    write_json(json_file, {"devices": [asdict(each) for each in devices]})
+    if line := hostless_line(devices):
+        output().print(line)
+    head = {"schema": "edgeseq.devices", "schema_version": 1}
+    write_json(json_file, {**head, "devices": [asdict(each) for each in devices]})
 
 
 @command.command()
@@ -122,7 +125,7 @@ def check(name: str, json_file: Path | None) -> None:
     type=click.Choice(("tflite", "onnx", "all")),
     default="all",
     show_default=True,
-    help="Of the model format; what an earlier setup sent is replaced.",
+    help="Of the model format; what an earlier setup sent is replaced unless something is deployed there.",
 )
 @json_option
 def setup(name: str, runtime: str, json_file: Path | None) -> None:
@@ -149,7 +152,7 @@ def setup(name: str, runtime: str, json_file: Path | None) -> None:
 @click.option("--deployed", is_flag=True, help="Deployed artifacts too.")
 @json_option
 def clean(name: str, deployed: bool, json_file: Path | None) -> None:
-    """Remove what edgeseq put on a board; what was deployed there stays."""
+    """Remove what edgeseq put on a board; what was deployed there stays, with the runtimes for it."""
     from dataclasses import asdict
 
     from edgeseq.devices.upkeep.cleaning import clean as remove_there
@@ -164,13 +167,13 @@ def clean(name: str, deployed: bool, json_file: Path | None) -> None:
 @command.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Forget a board. Its files stay on it; `clean` removes them first."""
+    """Forget a board. What edgeseq sent there stays: run `clean` before."""
     from edgeseq.devices.registry import remove_device
 
     remove_device(name)
     output().print(
-        f"{name} is forgotten; files of edgeseq on it, if any, are in ~/.edgeseq there, which "
-        f"`edgeseq device clean {name}` would have removed",
+        f"{name} is forgotten; what edgeseq sent there is still in its ~/.edgeseq: remove that by hand, or "
+        f"add {name} again and run `edgeseq device clean {name}` first",
         soft_wrap=True,
     )
 
@@ -221,17 +224,16 @@ def _check_machine(name: str) -> None:
 
 
 def _over_ssh(name: str) -> tuple[SshDevice, Profile | None]:
-    """The device of that name and what it was added as. UsageError where it is not reached over SSH."""
+    """The device of that name and what it was added as. UsageError for this machine itself."""
     from edgeseq.devices.board import SshDevice
-    from edgeseq.devices.pick import pick_device
+    from edgeseq.devices.pick import pick_host
     from edgeseq.devices.profiles import profile
     from edgeseq.devices.registry import configured_device
     from edgeseq_device.errors import UsageError
 
-    device = pick_device(name)
+    device = pick_host(name)
     if not isinstance(device, SshDevice):
-        advice = "see edgeseq doctor" if name == "local" else f"add one: edgeseq device add {name} USER@HOST"
-        raise UsageError(f"{name}: no host is configured for it; {advice}")
+        raise UsageError(f"{name}: is this machine, not a board; what is installed here: edgeseq doctor")
     configured = configured_device(name)
     board = None if configured is None or configured.board is None else profile(configured.board)
     return device, board

@@ -4,38 +4,68 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
+import socket
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import edgeseq_device
 from edgeseq.devices.bundle import zipped
 from edgeseq.devices.cache import cache_root, content_key
+from edgeseq.devices.plain import cleaned, printable
 from edgeseq.files import atomic_write_bytes
-from edgeseq_device.conversation import HEARTBEAT_S
-from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, UsageError
+from edgeseq_device.conversation import HEARTBEAT_S, SILENCE_S
+from edgeseq_device.errors import BudgetError, DataError, DeviceError, EdgeseqError, GateError, UsageError
 from edgeseq_device.measuring.workers import last_line
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
-_ERRORS = {each.exit_code: each for each in (EdgeseqError, UsageError, DeviceError, DataError)}
+START_S = 300.0
+"""An agent's first "alive" may take so long: a small board is slow, a container may have to be fetched."""
+
+_CLASSES = (EdgeseqError, UsageError, BudgetError, GateError, DeviceError, DataError)
+_ERRORS = {each.exit_code: each for each in _CLASSES}
 _END_S = 5.0
 
 
 class AgentEndedError(DeviceError):
     """The agent broke off, or the way to it broke.
 
-    status: the exit status of the command that was to run it; said: its words on stderr.
+    status: the exit status of the command that was to run it, None where it had to be ended because it said
+    nothing; said: its words on stderr.
     """
 
-    def __init__(self, status: int, said: str, last: str) -> None:
-        super().__init__(f"the agent ended without a result (exit code {status}){last}")
+    def __init__(self, status: int | None, said: str, message: str) -> None:
+        super().__init__(message)
         self.status = status
         self.said = said
+
+
+class HangUp:
+    """Ends the conversations that were given it, from another thread, and lets none begin: KeyboardInterrupt
+    in each."""
+
+    def __init__(self) -> None:
+        self._heard, self._told = socket.socketpair()
+        self.done = False
+
+    def __call__(self) -> None:
+        """Hang up, for good."""
+        self.done = True
+        self._told.close()  # which makes the other end readable
+
+    def fileno(self) -> int:
+        """What a selector finds readable once it is done."""
+        return self._heard.fileno()
+
+
+class _SilenceError(Exception):
+    """An agent that said nothing for so many seconds."""
 
 
 def agent_archive() -> Path:
@@ -53,13 +83,22 @@ def agent_archive() -> Path:
     return path
 
 
-def converse(command: Sequence[str], request: Mapping[str, Any], on_event: OnEvent) -> Any:
+def error_of(exit_code: Any, message: str) -> EdgeseqError:
+    """The error that an agent tells of, in its own class."""
+    kind = _ERRORS.get(exit_code, EdgeseqError) if isinstance(exit_code, int) else EdgeseqError
+    return kind(message)
+
+
+def converse(
+    command: Sequence[str], request: Mapping[str, Any], on_event: OnEvent, hang_up: HangUp | None = None
+) -> Any:
     """Start an agent, ask one thing of it and return the result.
 
-    command: as `Link.agent` gives it. `on_event` gets every event before the result. An error that the agent
-    reports is raised as its own class; AgentEndedError when it breaks off, DeviceError when it cannot be
-    started or breaks the protocol. The agent has ended when this returns, and has ended its worker, unless it
-    had to be killed because it did not end when told to.
+    command: as `Link.agent` gives it. `on_event` gets every event before the result but those that only tell
+    that the agent lives; no string of an event or the result has a control character. An error that the
+    agent reports is raised as its own class; AgentEndedError when it breaks off or falls silent, DeviceError
+    when it cannot be started or breaks the protocol. The agent has ended when this returns, and has ended its
+    worker, unless it had to be killed because it did not end when told to.
     """
     with tempfile.TemporaryFile() as stderr:
         try:
@@ -72,17 +111,26 @@ def converse(command: Sequence[str], request: Mapping[str, Any], on_event: OnEve
             )
         except OSError as error:
             raise DeviceError(f"{command[0]}: the agent cannot be started ({error.strerror})") from error
-        ended = threading.Event()
+        ended, silent = threading.Event(), None
         try:
             with _alive(process, ended):
-                result = _converse(process, json.dumps(request).encode() + b"\n", on_event)
+                result = _converse(process, json.dumps(request).encode() + b"\n", on_event, hang_up)
+        except _SilenceError as error:
+            result, silent = None, error
         finally:
             _end(process)
         if result is None:
             stderr.seek(0)
-            said = stderr.read()
-            raise AgentEndedError(process.returncode, said.decode("utf-8", "replace"), last_line(said))
+            raise _ended(process.returncode, stderr.read(), silent)
     return result["result"]
+
+
+def _ended(status: int, said: bytes, silent: _SilenceError | None) -> AgentEndedError:
+    text, last = said.decode("utf-8", "replace"), printable(last_line(said))
+    if silent is not None:
+        what = f"the agent said nothing for {silent} s and was ended; it hangs, or the board does{last}"
+        return AgentEndedError(None, text, what)
+    return AgentEndedError(status, text, f"the agent ended without a result (exit code {status}){last}")
 
 
 @contextmanager
@@ -104,7 +152,7 @@ def _alive(process: subprocess.Popen[bytes], ended: threading.Event) -> Iterator
 
 
 def _converse(
-    process: subprocess.Popen[bytes], request: bytes, on_event: OnEvent
+    process: subprocess.Popen[bytes], request: bytes, on_event: OnEvent, hang_up: HangUp | None
 ) -> Mapping[str, Any] | None:
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101
@@ -114,15 +162,41 @@ def _converse(
     except BrokenPipeError:
         process.wait()
         return None
-    for line in process.stdout:
-        event = _parse_event(line)
+    limit_s = START_S
+    lines = _lines(process.stdout, lambda: limit_s, hang_up)
+    for event in map(_parse_event, lines):
         if event["event"] == "error":
-            raise _ERRORS.get(event.get("exit_code", 1), EdgeseqError)(str(event.get("message")))
+            raise error_of(event.get("exit_code"), str(event.get("message")))
         if event["event"] == "result" and "result" in event:
             return event
-        on_event(event)
+        if event["event"] == "alive":
+            limit_s = SILENCE_S
+        else:
+            on_event(event)
     process.wait()
     return None
+
+
+def _lines(stream: IO[bytes], limit_s: Callable[[], float], hang_up: HangUp | None) -> Iterator[bytes]:
+    """The lines of a pipe up to its end. _SilenceError when none of it comes for `limit_s()` seconds."""
+    rest = b""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(stream, selectors.EVENT_READ)
+        if hang_up is not None:
+            waiting.register(hang_up, selectors.EVENT_READ)
+        while True:
+            ready = waiting.select(limit_s())
+            if hang_up is not None and hang_up.done:
+                raise KeyboardInterrupt
+            if not ready:
+                raise _SilenceError(f"{limit_s():.0f}")
+            piece = os.read(stream.fileno(), 65536)
+            if not piece:
+                break
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from lines
+    if rest:
+        yield rest
 
 
 def _parse_event(line: bytes) -> dict[str, Any]:
@@ -131,10 +205,8 @@ def _parse_event(line: bytes) -> dict[str, Any]:
     except ValueError:
         event = None
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        raise DeviceError(
-            f"the agent said what is no event: {line[:200].decode('utf-8', 'replace').strip()!r}"
-        )
-    return event
+        raise DeviceError(f"the agent said what is no event: {printable(line.decode('utf-8', 'replace'))!r}")
+    return {str(name): cleaned(value) for name, value in event.items()}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -7,17 +7,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseq.devices.agent_link import AgentEndedError, agent_archive
 from edgeseq.devices.bundle import write_bundle
 from edgeseq.devices.cache import Progress, part_of
 from edgeseq.devices.links import Link, Sent
+from edgeseq.devices.plain import printable
 from edgeseq.devices.ssh.connection import Connection
 from edgeseq.devices.ssh.destination import Destination
+from edgeseq.devices.ssh.faults import ConnectionLostError, UnreachableError
 from edgeseq.devices.ssh.transfer import Blob, blob_of, send
 from edgeseq_device.errors import DeviceError
+from edgeseq_device.layout import BLOBS, FOLDER, SCRATCH
 
 REOPEN_S = 180.0
 """As long as a board may take to reboot."""
@@ -25,16 +28,15 @@ PYTHON_MIN = (3, 9)
 
 _REOPEN_PAUSE_S = 2.0
 _SSH_FAILED = 255
+_MAKE_FOLDERS = f"umask 077; mkdir -p {FOLDER}/{BLOBS} {FOLDER}/{SCRATCH}"
 # Prints the folder and the Python; neither is part of any later command.
-_FIRST_LOOK = """
-    umask 077; mkdir -p .edgeseq/blobs .edgeseq/scratch && cd .edgeseq && pwd -P &&
-    { python3 --version 2>&1 || true; }
-"""
+_FIRST_LOOK = f"{_MAKE_FOLDERS} && cd {FOLDER} && pwd -P && {{ python3 --version 2>&1 || true; }}"
 
 
 @dataclass
 class SshDevice:
-    """A board that answers to SSH. cores: those of its profile, None where only the agent can tell."""
+    """A board that answers to SSH. cores: those of its profile, None where only the agent can tell; so with
+    emulated, which is True for a virtual machine."""
 
     name: str
     destination: Destination
@@ -42,7 +44,7 @@ class SshDevice:
     cores: int | None = None
     image: str | None = None
     """The container that the agent runs in, in place of the board's own Python."""
-    emulated: None = field(default=None, init=False)
+    emulated: bool | None = None
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[Link]:
@@ -72,11 +74,12 @@ class SshLink:
         self.root, self._python = said[0], " ".join(said[1:])
         self._check_python()
         self._agent = blob_of(agent_archive())
-        self._send([self._agent], progress)
+        # Nothing on the board checks what Python runs: a rotten agent is found here, and sent again.
+        send(self.connection, [self._agent], progress, hash_there=True)
 
     def agent(self, role: str) -> list[str]:
         """The agent, by the board's Python."""
-        return self.connection.command("exec python3 .edgeseq/blobs/$1 $2", self._agent.sha256, role)
+        return self.connection.command(f"exec python3 {FOLDER}/{BLOBS}/$1 $2", self._agent.sha256, role)
 
     def send(self, path: Path, progress: Progress) -> Sent:
         """Send a file, or a folder as one bundle, unless the board has that content."""
@@ -90,13 +93,14 @@ class SshLink:
         return self._sent(blob)
 
     def reopen(self) -> None:
-        """Log in again, which after a reboot takes a while. DeviceError when it stays away."""
+        """Log in again, which after a reboot takes a while. DeviceError when it stays away, and at once when
+        waiting cannot help, as with a host key that has changed."""
         deadline = time.monotonic() + REOPEN_S
         while not self.connection.alive:
             try:
                 self.connection.open()
                 self.begin(lambda _fraction, _label: None)
-            except DeviceError:
+            except (ConnectionLostError, UnreachableError):
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(_REOPEN_PAUSE_S)
@@ -111,7 +115,7 @@ class SshLink:
         send(self.connection, blobs, progress)
 
     def _sent(self, blob: Blob) -> Sent:
-        return Sent(f"{self.root}/blobs/{blob.sha256}", blob.sha256)
+        return Sent(f"{self.root}/{BLOBS}/{blob.sha256}", blob.sha256)
 
     def _check_python(self) -> None:
         found = re.search(r"Python (\d+)\.(\d+)", self._python)
@@ -120,7 +124,7 @@ class SshLink:
             raise DeviceError(f"{board}: no python3 there; run on it: sudo apt-get install python3")
         version = int(found.group(1)), int(found.group(2))
         if version < PYTHON_MIN:
-            raise DeviceError(f"{board}: {self._python} is too old; 3.9 is the first that works")
+            raise DeviceError(f"{board}: {printable(self._python)} is too old; 3.9 is the first that works")
 
 
 class ContainerLink(SshLink):
@@ -134,12 +138,12 @@ class ContainerLink(SshLink):
         """The agent of the image, with no network and nothing to write to but edgeseq's folder."""
         script = (
             "exec docker run --rm -i --network none --read-only --tmpfs /tmp "
-            '--user "$(id -u):$(id -g)" --mount "type=bind,source=$HOME/.edgeseq,target=/edgeseq" "$1" "$2"'
+            f'--user "$(id -u):$(id -g)" --mount "type=bind,source=$HOME/{FOLDER},target=/edgeseq" "$1" "$2"'
         )
         return self.connection.command(script, self.image, role)
 
     def begin(self, progress: Progress) -> None:
         """As over SSH alone, but the board needs no Python and the agent is in the image."""
-        self.connection.run("umask 077; mkdir -p .edgeseq/blobs .edgeseq/scratch")
+        self.connection.run(_MAKE_FOLDERS)
         self.root = "/edgeseq"
         progress(1.0, "ready")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Link, LocalLink
+from edgeseq.devices.names import LOCAL
 from edgeseq_device.system import describe_system
 
 
@@ -15,7 +16,7 @@ from edgeseq_device.system import describe_system
 class LocalDevice:
     """This computer and this Python."""
 
-    name: str = "local"
+    name: str = LOCAL
     cores: None = None
 
     @property

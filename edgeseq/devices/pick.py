@@ -13,14 +13,13 @@ from edgeseq.devices.emulated import virtual
 from edgeseq.devices.links import Device, Link
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.machine import run as machine
-from edgeseq.devices.machine.plan import NAME as VIRTUAL_PI
+from edgeseq.devices.names import LOCAL, VIRTUAL_PI
 from edgeseq.devices.profiles import profile, profile_names, virtual_board_names
 from edgeseq.devices.registry import ConfiguredDevice, configured_device, configured_devices
 from edgeseq.devices.ssh.destination import Destination, parse_destination
 from edgeseq.names import unknown
 from edgeseq_device.errors import DeviceError, UsageError
 
-LOCAL = "local"
 IMAGE = f"edgeseq-agent:{__version__}"
 """What device/docker-bake.hcl calls the agent's image."""
 
@@ -61,24 +60,53 @@ def pick_device(name: str, *, emulate: bool = False, image: str | None = None) -
     emulate: the virtual board in any case. image: the container to run the agent in, over SSH. UsageError,
     naming the nearest, for an unknown name; DeviceError for a board that is neither configured nor emulated.
     """
+    if image is not None and (not image or image.startswith("-")):
+        raise UsageError(f"--image {image!r:.100}: not a name of an image")
     host = None if emulate else _reachable(name, image)
     if host is not None:
         return host
+    if image is not None and name == LOCAL:
+        raise UsageError("--via docker: name a board that is reached over SSH with --device")
     if image is not None:
         raise UsageError(
             f"--via docker: {name} is not reached over SSH; add a host: edgeseq device add {name} HOST"
         )
     if name == LOCAL and not emulate:
         return LocalDevice()
-    if name not in profile_names():
+    if name not in device_names():
         raise UsageError(unknown("device", name, device_names()))
+    emulated = ", ".join(virtual_board_names())
+    if emulate and name not in virtual_board_names():
+        raise UsageError(f"--emulate: there is no virtual form of {name}; virtual ones: {emulated}")
     if name not in virtual_board_names():
-        emulated = ", ".join(virtual_board_names())
         raise DeviceError(
             f"{name}: no host is configured for it and there is no virtual {name}; add one with "
             f"`edgeseq device add {name} USER@HOST`, or bench on {LOCAL} or a virtual board ({emulated})"
         )
     return VirtualDevice(name)
+
+
+def pick_host(name: str) -> SshDevice | LocalDevice:
+    """The device called `name` if it keeps what it is sent: this machine, or one that answers to SSH.
+
+    UsageError, naming the nearest, for an unknown name; DeviceError for a board without a host.
+    """
+    found = _reachable(name, None)
+    if found is not None:
+        return found
+    if name == LOCAL:
+        return LocalDevice()
+    if name not in profile_names():
+        raise UsageError(unknown("device", name, device_names()))
+    raise without_host(name)
+
+
+def without_host(name: str) -> DeviceError:
+    """What to tell of a board that is needed itself: a virtual one keeps nothing."""
+    return DeviceError(
+        f"{name}: no host is configured for it; add one: edgeseq device add {name} USER@HOST, or take the "
+        f"virtual machine: edgeseq device start {VIRTUAL_PI}"
+    )
 
 
 def _reachable(name: str, image: str | None) -> SshDevice | None:
@@ -87,9 +115,8 @@ def _reachable(name: str, image: str | None) -> SshDevice | None:
         running = machine.running()
         if running is None:
             raise DeviceError(f"{name} is not running; start it: edgeseq device start {name}")
-        return SshDevice(
-            name, Destination(name, ssh_config=str(running.ssh_config)), running.description, image=image
-        )
+        destination = Destination(name, ssh_config=str(running.ssh_config))
+        return SshDevice(name, destination, running.description, image=image, emulated=True)
     configured = configured_device(name)
     return None if configured is None else _configured(configured, image)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeseq.devices.names import LOCAL, VIRTUAL_PI
 from edgeseq.devices.profiles import profile_names
 from edgeseq.devices.ssh.destination import parse_destination
 from edgeseq.files import atomic_write_json
@@ -16,7 +17,6 @@ from edgeseq.settings import settings_from_dict
 from edgeseq_device.errors import DataError, EdgeseqError, UsageError
 
 VERSION = 1
-LOCAL = "local"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -97,6 +97,8 @@ def _check(device: ConfiguredDevice) -> None:
     """UsageError unless every part of a device can be used."""
     if device.name == LOCAL:
         raise UsageError(f"{LOCAL} is this machine; choose another name")
+    if device.name == VIRTUAL_PI:
+        raise UsageError(f"{VIRTUAL_PI} is the virtual machine; choose another name for a board")
     if not _NAME.fullmatch(device.name):
         raise UsageError(
             f'name {device.name!r:.80}: use up to 64 lower-case letters, digits, ".", "_" and "-", '

@@ -40,6 +40,14 @@ def device_sources(name: str) -> Path:
     raise DeviceError(f"{_HERE}: the folder {name} is missing from this installation; reinstall edgeseq")
 
 
+def device_file(name: str) -> Path:
+    """The file device/`name` of a checkout or its copy in the package; DeviceError if it is not there."""
+    for file in (_HERE / "_sources" / name, _HERE.parents[1] / "device" / name):
+        if file.is_file():
+            return file
+    raise DeviceError(f"{_HERE}: {name} is missing from this installation; reinstall edgeseq")
+
+
 def read_system(sources: Path) -> System:
     """system.json of the folder `sources`; DataError, naming the key, when it is malformed."""
     content = json.loads((sources / "system.json").read_text("utf-8"))

@@ -1,15 +1,13 @@
-"""Python packages for a board, fetched by pip on this machine and unpacked without being installed."""
+"""Python packages for a board, fetched by pip on this machine without being installed."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import re
-import stat
 import sys
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.commands import fault, follow
@@ -48,19 +46,6 @@ def fetch_wheels(
     ]
     _run_pip(command, len(pinned), progress)
     return sorted(folder.glob("*.whl"))
-
-
-def unzip_wheel(wheel: Path, site: Path) -> None:
-    """Unpack a wheel into `site`; DeviceError for a member that is a link or would land outside."""
-    with zipfile.ZipFile(wheel) as archive:
-        for member in archive.infolist():
-            name = PurePosixPath(member.filename)
-            is_link = stat.S_ISLNK(member.external_attr >> 16)
-            if is_link or name.is_absolute() or ".." in name.parts or "\\" in member.filename:
-                raise DeviceError(
-                    f"{wheel.name}: its member {member.filename!r} points outside; not unpacked"
-                )
-        archive.extractall(site)
 
 
 def _run_pip(command: Sequence[str], expected: int, progress: Progress) -> None:

@@ -59,7 +59,8 @@ def _p50(kind: str = "latency") -> Callable[[Model], str]:
 
 
 def _samples(model: Model) -> str:
-    return f"{model['latency_n']} in {model['latency_launches']} launches"
+    launches = model["latency_launches"]
+    return f"{model['latency_n']} in {launches} launch{'' if launches == 1 else 'es'}"
 
 
 def _launch_spread(model: Model) -> str:
@@ -75,17 +76,12 @@ def _instructions_spread(model: Model) -> str:
 
 
 def _fits(model: Model) -> str:
-    verdict = "fits" if model["fits_ram"] else "DOES NOT FIT"
-    peak = model["ram_limit_peak_bytes"]
-    told = "" if peak is None else f" (peak {size(peak)})"
-    return f"{verdict} {size(model['ram_limit_bytes'])}{told}"
+    return f"{'fits' if model['fits_ram'] else 'DOES NOT FIT'} {model['ram_limit_bytes'] / 1e6:.4g} MB"
 
 
 def _device_accuracy(model: Model) -> str:
-    return (
-        f"{100 * model['device_accuracy']:.2f} % ({model['device_accuracy_split']}, "
-        f"n {model['device_accuracy_n']})"
-    )
+    share, split = 100 * model["device_accuracy"], model["device_accuracy_split"]
+    return f"{share:.2f} %, {split} n {model['device_accuracy_n']}"
 
 
 def _realtime(model: Model) -> str:
@@ -126,20 +122,21 @@ FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
     ("all to first answer", "first_answer_ms", _ms("first_answer_ms")),
     ("instructions", "instructions", _instructions()),
     ("step instructions", "step_instructions", _instructions("step_instructions")),
-    ("instructions' spread", "instructions_spread_percent", _instructions_spread),
+    ("instructions spread", "instructions_spread_percent", _instructions_spread),
     ("RAM, Python", "ram_start_bytes", _ram("ram_start_bytes")),
     ("RAM, + numpy, input", "ram_numpy_bytes", _ram("ram_numpy_bytes")),
     ("RAM, + runtime", "ram_runtime_bytes", _ram("ram_runtime_bytes")),
     ("RAM, + model", "ram_loaded_bytes", _ram("ram_loaded_bytes")),
-    ("RAM, first inference", "ram_first_bytes", _ram("ram_first_bytes")),
+    ("RAM, 1st inference", "ram_first_bytes", _ram("ram_first_bytes")),
     ("RAM, steady", "ram_steady_bytes", _ram("ram_steady_bytes")),
     ("RAM, peak", "ram_peak_bytes", _ram("ram_peak_bytes")),
     ("RAM, proportional", "ram_pss_bytes", _ram("ram_pss_bytes")),
     ("RAM limit", "fits_ram", _fits),
-    ("accuracy on the device", "device_accuracy", _device_accuracy),
-    ("frame period", "realtime_period_ms", _ms("realtime_period_ms")),
+    ("RAM limit, peak", "ram_limit_peak_bytes", _ram("ram_limit_peak_bytes")),
+    ("device accuracy", "device_accuracy", _device_accuracy),
     ("paced step p50", "realtime_p50_ms", _ms("realtime_p50_ms")),
     ("paced step p99", "realtime_p99_ms", _ms("realtime_p99_ms")),
+    ("frame period", "realtime_period_ms", _ms("realtime_period_ms")),
     ("deadlines missed", "realtime_misses", _realtime),
     ("real-time factor", "realtime_factor", lambda model: f"{model['realtime_factor']:.2g}"),
     ("CPU", "realtime_cpu_percent", lambda model: f"{model['realtime_cpu_percent']:.1f} %"),

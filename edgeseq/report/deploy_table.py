@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from edgeseq.report.table import table
+from edgeseq_device.board.health import NO_RUNTIME, NOT_REACHED
 
 Figures = Mapping[str, Any]
 
@@ -16,7 +17,7 @@ def health_table(result: Mapping[str, Any]) -> Table:
     """A column for each format: its runtime and the parity of its forms on the board."""
     formats = result["formats"]
     rows = [
-        ("runtime", *(each["runtime"] or "none" for each in formats)),
+        ("runtime", *(each["runtime"] or _without_runtime(each) for each in formats)),
         ("parity", *(_parity(each, "parity") for each in formats)),
         ("step parity", *(_parity(each, "step_parity") for each in formats)),
     ]
@@ -48,14 +49,17 @@ def deploy_notes(result: Mapping[str, Any]) -> list[str]:
 
 def deployed_tables(result: Mapping[str, Any]) -> list[Table]:
     """A table for each name, a row for each of its versions, the last deployed first."""
-    return [
-        table(
-            f"{deployed['name']} on {_board(result)}",
-            ("version", "state", "artifact", "deployed (UTC)", "by", "MB"),
-            [_version_row(deployed, version) for version in deployed["versions"]],
-        )
-        for deployed in result["deployed"]
-    ]
+    return [_deployed_table(deployed, _board(result)) for deployed in result["deployed"]]
+
+
+def _deployed_table(deployed: Figures, board: str) -> Table:
+    """The artifact's name is in the title where it is that of all versions, so that a row is one line."""
+    names = {version["artifact"] for version in deployed["versions"]}
+    same = len(names) == 1
+    of = f", all of {next(iter(names))}" if same else ""
+    heads = ("version", "state", "deployed (UTC)", "from", "MB", *(() if same else ("artifact",)))
+    rows = [_version_row(deployed, version)[: len(heads)] for version in deployed["versions"]]
+    return table(f"{deployed['name']} on {board}{of}", heads, rows, text_columns=4)
 
 
 def _board(result: Mapping[str, Any]) -> str:
@@ -63,16 +67,25 @@ def _board(result: Mapping[str, Any]) -> str:
 
 
 def _version_row(deployed: Figures, version: Figures) -> tuple[object, ...]:
-    states = {deployed["current"]: "current", deployed["previous"]: "before it"}
-    when = (version["deployed_utc"] or "").removesuffix("+00:00").replace("T", " ")
+    states = {deployed["current"]: "current", deployed["previous"]: "before"}
+    when = (version["deployed_utc"] or "")[: len("2031-02-03T04:05")].replace("T", " ")
     size = f"{version['size_bytes'] / 1e6:.2f}"
-    return (version["key"], states.get(version["key"]), version["artifact"], when, version["host"], size)
+    return (version["key"], states.get(version["key"]), when, version["host"], size, version["artifact"])
+
+
+def _without_runtime(entry: Figures) -> str:
+    """Why no runtime is known of a format: none is there, it gave no answer, or it was not asked."""
+    reason = entry["not_checked"].get("parity", "")
+    if reason.startswith(NOT_REACHED):
+        return NOT_REACHED
+    return "none" if reason.startswith(NO_RUNTIME) else "no answer"
 
 
 def _parity(entry: Figures, form: str) -> str:
     figures = entry[form]
     if figures is None:
-        return "not checked"
+        reached = not entry["not_checked"][form].startswith(NOT_REACHED)
+        return "not checked" if reached else NOT_REACHED
     state = "ok" if figures["ok"] else "FAILED"
     error = "NaN" if figures["error"] is None else f"{figures['error']:.1e}"
     return f"{state}, {error} ({figures['tolerance']:.0e}), n {figures['n']}"

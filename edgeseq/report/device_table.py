@@ -17,8 +17,25 @@ _LIBRARIES = {"numpy": "numpy", "onnx": "ONNX Runtime", "tflite": "LiteRT"}
 
 
 def list_rows(devices: Sequence[KnownDevice]) -> list[tuple[str, str, str, str]]:
-    """By LIST_COLUMNS."""
-    return [(each.name, each.board or "unknown board", each.where or "", each.state) for each in devices]
+    """By LIST_COLUMNS: what there is. A virtual board beside a real one of its name has that name with the
+    option that means it."""
+    real = {each.name for each in devices if each.kind == "board"}
+    return [
+        (
+            f"{each.name} --emulate" if each.kind == "virtual" and each.name in real else each.name,
+            each.board or "unknown board",
+            each.where or "emulated here",
+            each.state,
+        )
+        for each in devices
+        if each.kind != "profile"
+    ]
+
+
+def hostless_line(devices: Sequence[KnownDevice]) -> str:
+    """The boards that are known by name only, and what makes them reachable; empty where there are none."""
+    names = [each.name for each in devices if each.kind == "profile"]
+    return f"no host yet: {', '.join(names)} (edgeseq device add NAME USER@HOST)" if names else ""
 
 
 def check_rows(findings: Findings) -> list[Row]:
@@ -34,7 +51,7 @@ def _rows(findings: Findings) -> list[Row]:
         ("kernel", f"{look.kernel}, {look.machine}"),
         ("programs", _bits(look.bits, told)),
         ("Python", _python(look.python, look.pythons)),
-        ("RAM", f"{_mb(look.ram_available_bytes)} free of {_mb(look.ram_bytes)}"),
+        ("RAM", _ram(look.ram_available_bytes, look.ram_bytes)),
         ("disk", f"{_mb(look.disk_free_bytes)} free"),
         ("clock", _clock(findings.clock_ahead_s)),
     ]
@@ -103,6 +120,18 @@ def _content(content: Mapping[str, Any]) -> str:
     inside = f" ({', '.join(parts)})" if parts else ""
     deployed = f", deployed: {', '.join(content['deployed'])}" if content["deployed"] else ""
     return f"{content['bytes'] / 1e6:.1f} MB{inside}{deployed}"
+
+
+def _ram(available_bytes: int | None, seen_bytes: int | None) -> str:
+    """What programs may have of it. A kernel counts less than is built in, which is a power of 2."""
+    told = f"{_mb(available_bytes)} free of {_mb(seen_bytes)}"
+    if not seen_bytes:
+        return told
+    built_in = 1 << (seen_bytes - 1).bit_length()
+    if not 0.8 * built_in < seen_bytes < built_in:
+        return told
+    sold = f"{built_in >> 20} MiB" if built_in < 1 << 30 else f"{built_in >> 30} GiB"
+    return f"{told} (of {sold} the kernel keeps the rest)"
 
 
 def _mb(size_bytes: int | None) -> str:

@@ -26,11 +26,12 @@ def table(
 ) -> Table:
     """A table whose first columns are text and whose other columns are right-aligned.
 
-    Cells are printed as they are: a label such as "[red]" is no markup. None is an empty cell.
+    Cells are printed as they are: a label such as "[red]" is no markup, and a word that is too long for a
+    narrow terminal is broken, not cut. None is an empty cell.
     """
     made = _TitledTable(title)
     for index, column in enumerate(columns):
-        made.add_column(Text(column), justify="left" if index < text_columns else "right")
+        made.add_column(Text(column), justify="left" if index < text_columns else "right", overflow="fold")
     for row in rows:
         made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     return made

@@ -1,7 +1,7 @@
 """Many benchmarks in a row over SSH: do processes, files or the host's memory grow?
 
-    edgeseq device start virtual-pi --ram 256MB
-    python tests/bench/soak.py artifacts/fsdd-gru-int8-generic --device virtual-pi --runs 50
+    make soak
+    python tests/bench/soak.py artifacts/fsdd-gru-int8-generic --device pi4 --runs 50
 
 Every run is a whole `edgeseq bench` in this process, one format. Exits with 1 when something was left behind.
 """
@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from edgeseq.artifacts import find_artifact
 from edgeseq.bench import BenchOptions, bench
 from edgeseq.devices.board import SshDevice
 from edgeseq.devices.pick import pick_device
@@ -33,18 +34,18 @@ _PROCESSES = "ps -u $(id -u) -o args | grep -v -e sshd -e ps.-u -e grep -e ^cat 
 def main() -> int:
     """Run, compare what is there before and behind, and say so."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("artifact", type=Path)
+    parser.add_argument("artifact", nargs="?", help="default: the newest")
     parser.add_argument("--device", default="virtual-pi")
     parser.add_argument("--runs", type=int, default=50)
     asked = parser.parse_args()
-    device = pick_device(asked.device)
+    artifact, device = find_artifact(asked.artifact), pick_device(asked.device)
     if not isinstance(device, SshDevice):
         sys.exit(f"{asked.device} is not reached over SSH")
-    _measure(asked.artifact, device)  # sends the agent and the artifact
+    _measure(artifact, device)  # sends the agent and the artifact
     before, sizes, seconds = _look(device), [], []
     for run in range(1, asked.runs + 1):
         begin = time.monotonic()
-        _measure(asked.artifact, device)
+        _measure(artifact, device)
         seconds.append(time.monotonic() - begin)
         sizes.append(rss_bytes())
         print(f"run {run}: {seconds[-1]:.1f} s, {sizes[-1] / 1e6:.1f} MB here", flush=True)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -36,6 +40,35 @@ class Board:
         yield LocalLink()
 
 
+class Broken(Board):
+    """Something that nobody has foreseen happens when it is prepared."""
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[Link]:
+        progress(1.0, "ready")
+        raise ZeroDivisionError("a bug\x1b[2J")
+        yield
+
+
+class Hanging(Board):
+    """A board whose agent begins to measure, and from then on says nothing but that it lives."""
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[Link]:
+        @dataclass(frozen=True)
+        class Hangs(LocalLink):
+            def agent(self, role: str) -> list[str]:
+                code = (
+                    "import sys, time, edgeseq_device.measuring.agent as agent\n"
+                    "agent._measure = lambda *_: time.sleep(600)\n"
+                    "sys.exit(agent.main())\n"
+                )
+                return [sys.executable, "-c", code, role]
+
+        progress(1.0, "ready")
+        yield Hangs()
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGESEQ_CACHE_DIR", str(tmp_path / "cache"))
@@ -54,21 +87,57 @@ def measure(artifact: Path, *boards: Device, options: BenchOptions = OPTIONS) ->
 
 
 def test_boards_are_measured_side_by_side_and_one_that_is_away_is_told(pristine_artifact: Path) -> None:
-    benched, heard = measure(pristine_artifact, Board("pi4"), Board("pi5", away=True), Board("zero2"))
-    assert [each.device.name for each in benched] == ["pi4", "pi5", "zero2"]
-    assert all(each[0]["event"] == "began" for name, each in heard.items() if name != "pi5")
+    boards = Board("pi4"), Board("pi5", away=True), Board("zero2"), Broken("pi3")
+    benched, heard = measure(pristine_artifact, *boards)
+    assert [each.device.name for each in benched] == ["pi4", "pi5", "zero2", "pi3"]
+    assert all(heard[name][0]["event"] == "began" for name in ("pi4", "zero2"))
     results = results_to_dict(benched)["results"]
     assert results["pi4"]["models"][0]["parity_ok"]
     assert results["zero2"]["board"] == "zero2"
     assert results["pi5"] == {"error": "pi5: not reached; plug it in", "exit_code": 5}
     assert isinstance(benched[1].fault, DeviceError)
+    said = results["pi3"]["error"]
+    assert said.startswith("pi3: ZeroDivisionError: a bug [2J; a fault of edgeseq itself: bench pi3 alone")
+    with pytest.raises(ZeroDivisionError):
+        measure(pristine_artifact, Broken("pi3"))
 
 
-def test_the_result_of_one_board_stands_alone_and_its_error_is_raised(pristine_artifact: Path) -> None:
+def test_the_result_of_one_board_stands_alone(pristine_artifact: Path) -> None:
     benched, _heard = measure(pristine_artifact, Board("pi4"))
     assert results_to_dict(benched)["schema"] == "edgeseq.bench"
-    with pytest.raises(DeviceError, match="plug it in"):
-        measure(pristine_artifact, Board("pi4", away=True))
+
+
+def test_the_only_board_may_be_away_but_a_wrong_wish_is_refused(pristine_artifact: Path) -> None:
+    benched, _heard = measure(pristine_artifact, Board("pi4", away=True))
+    told = results_to_dict(benched)
+    assert told["schema"] == "edgeseq.bench.devices"
+    assert told["results"] == {"pi4": {"error": "pi4: not reached; plug it in", "exit_code": 5}}
+    with pytest.raises(UsageError, match='unknown format "onxx"'):
+        measure(pristine_artifact, Board("pi4"), options=replace(OPTIONS, formats=("onxx",)))
+
+
+def test_an_interrupt_ends_every_agent_though_none_has_anything_to_say(pristine_artifact: Path) -> None:
+    """Ctrl-C is a signal to the main thread, which then waits for the boards' threads."""
+    code = (
+        "import sys, test_bench_boards as boards\n"
+        "from pathlib import Path\n"
+        "def heard(_board):\n"
+        "    return lambda event: print(event['event'], flush=True)\n"
+        "try:\n"
+        "    boards.bench_boards(Path(sys.argv[1]), [boards.Hanging('a'), boards.Hanging('b')],\n"
+        "        boards.OPTIONS, lambda _board: lambda _fraction, _label: None, heard)\n"
+        "except KeyboardInterrupt:\n"
+        "    import threading\n"
+        "    print('interrupted', threading.active_count(), flush=True)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    command = [sys.executable, "-c", code, str(pristine_artifact)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline().strip() for _ in range(4)]
+        assert sorted(said) == ["began", "began", "progress", "progress"]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "interrupted 1\n"
 
 
 def test_every_number_of_threads_is_measured_and_counted_kinds_once(pristine_artifact: Path) -> None:
@@ -101,9 +170,30 @@ def test_durations_carry_their_unit(text: str, value: float) -> None:
     assert seconds(text) == pytest.approx(value)
 
 
+def test_not_to_wait_is_a_wish_where_no_time_at_all_is_none() -> None:
+    from edgeseq.cli.bench_options import seconds
+
+    assert seconds("0s", or_none=True) == 0.0
+    with pytest.raises(UsageError, match="duration"):
+        seconds("-1s", or_none=True)
+
+
 @pytest.mark.parametrize("text", ["5", "0s", "-1s", "1d", "m", "1m30s"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     from edgeseq.cli.bench_options import seconds
 
     with pytest.raises(UsageError, match="duration"):
         seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("64", "64 of what.*64MB"), ("3MB", "4 MB or more"), ("64KB", "4 MB or more"), ("x", "size")],
+)
+def test_a_limit_without_a_unit_or_too_low_for_python_is_a_slip(text: str, said: str) -> None:
+    from edgeseq.cli.bench_options import ram_bytes
+
+    with pytest.raises(UsageError, match=said):
+        ram_bytes(text)
+    assert ram_bytes("64MB") == 64_000_000
+    assert ram_bytes("4MB") == 4_000_000

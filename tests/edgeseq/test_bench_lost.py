@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,12 @@ from edgeseq.bench import CONNECTIONS_MAX, BenchOptions, bench, verdict
 from edgeseq.devices.agent_link import AgentEndedError
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import LocalLink, Sent
-from edgeseq_device.errors import DeviceError
+from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import QUICK
 
 OPTIONS = BenchOptions(formats=("tflite",), limits=replace(QUICK, power_s=0.1))
+bench_module = importlib.import_module("edgeseq.bench")
 LOST = "pi9: the cable was pulled"
 
 # Passes an agent's events on, and ends as a broken `ssh` does behind so many outcomes.
@@ -111,7 +114,9 @@ def test_a_board_that_comes_back_is_asked_for_the_rest_and_the_lost_measurement_
     assert model["latency_p50_ms"] > 0
     assert link.reopened == 1
     assert [each["message"] for each in events if each["event"] == "lost"] == [LOST]
-    assert f"{LOST}; the rest was measured after it was reached again" in result["warnings"]
+    (said,) = [each for each in result["warnings"] if "after it was reached again" in each]
+    assert said.startswith("pi9 was lost during ")
+    assert LOST not in said
     fault = verdict(result)
     assert isinstance(fault, DeviceError)
     assert LOST in str(fault)
@@ -144,20 +149,107 @@ def test_a_board_that_is_lost_before_it_begins_gives_no_result(pristine_artifact
         measure(pristine_artifact, Dead())
 
 
-def test_a_clock_that_is_years_off_is_told_and_not_used(pristine_artifact: Path) -> None:
-    old = (
-        "import sys, edgeseq_device.measuring.agent as agent\n"
-        "class Past(agent.datetime):\n"
-        "    @classmethod\n"
-        "    def now(cls, zone=None):\n        return cls(1970, 1, 1, tzinfo=zone)\n"
-        "agent.datetime = Past\n"
-        "sys.exit(agent.main())\n"
+def _altered(code: str, role: str) -> list[str]:
+    """The agent with something of its module replaced by what `code` does."""
+    whole = f"import sys, edgeseq_device.measuring.agent as agent\n{code}\nsys.exit(agent.main())\n"
+    return [sys.executable, "-c", whole, role]
+
+
+# The agent itself fails at its second measurement, as with a full disk.
+_FAILS = """
+from edgeseq_device.errors import DataError
+measure, left = agent._measure, [1]
+def failing(*arguments):
+    if left[0] == 0:
+        raise DataError("no room on the board")
+    left[0] -= 1
+    return measure(*arguments)
+agent._measure = failing
+"""
+
+
+def test_an_agent_that_fails_after_it_began_leaves_what_was_measured_before(pristine_artifact: Path) -> None:
+    class Full(CutLink):
+        def agent(self, role: str) -> list[str]:
+            return _altered(_FAILS, role)
+
+    result, _events = measure(pristine_artifact, Full())
+    (model,) = result["models"]
+    assert model["ram_peak_bytes"] > 0
+    assert model["not_measured"]["parity_error"] == "pi9: no room on the board"
+    assert result["invalid_because"][0] == "pi9: no room on the board"
+    assert isinstance(verdict(result), DeviceError)
+
+
+def test_a_board_in_use_when_it_comes_back_leaves_what_was_measured_before(pristine_artifact: Path) -> None:
+    in_use = (
+        "from edgeseq_device.errors import DeviceError\n"
+        "def serve(*_):\n    raise DeviceError('the board is in use')\nagent.serve = serve"
     )
 
-    class Past(CutLink):
+    class InUse(CutLink):
         def agent(self, role: str) -> list[str]:
-            return [sys.executable, "-c", old, role]
+            first = super().agent(role)
+            return first if self.started == 1 else _altered(in_use, role)
 
-    result, _events = measure(pristine_artifact, Past())
+    result, _events = measure(pristine_artifact, InUse((1,)))
+    assert result["models"][0]["ram_peak_bytes"] > 0
+    assert "pi9: the board is in use" in result["invalid_because"]
+
+
+def test_an_artifact_that_is_another_when_the_board_comes_back_gives_no_result(
+    pristine_artifact: Path,
+) -> None:
+    class Swapped(CutLink):
+        def agent(self, role: str) -> list[str]:
+            first = super().agent(role)
+            other = "agent.hashes_of = lambda model: ['0' * 64, None]"
+            return first if self.started == 1 else _altered(other, role)
+
+    with pytest.raises(DataError, match="changed while it was measured"):
+        measure(pristine_artifact, Swapped((1,)))
+
+
+@dataclass
+class AtLink(CutLink):
+    """Its board's clock stands still on New Year's Day; one measurement is enough."""
+
+    year: int = 1970
+
+    def agent(self, role: str) -> list[str]:
+        clock = (
+            "class Clock(agent.datetime):\n"
+            "    @classmethod\n"
+            f"    def now(cls, zone=None):\n        return cls({self.year}, 1, 1, tzinfo=zone)\n"
+            "agent.datetime = Clock\n"
+            "agent._measure = lambda *_: {'error': 'not of interest'}\n"
+        )
+        return _altered(clock, role)
+
+
+def test_a_clock_that_is_years_off_is_told_and_not_used(pristine_artifact: Path) -> None:
+    result, _events = measure(pristine_artifact, AtLink())
     assert "pi9's clock says 1970-01-01 00:00; the times in this result are this host's" in result["warnings"]
     assert result["started_utc"] >= "2025"
+
+
+@pytest.mark.parametrize(("year", "told"), [(2030, False), (1970, True)])
+def test_the_start_is_when_the_agent_began_however_long_it_measures(
+    pristine_artifact: Path, monkeypatch: pytest.MonkeyPatch, year: int, told: bool
+) -> None:
+    """This host's clock is at 2030 when the agent begins, and a day later from its first event on."""
+    days = [1]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, zone: Any = None) -> Clock:
+            return cls(2030, 1, days[0], tzinfo=zone)
+
+    def later(_event: Mapping[str, Any]) -> None:
+        days[0] = 2
+
+    monkeypatch.setattr(bench_module, "datetime", Clock)
+    board = CutBoard(AtLink(year=year))
+    result = bench(pristine_artifact, board, OPTIONS, lambda _fraction, _label: None, later)
+    assert result["started_utc"] == "2030-01-01T00:00:00+00:00"
+    assert ("clock" in " ".join(result["warnings"])) == told

@@ -171,7 +171,7 @@ def test_an_artifact_that_is_out_of_parity_there_fails_the_gate(
     fault = verdict(result)
     assert isinstance(fault, GateError)
     assert f"local: {NAME} not switched to {result['key']}: onnx is out of parity" in str(fault)
-    assert str(fault).endswith(f"version {first['key']} is current")
+    assert f"; version {first['key']} is current; next: see what is out of parity: " in str(fault)
     assert board.current == first["key"]
 
 
@@ -184,7 +184,7 @@ def test_a_crash_on_the_board_is_an_unfit_device(
     fault = verdict(deploy(pristine_artifact, QuickDevice(link=link), options, quiet, ignore))
     assert isinstance(fault, DeviceError)
     assert "the worker was killed by SIGSEGV" in str(fault)
-    assert str(fault).endswith("no version is current")
+    assert "; no version is current; next: edgeseq " in str(fault)
 
 
 def test_a_tampered_artifact_is_refused_before_the_device_is_opened(

@@ -49,7 +49,6 @@ def carry_out(order: Order, archive: Path, emit: Emit) -> dict[str, Any]:
     service that fails is a result which says so; damaged content, no room and wrong orders raise.
     """
     root = Path(order.root)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     if order.action == "list":
         names = [order.name] if order.name else deployed_names(root)
         _check_there(root, names)
@@ -63,6 +62,7 @@ def carry_out(order: Order, archive: Path, emit: Emit) -> dict[str, Any]:
             _check_there(root, [board.name])
             with board.alone():
                 return _roll_back(order, board, unit, emit)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         with board.alone(), board.staged() as staged:
             return _deploy(order, board, unit, staged, archive, emit)
     except BrokenPipeError:
@@ -203,7 +203,7 @@ def _result(
         "exit_code": health.exit_code or (DeviceError.exit_code if fault else 0),
         "unit": order.unit,
         "removed": removed or [],
-        "deployed_utc": order.deployed_utc,
+        "deployed_utc": order.deployed_utc if switched and order.action == "deploy" else None,
     }
 
 
@@ -222,10 +222,12 @@ def _progress(emit: Emit, doing: str) -> None:
 
 def _only_name(root: Path) -> str:
     names = deployed_names(root)
-    if len(names) != 1:
+    if not names:
         raise UsageError(
-            f"which of them? Say --name; deployed on this board: {', '.join(names) or 'nothing'}"
+            "nothing is deployed on this board; deploy an artifact first: edgeseq deploy ARTIFACT"
         )
+    if len(names) > 1:
+        raise UsageError(f"which of them? Say --name; deployed on this board: {', '.join(names)}")
     return names[0]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from edgeseq_device.board.deployed import KEPT_MIN, NAME_PATTERN
 from edgeseq_device.board.unit import UNIT_PATTERN
 from edgeseq_device.errors import DataError
+from edgeseq_device.layout import LOCK_WAIT_S
 from edgeseq_device.measuring.keys import Key, positive, texts
 from edgeseq_device.measuring.protocol import check_keys
 
@@ -41,7 +42,7 @@ class Order:
     keep: int = 3
     worker_command: tuple[str, ...] | None = None
     timeout_s: float = 120.0
-    lock_wait_s: float = 600.0
+    lock_wait_s: float = LOCK_WAIT_S
 
 
 _TEXT = Key((str,), check=bool)

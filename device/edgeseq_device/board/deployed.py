@@ -25,9 +25,10 @@ from typing import Any
 from edgeseq_device.artifact import open_artifact, sha256_of
 from edgeseq_device.board.durable import TEMPORARY, replace_link, sync, sync_tree, write_json
 from edgeseq_device.errors import DataError, DeviceError
+from edgeseq_device.layout import DEPLOYED, LOCK, PYTHON
 from edgeseq_device.manifest import SUMS_FILE
 
-DEPLOYED, ARTIFACT, ARCHIVE, RECORD = "deployed", "artifact", "edgeseq_device.pyz", "deployed.json"
+ARTIFACT, ARCHIVE, RECORD = "artifact", "edgeseq_device.pyz", "deployed.json"
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 KEPT_MIN = 2
 """The current version and the one to roll back to."""
@@ -66,7 +67,7 @@ class Deployed:
     def alone(self) -> Iterator[None]:
         """Hold the lock; what an interrupted deployment left is removed. DeviceError where it is held."""
         self.versions.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a") as lock:
+        with (self.folder / LOCK).open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -159,7 +160,7 @@ class Deployed:
 
     def link_runtimes(self, tag: str) -> None:
         """Let applications find the runtimes for the Python that wheels call `tag`, there or not."""
-        link, target = self.folder / "runtimes", f"../../python/{tag}"
+        link, target = self.folder / "runtimes", f"../../{PYTHON}/{tag}"
         if not link.is_symlink() or str(link.readlink()) != target:
             replace_link(link, target)
 

@@ -12,11 +12,13 @@ from edgeseq_device.artifact import Artifact
 from edgeseq_device.errors import DeviceError, GateError
 from edgeseq_device.manifest import RUNTIMES, ModelFile
 from edgeseq_device.measuring.agent import files_of
+from edgeseq_device.measuring.verdict import out_of_parity, parity_figures
 from edgeseq_device.measuring.workers import run_worker
 
+NOT_REACHED, NO_RUNTIME = "not reached", "no runtime"
+"""How the reason begins why a form was not checked, where it is one of these."""
 FORMS = ("parity", "step_parity")
 """The kinds of measurement that hold a form of a model against its reference."""
-_FIGURES = ("error", "tolerance", "n", "decisions_changed", "ok")
 
 
 @dataclass
@@ -52,7 +54,7 @@ def check_health(
         reason = _no_runtime(model.format)
         for form in FORMS:
             if found.fault:
-                reason = "not reached: another form failed"
+                reason = f"{NOT_REACHED}: another form failed"
             elif form == "step_parity" and model.step is None:
                 reason = reason or f"no step form: {model.step_reason}"
             if reason:
@@ -74,7 +76,7 @@ def _no_runtime(model_format: str) -> str | None:
     packages = RUNTIMES[model_format]
     if any(importlib.util.find_spec(each) for each in packages):
         return None
-    return f"no runtime: {' or '.join(each.replace('_', '-') for each in packages)} is not installed"
+    return f"{NO_RUNTIME}: {' or '.join(each.replace('_', '-') for each in packages)} is not installed"
 
 
 def _job(artifact: Artifact, model: ModelFile, form: str) -> dict[str, Any]:
@@ -98,12 +100,8 @@ def _take(found: Health, entry: dict[str, Any], form: str, outcome: dict[str, An
         found.fault = f"{what}: {outcome['error']}"
         found.exit_code = int(outcome.get("exit_code", DeviceError.exit_code))
         return
-    figures = {name: outcome["values"][f"parity_{name}"] for name in _FIGURES}
+    figures = parity_figures(outcome["values"])
     entry[form], entry["runtime"] = figures, outcome["runtime"]
     if not figures["ok"]:
-        error = "NaN or infinite" if figures["error"] is None else f"{figures['error']:.1e}"
-        found.fault = (
-            f"{what} is out of parity on this board: error {error} of {figures['tolerance']:.1e}, decisions "
-            f"changed: {figures['decisions_changed']} of {figures['n']}"
-        )
+        found.fault = out_of_parity(what, figures)
         found.exit_code = GateError.exit_code

@@ -9,24 +9,25 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from edgeseq_device.artifact import sha256_of
 from edgeseq_device.board.durable import TEMPORARY, replace_link
-from edgeseq_device.board.elf import elf_machine, python_machine
 from edgeseq_device.board.libraries import LIBRARIES, tag, try_library
 from edgeseq_device.conversation import Emit, answer
+from edgeseq_device.elf import elf_machine, python_machine
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
+from edgeseq_device.layout import BLOBS, PYTHON
 from edgeseq_device.measuring.keys import Key, texts
 from edgeseq_device.measuring.protocol import check_keys
 from edgeseq_device.root import Turn, locked
+from edgeseq_device.unzip import unzip
 
 _HASH, _KEY = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{16}")
 _SPARE_BYTES = 4_000_000
@@ -80,11 +81,11 @@ def install(raw: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
             f"install: these wheels are for {raw['tag']}, this Python is {tag()}; run setup again"
         )
     root = Path(raw["root"])
-    wheels = [_Wheel(root / "blobs" / each["sha256"], each["name"], each["sha256"]) for each in raw["wheels"]]
+    wheels = [_Wheel(root / BLOBS / each["sha256"], each["name"], each["sha256"]) for each in raw["wheels"]]
     with locked(Turn(str(root), raw["host"], raw["lock_wait_s"]), emit):
         for each in wheels:
             _check_content(each)
-        final = root / "python" / f"{raw['tag']}-{raw['key']}"
+        final = root / PYTHON / f"{raw['tag']}-{raw['key']}"
         versions = _prepare(final, wheels, raw["libraries"], emit)
         _switch(final, raw["tag"])
         for each in wheels:
@@ -119,7 +120,7 @@ def _prepare(final: Path, wheels: list[_Wheel], libraries: list[str], emit: Emit
                     "doing": f"unpacking {each.name}",
                 }
             )
-            unpack_wheel(each.path, new, each.name)
+            unzip(each.path, new, each.name)
         _check_machine(new, wheels)
         emit({"event": "progress", "step": len(wheels), "steps": len(wheels) + 1, "doing": "loading it once"})
         versions = {each: _loaded(each, new) for each in libraries}
@@ -131,37 +132,6 @@ def _prepare(final: Path, wheels: list[_Wheel], libraries: list[str], emit: Emit
         for leftover in final.parent.glob(f"{TEMPORARY}*"):
             shutil.rmtree(leftover, ignore_errors=True)
     return versions
-
-
-def unpack_wheel(wheel: Path, site: Path, name: str) -> None:
-    """Unpack a wheel into `site`. DataError for what is no wheel, or has a member that is a link or points
-    outside. Times are those of unpacking: a zip has none before 1980, and a board's clock may be there."""
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            members = archive.infolist()
-            for member in members:
-                _check_member(member, name)
-            for member in members:
-                target = site / member.filename
-                if member.is_dir():
-                    target.mkdir(parents=True, exist_ok=True)
-                    continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(member) as source, target.open("xb") as file:
-                    shutil.copyfileobj(source, file, 1 << 20)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"{name}: not a wheel ({error}); run setup again") from error
-    except FileExistsError as error:
-        raise DataError(
-            f"{name}: {error.filename} is there twice; these wheels do not go together"
-        ) from error
-
-
-def _check_member(member: zipfile.ZipInfo, name: str) -> None:
-    path = PurePosixPath(member.filename)
-    inside = not path.is_absolute() and ".." not in path.parts and "\\" not in member.filename
-    if stat.S_ISLNK(member.external_attr >> 16) or not inside:
-        raise DataError(f"{name}: its member {member.filename!r} is a link or points outside; not unpacked")
 
 
 def _check_room(folder: Path, wheels: Iterable[_Wheel]) -> None:

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeseq_device.board.elf import python_machine
 from edgeseq_device.board.libraries import LIBRARIES, tag, try_library
 from edgeseq_device.conversation import Emit, answer
+from edgeseq_device.elf import python_machine
 from edgeseq_device.emulation import read_text
 from edgeseq_device.errors import DataError
+from edgeseq_device.layout import DEPLOYED, PYTHON
 from edgeseq_device.measuring.guards import read_guards
 from edgeseq_device.system import describe_system
 
@@ -68,7 +69,7 @@ def _libraries(root: Path, emit: Emit) -> dict[str, Any]:
     for step, each in enumerate(LIBRARIES):
         emit({"event": "progress", "step": step, "steps": len(LIBRARIES), "library": each})
         libraries[each] = try_library(each)
-    numpy, ours = libraries["numpy"], root.resolve() / "python"
+    numpy, ours = libraries["numpy"], root.resolve() / PYTHON
     if ours in Path(numpy["file"] or "/").parents:
         numpy = try_library("numpy", left_out=ours)
     return {"libraries": libraries, "own_numpy": numpy["version"]}
@@ -78,8 +79,8 @@ def content(root: Path) -> dict[str, Any]:
     """What is in the board's folder: its size and that of each part, the runtimes set up for each Python
     ({"cp311": "cp311-KEY"}) and the names of deployed artifacts."""
     parts = {each.name: _size(each) for each in sorted(root.iterdir())} if root.is_dir() else {}
-    links = sorted((root / "python").glob("cp*")) if "python" in parts else []
-    deployed = sorted((root / "deployed").iterdir()) if "deployed" in parts else []
+    links = sorted((root / PYTHON).glob("cp*")) if PYTHON in parts else []
+    deployed = sorted((root / DEPLOYED).iterdir()) if DEPLOYED in parts else []
     return {
         "bytes": sum(parts.values()),
         "parts": parts,

@@ -23,8 +23,17 @@ class Unit:
     def find(self) -> None:
         """DeviceError where the board has no systemd to ask, or no such service."""
         if shutil.which("systemctl") is None:
-            raise DeviceError(f"{self.name}: this board has no systemctl; deploy without --unit")
-        found = self._show("LoadState")
+            raise DeviceError(
+                f"{self.name}: this board has no systemd to restart it; deploy without --unit and restart "
+                "your application yourself, which finds the version in `current`"
+            )
+        try:
+            found = self._show("LoadState")
+        except DeviceError as error:
+            raise DeviceError(
+                f"{error}; is systemd running there, and for this user (loginctl enable-linger)? Else deploy "
+                "without --unit and restart your application yourself"
+            ) from error
         if found["LoadState"] != "loaded":
             state = found["LoadState"] or "unknown"
             raise DeviceError(

@@ -13,13 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeseq_device.errors import DeviceError, EdgeseqError, GateError, UsageError
+from edgeseq_device.errors import DeviceError, EdgeseqError, UsageError, board_fault
 
 if TYPE_CHECKING:
     import argparse
 
     from edgeseq_device.artifact import Artifact
-    from edgeseq_device.measuring.request import Limits
 
 FOLDER = "/artifact"
 """Where the image expects the artifact, a folder of the board's bound to it."""
@@ -27,27 +26,18 @@ FORMATS = ("onnx", "tflite")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print; the exit code is that of the error, or of the verdict (`judge`)."""
+    """Measure and print; the exit code is that of the error, or of the verdict (`judge`). Ctrl-C ends the
+    worker too."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         return _bench(_parse(arguments))
     except EdgeseqError as error:
         return _refuse(error)
     except OSError as error:
-        message = f"{error.filename or 'the board'}: {error.strerror or error}; has its disk room?"
-        return _refuse(EdgeseqError(message))
-
-
-def judge(result: Mapping[str, Any]) -> EdgeseqError | None:
-    """What a result is failed for: out of parity, then an unfit device; None if all is well."""
-    where = "emulated: " if result["emulated"] else ""
-    for model in result["models"]:
-        for kind, form in (("parity", model["file"]), ("step_parity", f"{model['step_file']}, step form,")):
-            if model[f"{kind}_ok"] is False:
-                return GateError(f"{where}{form} is out of parity; do not use it on this device")
-    if result["invalid_because"]:
-        return DeviceError(f"{where}not a valid result: {'; '.join(result['invalid_because'])}")
-    return None
+        return _refuse(board_fault(error))
+    except KeyboardInterrupt:
+        print("Interrupted: there is no result", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _bench(asked: argparse.Namespace) -> int:
@@ -55,12 +45,13 @@ def _bench(asked: argparse.Namespace) -> int:
     from edgeseq_device.measuring.agent import bench  # noqa: PLC0415 - `--help` needs none of it
     from edgeseq_device.measuring.keys import DEFAULT_KINDS, INSTRUCTIONS  # noqa: PLC0415
     from edgeseq_device.measuring.plain_table import note_lines, table_lines  # noqa: PLC0415
-    from edgeseq_device.measuring.request import Request  # noqa: PLC0415
+    from edgeseq_device.measuring.request import QUICK, Limits, Request  # noqa: PLC0415
+    from edgeseq_device.measuring.verdict import judge  # noqa: PLC0415
 
     artifact = open_artifact(asked.folder)
     formats, left_out = _formats(artifact, asked.format)
     kinds = tuple(each for each in DEFAULT_KINDS if each not in INSTRUCTIONS)  # those need an emulator
-    request = Request(str(artifact.path), formats, kinds, asked.threads, _limits(asked.quick))
+    request = Request(str(artifact.path), formats, kinds, asked.threads, QUICK if asked.quick else Limits())
     result = bench(request, _tell)
     _write(asked.json, result)
     out = sys.stderr if asked.json == "-" else sys.stdout
@@ -87,23 +78,6 @@ def _threads(text: str) -> tuple[int, ...]:
     if min(counts) < 1:
         raise ValueError(text)
     return tuple(dict.fromkeys(counts))
-
-
-def _limits(quick: bool) -> Limits:
-    from edgeseq_device.measuring.request import Limits  # noqa: PLC0415
-
-    if not quick:
-        return Limits()
-    return Limits(
-        warmup_s=0.1,
-        warmup_max_s=1.0,
-        steady_runs=200,
-        steady_s=0.2,
-        steady_max_s=2.0,
-        launches=1,
-        power_s=2.0,
-        cooldown_max_s=0.0,
-    )
 
 
 def _formats(artifact: Artifact, wanted: str | None) -> tuple[tuple[str, ...], list[str]]:

@@ -104,6 +104,13 @@ def _latency_keys(form: str = "") -> dict[str, Key]:
     }
 
 
+_WINDOW = {"s", "p50_ms", "temperature_c", "frequency_hz"}
+
+
+def _windows(value: Any) -> bool:
+    return bool(value) and all(isinstance(each, dict) and set(each) == _WINDOW for each in value)
+
+
 def _whole(unit: str, kind: str, check: Callable[[Any], bool] = positive) -> Key:
     return Key((int,), unit, check, kind)
 
@@ -194,7 +201,9 @@ KEYS: dict[str, Key] = {
     "models.sustained_first_p50_ms": _time("sustained"),
     "models.sustained_last_p50_ms": _time("sustained"),
     "models.sustained_slowdown_percent": Key((int, float), "% of the first p50", None, "sustained"),
-    "models.sustained_windows": Key((list,), "s, ms, degrees Celsius or null, Hz or null", bool, "sustained"),
+    "models.sustained_windows": Key(
+        (list,), "{s, p50_ms, temperature_c, frequency_hz} each", _windows, "sustained"
+    ),
     "models.profile_n": _whole("inferences", "profile"),
     "models.profile": Key((list,), "us per inference, by operator", bool, "profile"),
 }

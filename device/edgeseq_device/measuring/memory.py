@@ -1,7 +1,8 @@
 """What this process holds in RAM, from Linux's /proc.
 
 Under qemu-user the process's own figures include the emulator, so only pages of the guest's mappings are
-counted there: /proc/self/maps is the guest's view, /proc/self/smaps the host's.
+counted there: /proc/self/maps is the guest's view, /proc/thread-self/smaps the host's. (/proc/self/smaps is
+the guest's view too since QEMU 10.)
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from edgeseq_device.emulation import emulation
 from edgeseq_device.errors import DeviceError
 
 _PROC = Path("/proc/self")
+_HOST_SMAPS = Path("/proc/thread-self/smaps")
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ *(.*)")
 
 
@@ -111,7 +113,7 @@ def _sum_inside(guest: list[Mapping], host: list[tuple[Mapping, list[int]]], bas
 
 def _resident() -> Resident:
     if _under_qemu_user():
-        with (_PROC / "maps").open() as maps, (_PROC / "smaps").open() as smaps:
+        with (_PROC / "maps").open() as maps, _HOST_SMAPS.open() as smaps:
             return guest_resident(maps, smaps)
     # smaps_rollup walks the pages; VmRSS is a batched counter that can be some hundred KB off.
     try:

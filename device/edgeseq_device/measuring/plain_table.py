@@ -16,6 +16,28 @@ Row = tuple[str, ...]
 _SUFFIXES = {"ms": "_ms", "s": "_s", "bytes": "_bytes", "W": "_w", "mJ": "_mj", "%": "_percent"}
 """How the name of a key ends, by the first word of its unit."""
 
+LABELS = {
+    "host_error": "error to this host",
+    "latency_n": "latency samples",
+    "latency_spread_percent": "spread of launches",
+    "step_latency_p50_ms": "step p50",
+    "step_latency_p99_ms": "step p99",
+    "start_ms": "process start",
+    "numpy_ms": "numpy, input",
+    "step_load_ms": "load, step form",
+    "first_answer_ms": "all to first answer",
+    "ram_start_bytes": "RAM, Python",
+    "ram_numpy_bytes": "RAM, + numpy, input",
+    "ram_runtime_bytes": "RAM, + runtime",
+    "ram_loaded_bytes": "RAM, + model",
+    "ram_first_bytes": "RAM, 1st inference",
+    "ram_steady_bytes": "RAM, steady",
+    "ram_peak_bytes": "RAM, peak",
+    "ram_pss_bytes": "RAM, proportional",
+    "energy_mj": "energy per inference",
+}
+"""As in the host's table, where the name of the key would say something else."""
+
 
 def table_lines(result: Mapping[str, Any]) -> list[str]:
     """The figures of a result; on an emulated processor every line says so."""
@@ -73,6 +95,8 @@ def _is_empty(keys: Sequence[tuple[str, Key]], models: Sequence[Model]) -> bool:
 
 def _label(each: str, key: Key) -> str:
     """Such as "latency p50" for latency_p50_ms: the unit stands behind the figure."""
+    if each in LABELS:
+        return LABELS[each]
     suffix = _SUFFIXES.get(key.unit.partition(" ")[0], "")
     return (each[: -len(suffix)] if suffix and each.endswith(suffix) else each).replace("_", " ")
 
@@ -106,9 +130,9 @@ def _gaps(models: Sequence[Model]) -> list[str]:
     lines = []
     for reason, labels in by_reason.items():
         told = (
-            f"{label} ({'; '.join(of)})" if len(of) < len(models) else label for label, of in labels.items()
+            f"{label} ({', '.join(of)})" if len(of) < len(models) else label for label, of in labels.items()
         )
-        lines.append(f"{NOT_MEASURED}: {', '.join(told)}: {reason}")
+        lines.append(f"{NOT_MEASURED}: {'; '.join(told)}: {reason}")
     return lines
 
 

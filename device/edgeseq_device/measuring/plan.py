@@ -44,7 +44,7 @@ def reason_not_to(kind: str, model: ModelFile, threads: int, request: Request, e
     if kind in TIMED and emulated:
         return "emulated: the time of an emulated processor says nothing about the board"
     if kind in INSTRUCTIONS and request.counting_worker_command is None:
-        return "counted on a virtual board only"
+        return "counted by qemu-user only: edgeseq bench --device pi4 --emulate"
     if kind in ONCE and threads != request.threads[0]:
         return f"taken with {request.threads[0]} thread{'s' if request.threads[0] > 1 else ''} only"
     return None

@@ -146,5 +146,12 @@ def figures(paced: Paced, period: float) -> tuple[dict[str, Any], dict[str, str]
     missing: dict[str, str] = {}
     if len(samples_ms) < P99_SAMPLES_MIN:
         values["realtime_p99_ms"] = None
-        missing["realtime_p99_ms"] = f"{len(samples_ms)} frames, fewer than {P99_SAMPLES_MIN}"
+        missing["realtime_p99_ms"] = _too_few(len(samples_ms), period)
     return values, missing
+
+
+def _too_few(frames: int, period: float) -> str:
+    from edgeseq_device.measuring.request import Limits
+
+    is_short = period * P99_SAMPLES_MIN <= 1000 * Limits.realtime_s
+    return f"{frames} frames, fewer than {P99_SAMPLES_MIN}{': leave out --quick' if is_short else ''}"

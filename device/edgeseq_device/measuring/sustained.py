@@ -120,7 +120,13 @@ def figures(windows: Sequence[Window]) -> tuple[dict[str, Any], dict[str, str]]:
         "sustained_last_p50_ms": None,
         "sustained_slowdown_percent": None,
         "sustained_windows": [
-            [round(each.end_s, 3), each.p50_ms, each.temperature_c, each.frequency_hz] for each in windows
+            {
+                "s": round(each.end_s, 3),
+                "p50_ms": each.p50_ms,
+                "temperature_c": each.temperature_c,
+                "frequency_hz": each.frequency_hz,
+            }
+            for each in windows
         ],
     }
     if not first or not last:

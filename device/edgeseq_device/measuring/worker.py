@@ -6,6 +6,7 @@ Imports are late on purpose: what a measurement does not need must not be in the
 # ruff: noqa: PLC0415
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib
 import json
@@ -13,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +50,8 @@ def main() -> int:
     os.dup2(2, 1)
     job = json.loads(sys.stdin.read())
     job["entered_ns"] = entered_ns
+    if "agent" in job:
+        _end_with_the_agent(*job["agent"])
     try:
         outcome = _measure(job)
     except EdgeseqError as error:
@@ -59,6 +63,22 @@ def main() -> int:
     with outcome_stream:
         outcome_stream.write(json.dumps(outcome, allow_nan=False) + "\n")
     return 0
+
+
+def _end_with_the_agent(pipe: int, inode: int) -> None:
+    """Let the kernel end this process group (SIGIO) as soon as the agent, `pipe`'s only writer, is gone.
+
+    An agent that is killed cannot end its worker itself. PR_SET_PDEATHSIG would need ctypes, 0.4 MB of RAM,
+    and would not see through a launcher. inode: of the pipe, in case that a launcher has closed it.
+    """
+    with suppress(OSError):
+        if os.fstat(pipe).st_ino != inode:
+            return
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+        with suppress(BlockingIOError):  # the agent lives
+            os.read(pipe, 1)
+            raise SystemExit(1)
 
 
 def _measure(job: dict[str, Any]) -> dict[str, Any]:

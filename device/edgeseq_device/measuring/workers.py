@@ -35,8 +35,25 @@ def run_worker(
     """Run one job in a fresh process and return its outcome.
 
     A worker that crashes, hangs longer than `timeout_s` or says nothing yields {"error": what happened}.
-    Nothing in its process group survives this call.
+    Nothing in its process group survives this call, nor a death of this process by SIGKILL: the worker holds
+    the other end of a pipe of this process's (see `edgeseq_device.measuring.worker`).
     """
+    theirs, ours = os.pipe()
+    try:
+        told = {**job, "agent": (theirs, os.fstat(theirs).st_ino)}
+        return _run(command, told, timeout_s, affinity, environment or {})
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def _run(
+    command: Sequence[str],
+    job: Mapping[str, Any],
+    timeout_s: float,
+    affinity: Sequence[int] | None,
+    environment: Mapping[str, str],
+) -> dict[str, Any]:
     spawned_ns = time.monotonic_ns()
     try:
         process = subprocess.Popen(
@@ -44,8 +61,9 @@ def run_worker(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**_environment(), **(environment or {})},
+            env={**_environment(), **environment},
             start_new_session=True,
+            pass_fds=job["agent"][:1],
         )
     except OSError as error:
         return {"error": f"the worker cannot be started: {command[0]}: {error.strerror}"}

@@ -15,7 +15,8 @@ from edgeseq.devices.emulated.launchers import python_environment
 from edgeseq.devices.emulated.rootfs import link_root, make_root, unpack, write_files
 from edgeseq.devices.sources import System
 from edgeseq.devices.wheel_tables import wheel_table
-from edgeseq.devices.wheels import fetch_wheels, unzip_wheel
+from edgeseq.devices.wheels import fetch_wheels
+from edgeseq_device.unzip import unzip
 
 ARCHITECTURE = "arm64"
 
@@ -38,7 +39,7 @@ def build_guest(folder: Path, system: System, progress: Progress) -> None:
     wheels = fetch_wheels(table.path, table.python, table.platforms, fetched / "wheels", fetching)
     for number, wheel in enumerate(wheels):
         progress(0.9 + 0.1 * number / len(wheels), f"unpacking {wheel.name.partition('-')[0]}")
-        unzip_wheel(wheel, site)
+        unzip(wheel, site, wheel.name)
     description: dict[str, object] = {
         "packages": [deb.stem for deb in debs],
         "wheels": [wheel.stem for wheel in wheels],

@@ -44,6 +44,7 @@ def write_ext4(
 
     attributes: of the file at a path relative to `source`; the host's owners and permissions do not matter.
     """
+    image.touch(0o600)  # it may hold private keys
     with image.open("wb") as file:
         file.truncate((size_bytes + _OVERHEAD_BYTES) // 2**20 * 2**20)
     options = ["-q", "-F", "-t", "ext4", "-O", "^metadata_csum", "-J", f"size={_JOURNAL_MB}", "-m", "0"]

@@ -17,8 +17,9 @@ from edgeseq.devices.emulated.plan import PYTHON
 from edgeseq.devices.emulated.rootfs import make_root, unpack, write_files
 from edgeseq.devices.machine.ext4 import Attributes, Tools, write_ext4
 from edgeseq.devices.machine.plan import NAME, MachinePlan
-from edgeseq.devices.wheels import fetch_wheels, unzip_wheel
+from edgeseq.devices.wheels import fetch_wheels
 from edgeseq_device.emulation import MARKER
+from edgeseq_device.unzip import unzip
 
 DISK = "disk.ext4"
 USER_KEY, HOST_KEY = "user_key", "host_key"
@@ -72,7 +73,7 @@ def _fill_tree(plan: MachinePlan, fetched: Path, tree: Path, progress: Progress)
         fetching = part_of(progress, 0.6, 0.8)
         wheels = fetch_wheels(table.path, table.python, table.platforms, fetched / "wheels", fetching)
         for wheel in wheels:
-            unzip_wheel(wheel, tree / SITE)
+            unzip(wheel, tree / SITE, wheel.name)
     unpack(wanted, tree, part_of(progress, 0.8, 1.0))
     if plan.bits != 64:
         for name, target in plan.system.links_32_bit:

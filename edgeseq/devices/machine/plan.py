@@ -9,11 +9,12 @@ from pathlib import Path
 from edgeseq.devices.cache import COMPLETE, content_key
 from edgeseq.devices.emulated.guest import ARCHITECTURE
 from edgeseq.devices.emulated.plan import Plan, plan_board
+from edgeseq.devices.names import VIRTUAL_PI
 from edgeseq.devices.wheel_tables import WheelTable, wheel_table
 from edgeseq.settings import settings_from_dict
 
-NAME = "virtual-pi"
-"""The machine's name: for --device, as its host name and in its ssh_config."""
+NAME = VIRTUAL_PI
+"""For --device, as its host name and in its ssh_config."""
 USER_BOARD = "pi4"
 """The virtual board whose Debian, runtimes and qemu-user the machine is made with."""
 FORMAT = "1"

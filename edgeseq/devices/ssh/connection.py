@@ -15,13 +15,21 @@ import subprocess
 import tempfile
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from edgeseq.devices.ssh.destination import Destination
 from edgeseq.devices.ssh.faults import ConnectionLostError as ConnectionLostError  # noqa: PLC0414
-from edgeseq.devices.ssh.faults import last_words, login_fault, lost, missing_ssh, printable
+from edgeseq.devices.ssh.faults import (
+    UnreachableError,
+    last_words,
+    login_fault,
+    lost,
+    missing_ssh,
+    printable,
+)
 from edgeseq_device.errors import DeviceError, UsageError
 
 _WORD = re.compile(r"[A-Za-z0-9._+=:/@,-]+")
@@ -33,10 +41,11 @@ _SOCKET_BYTES = 80  # a socket's path has 107 at most, of which ssh takes 17 for
 _SSH_FAILED = 255
 
 # Options on the command line win over the user's configuration.
-_MASTER_OPTIONS = (
+MASTER_OPTIONS = (
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
     "NoHostAuthenticationForLocalhost=no",
+    "VerifyHostKeyDNS=no",
     "ClearAllForwardings=yes",
     "ForwardAgent=no",
     "ForwardX11=no",
@@ -46,6 +55,9 @@ _MASTER_OPTIONS = (
     "ControlPersist=no",
     "LogLevel=INFO",
 )
+# Each would keep the command from being run or from being heard. Older versions have no such options, and
+# IgnoreUnknown would take the place of the user's own.
+_OPTIONS_SINCE_8_7 = ("StdinNull=no", "SessionType=default", "ForkAfterAuthentication=no")
 # Only the master may reach the network: without it a command fails, where ssh would connect anew.
 _SESSION_OPTIONS = ("BatchMode=yes", "ControlMaster=no", "ProxyCommand=false", "LogLevel=ERROR")
 
@@ -94,8 +106,9 @@ class Connection:
     def open(self) -> None:
         """Log in; a connection that was open is closed first.
 
-        DeviceError that says why it failed and what to do: not reachable, refused, unknown name, host key
-        unknown or changed, no key that the board takes, no ssh here.
+        DeviceError that says why it failed and what to do: host key unknown or changed, no key that the board
+        takes, no ssh here. Where the board may answer later it is an UnreachableError: no route, refused,
+        unknown name.
         """
         self.close()
         if shutil.which("ssh") is None:
@@ -142,7 +155,7 @@ class Connection:
     ) -> subprocess.CompletedProcess[bytes]:
         """Run `script` and return how it ended, which may be with a failure of its own; see `command`.
 
-        ConnectionLostError when the connection broke, DeviceError when the board does not answer in time.
+        ConnectionLostError when the connection broke, UnreachableError when there is no answer in time.
         """
         command = self.command(script, *words)
         try:
@@ -150,7 +163,7 @@ class Connection:
         except subprocess.TimeoutExpired as error:
             if not self.alive:
                 raise self.lost() from error
-            raise DeviceError(
+            raise UnreachableError(
                 f"{self.name}: no answer within {timeout_s:.0f} s; it may be busy or hang, try again"
             ) from error
         if done.returncode == _SSH_FAILED:
@@ -206,7 +219,8 @@ class Connection:
         """Start `ssh`, which says _READY once it is logged in and stays until its stdin ends."""
         assert self._folder is not None  # noqa: S101 - `open` has just made it
         settings = (
-            *_MASTER_OPTIONS,
+            *MASTER_OPTIONS,
+            *(_OPTIONS_SINCE_8_7 if _ssh_version() >= (8, 7) else ()),
             f"ConnectTimeout={self._connect_timeout_s}",
             f"ServerAliveInterval={self._alive_interval_s}",
             "ServerAliveCountMax=3",
@@ -227,7 +241,9 @@ class Connection:
         assert master.stdout is not None  # noqa: S101 - it is a pipe
         said = _read_until(master.stdout, _READY, self._connect_timeout_s + _LOGIN_S)
         if said is None:
-            raise DeviceError(f"{self.name}: the login takes too long; is the board overloaded? Try again")
+            raise UnreachableError(
+                f"{self.name}: the login takes too long; is the board overloaded? Try again"
+            )
         if not said.endswith(_READY):
             with suppress(subprocess.TimeoutExpired):
                 master.wait(_END_S)
@@ -241,6 +257,14 @@ class Connection:
             )
         if self._folder is not None:
             self._log_read = (self._folder / "log").stat().st_size
+
+
+@cache
+def _ssh_version() -> tuple[int, ...]:
+    """Such as (9, 2); (0,) where it does not tell."""
+    said = subprocess.run(["ssh", "-V"], capture_output=True, check=False).stderr
+    found = re.match(rb"OpenSSH_(\d+)\.(\d+)", said)
+    return (0,) if found is None else tuple(map(int, found.groups()))
 
 
 def _read_until(stream: IO[bytes], end: bytes, timeout_s: float) -> bytes | None:

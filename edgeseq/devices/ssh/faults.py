@@ -7,14 +7,17 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from edgeseq.devices.plain import printable as printable  # noqa: PLC0414
 from edgeseq.devices.ssh.destination import Destination
 from edgeseq_device.errors import DeviceError
-
-_SHOWN = 200
 
 
 class ConnectionLostError(DeviceError):
     """A connection that stood broke; the board may still be well, and what it holds stays (exit code 5)."""
+
+
+class UnreachableError(DeviceError):
+    """A board does not answer now; it may when it has started (exit code 5)."""
 
 
 def missing_ssh(board: str) -> DeviceError:
@@ -23,13 +26,18 @@ def missing_ssh(board: str) -> DeviceError:
 
 
 def login_fault(board: str, destination: Destination, log: str) -> DeviceError:
-    """Why a login failed. board: its name for people. log: all that ssh wrote to stderr."""
+    """Why a login failed. board: its name for people. log: all that ssh wrote to stderr.
+
+    An UnreachableError where waiting may mend it, as while a board starts; a host key or a user that is not
+    the right one stays wrong.
+    """
     for pattern, describe in _LOGIN_FAULTS:
         found = re.search(pattern, log)
         if found:
-            return DeviceError(f"{board}: {describe(destination, log, found)}")
+            kind = UnreachableError if describe in _MAY_PASS else DeviceError
+            return kind(f"{board}: {describe(destination, log, found)}")
     tried = f"try `{destination.by_hand()}` by hand"
-    return DeviceError(f"{board}: ssh cannot log in: {last_words(log) or 'it said nothing'}; {tried}")
+    return UnreachableError(f"{board}: ssh cannot log in: {last_words(log) or 'it said nothing'}; {tried}")
 
 
 def lost(board: str, log: str) -> ConnectionLostError:
@@ -44,12 +52,6 @@ def last_words(text: str) -> str:
     """The last line that says anything, for a message in one line."""
     lines = [printable(line) for line in text.splitlines()]
     return next((line for line in reversed(lines) if line), "")
-
-
-def printable(text: str) -> str:
-    """Text from elsewhere for a terminal: in one line, with no control characters and not too long."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    return plain.strip()[:_SHOWN]
 
 
 _Describe = Callable[[Destination, str, "re.Match[str]"], str]
@@ -116,6 +118,7 @@ def _bad_configuration(_destination: Destination, _log: str, found: re.Match[str
     return f"ssh refuses its own configuration: {printable(found.group(0))}; mend that file"
 
 
+_MAY_PASS = (_name_unknown, _refused, _unreachable)
 _TIMED_OUT = "(?:Connection|Operation) timed out|No route to host|Network is unreachable|Host is down"
 _DENIED = r"Permission denied \([^)]*\)|Too many authentication failures|No more authentication methods"
 _CONFIGURATION = "Bad configuration option|Can't open user config file|Bad owner or permissions on"

@@ -21,6 +21,7 @@ from edgeseq.devices.cache import Progress
 from edgeseq.devices.ssh.connection import Connection
 from edgeseq.devices.ssh.faults import last_words, printable
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
+from edgeseq_device.layout import BLOBS, FOLDER
 
 _BLOCK_BYTES = 1 << 16
 _STALL_S = 60.0
@@ -28,25 +29,36 @@ _SLOWEST_BYTES_PER_S = 500_000  # of a board that writes a file to its card and 
 _ATTEMPTS = 3
 _BUSY_S, _BUSY_LOOKS = 1.0, 3
 
-# $@: sha256:size of each file. Both scripts end with status 5 when the board cannot write.
-_ASK = """
-umask 077;
-mkdir -p .edgeseq/blobs && cd .edgeseq/blobs || exit 5;
+_BLOBS = f"{FOLDER}/{BLOBS}"
+
+# $1: "hash" to read what is there, too, which else counts by its size; then sha256:size of each file. The
+# time of a blob is that of its last use. Both scripts end with status 5 when the board cannot write.
+_ASK = (
+    f"umask 077; mkdir -p {_BLOBS} && cd {_BLOBS} || exit 5;"
+    """
 df -Pk . | tail -n 1;
+how=$1;
+shift;
 for blob in "$@"; do
   name=${blob%:*};
-  [ "$(stat -c %s $name 2>/dev/null)" = ${blob#*:} ] && echo $name whole && continue;
+  if [ "$(stat -c %s $name 2>/dev/null)" = ${blob#*:} ]; then
+    sum=$name;
+    [ $how = size ] || sum=$(sha256sum < $name);
+    [ "${sum%% *}" = $name ] && { touch $name 2>/dev/null; echo $name whole; continue; };
+    rm -f $name;
+  fi;
   echo $name $(stat -c %s $name.part 2>/dev/null || echo 0);
 done
 """
+)
 
 # $1: sha256, $2: bytes that are there, $3: bytes in all, $4: "steal" to write although another process does.
 # Status 3: it is incomplete, which is no damage: cat ends without an error when the connection breaks.
 # Status 4: it has another hash. Status 6: another process writes it, or one of a connection that broke
 # unnoticed; where the board has no flock, only the hash tells. The lock stays until the script ends.
-_RECEIVE = """
-umask 077;
-cd .edgeseq/blobs || exit 5;
+_RECEIVE = (
+    f"umask 077; cd {_BLOBS} || exit 5;"
+    """
 part=$1.part;
 [ $2 -gt 0 ] || [ $4 = wait ] || rm -f $part;
 exec 9>> $part;
@@ -61,7 +73,7 @@ sum=$(sha256sum < $part) || exit 5;
 sync $part;
 mv -f $part $1 || exit 5
 """
-_MAKE_ROOM = "make room there (`edgeseq device clean` removes what edgeseq sent)"
+)
 _INCOMPLETE, _DAMAGED, _BUSY = 3, 4, 6
 
 
@@ -87,19 +99,23 @@ def blob_of(path: Path) -> Blob:
     return Blob(digest.hexdigest(), size_bytes, path)
 
 
-def send(connection: Connection, blobs: Sequence[Blob], progress: Progress) -> None:
+def send(
+    connection: Connection, blobs: Sequence[Blob], progress: Progress, *, hash_there: bool = False
+) -> None:
     """Put the blobs that the board lacks into its ~/.edgeseq/blobs.
+
+    hash_there: whether what is there is read once more, for what nobody checks when it is used.
 
     ConnectionLostError when the connection breaks; what has arrived stays, and the next call sends the rest.
     EdgeseqError when the board's disk is full or will be, and nothing of the blob at fault stays; DeviceError
     when the board cannot store a blob; DataError when a file changed since `blob_of`.
     """
-    missing, free_bytes = _missing(connection, blobs)
+    missing, free_bytes = _missing(connection, blobs, hash_there=hash_there)
     total = sum(blob.size_bytes - there for blob, there in missing)
     if free_bytes is not None and total > free_bytes:
         raise EdgeseqError(
-            f"{connection.name}: its disk has {_mb(free_bytes)} MB free and {_mb(total)} MB are to be sent, "
-            f"{_mb(total - free_bytes)} MB too many; {_MAKE_ROOM}"
+            f"{connection.name}: its disk has {_size(free_bytes)} free and {_size(total)} are to be sent, "
+            f"{_size(total - free_bytes)} too many; {_make_room(connection)}"
         )
     sent = 0
     for blob, there in missing:
@@ -118,15 +134,18 @@ def _share(progress: Progress, blob: Blob, before: int, total: int) -> _OnSent:
 
     def on_sent(there: int) -> None:
         fraction = min(max((before + there) / max(total, 1), 0.0), 1.0)
-        progress(fraction, f"sending {name}, {_mb(there)} of {_mb(blob.size_bytes)} MB")
+        progress(fraction, f"sending {name}, {there / 1e6:.1f} of {blob.size_bytes / 1e6:.1f} MB")
 
     return on_sent
 
 
-def _missing(connection: Connection, blobs: Sequence[Blob]) -> tuple[list[tuple[Blob, int]], int | None]:
+def _missing(
+    connection: Connection, blobs: Sequence[Blob], *, hash_there: bool = False
+) -> tuple[list[tuple[Blob, int]], int | None]:
     """The blobs the board lacks, each with how many bytes of it are there; its free disk space in bytes."""
     wanted = {blob.sha256: blob for blob in blobs}
-    done = connection.attempt(_ASK, *(f"{each.sha256}:{each.size_bytes}" for each in wanted.values()))
+    words = (f"{each.sha256}:{each.size_bytes}" for each in wanted.values())
+    done = connection.attempt(_ASK, "hash" if hash_there else "size", *words)
     if done.returncode != 0:
         raise _cannot_store(connection, done.returncode, done.stderr)
     disk, *lines = done.stdout.decode("ascii", "replace").splitlines() or [""]
@@ -237,11 +256,15 @@ def _feed(pipe: IO[bytes], content: IO[bytes], on_sent: _OnSent) -> None:
 def _cannot_store(connection: Connection, status: int, stderr: bytes) -> EdgeseqError:
     said = last_words(stderr.decode("utf-8", "replace"))
     if "No space left on device" in said or "quota exceeded" in said:
-        return EdgeseqError(f"{connection.name}: its disk is full ({said}); {_MAKE_ROOM}")
+        return EdgeseqError(f"{connection.name}: its disk is full ({said}); {_make_room(connection)}")
     reason = said or f"exit status {status}"
-    return DeviceError(f"{connection.name}: cannot store files in ~/.edgeseq/blobs ({reason})")
+    return DeviceError(f"{connection.name}: cannot store files in ~/{_BLOBS} ({reason})")
 
 
-def _mb(size_bytes: int) -> str:
-    """In MB of 10^6 bytes with one digit, as in "3.1"."""
-    return f"{size_bytes / 1e6:.1f}"
+def _make_room(connection: Connection) -> str:
+    return f"make room there (`edgeseq device clean {connection.name}` removes what edgeseq sent)"
+
+
+def _size(size_bytes: int) -> str:
+    """In units of a power of 10, such as "3.1 MB" or "240 kB"; no difference is told as nothing."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{-(-size_bytes // 1000)} kB"

@@ -35,28 +35,26 @@ def known_devices() -> tuple[KnownDevice, ...]:
 def _configured() -> Iterator[KnownDevice]:
     for each in configured_devices():
         board = None if each.board is None else profile(each.board).board
-        yield KnownDevice(each.name, "board", board, each.destination, "not contacted")
+        yield KnownDevice(each.name, "board", board, each.destination, "over SSH")
 
 
 def _machine() -> KnownDevice:
     found = machine.status()
     ram_bytes = None if found.running is None else found.running.ram_bytes
     where = None if found.running is None else f"127.0.0.1:{found.running.port}"
-    state = found.text if ram_bytes is None else f"running, {ram_bytes / 1e6:.0f} MB of RAM"
-    return KnownDevice(NAME, "machine", "64-bit ARM machine, emulated", where, state, ram_bytes)
+    prepared = "prepared" if found.ready else "not prepared"
+    state = prepared if ram_bytes is None else f"runs, {ram_bytes / 1e6:.0f} MB"
+    return KnownDevice(NAME, "machine", "virtual machine", where, state, ram_bytes)
 
 
 def _virtual() -> Iterator[KnownDevice]:
-    names = {each.name for each in configured_devices()}
     for name in virtual_board_names():
         try:
             found = virtual.status(name)
             state = "prepared" if found.ready else "not prepared"
         except EdgeseqError as error:
             state = str(error)
-        if name in names:
-            state += "; with --emulate"
-        yield KnownDevice(name, "virtual", f"virtual {profile(name).board}, emulated", None, state)
+        yield KnownDevice(name, "virtual", profile(name).board, None, state)
 
 
 def _profiles() -> Iterator[KnownDevice]:

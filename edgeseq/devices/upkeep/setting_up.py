@@ -29,10 +29,9 @@ from edgeseq.devices.upkeep.probing import ask, probe
 from edgeseq.devices.wheel_tables import Pin, WheelTable
 from edgeseq.devices.wheels import fetch_wheels
 from edgeseq_device.errors import DeviceError
+from edgeseq_device.layout import LOCK_WAIT_S, PYTHON
 
 RUNTIMES = ("tflite", "onnx", "all")
-LOCK_WAIT_S = 600.0
-"""For a board that somebody measures on just now."""
 
 _NUMPY = "numpy"
 # Which numpy the runtimes take, as their METADATA says: from (inclusive), below (exclusive, None for any).
@@ -69,7 +68,8 @@ class Choice:
 
 
 def set_up(device: SshDevice, runtime: str, progress: Progress) -> SetUp:
-    """Give a board the runtimes of `runtime`, one of RUNTIMES; those that it had from here are replaced.
+    """Give a board the runtimes of `runtime`, one of RUNTIMES; those that it had from here are replaced, but
+    for what deployed artifacts are used with: that comes along.
 
     DeviceError when there are none for its Python and processor or they do not load there, DataError for a
     wheel that is for another processor, EdgeseqError for a full disk; the board then has what it had.
@@ -95,7 +95,8 @@ def set_up(device: SshDevice, runtime: str, progress: Progress) -> SetUp:
 def choose(name: str, told: Mapping[str, Any], runtime: str) -> Choice:
     """The wheels for a board, of which its agent told `told`.
 
-    A numpy that it has and that the runtimes take is left alone. DeviceError where there is no wheel for its
+    A numpy that it has and that the runtimes take is left alone. Where artifacts are deployed, the runtimes
+    that are there from an earlier setup are chosen too. DeviceError where there is no wheel for its
     Python, processor, C library or numpy.
     """
     table = table_for(told)
@@ -104,6 +105,7 @@ def choose(name: str, told: Mapping[str, Any], runtime: str) -> Choice:
         raise DeviceError(f"{name}: there are no runtimes for {python}, but for {pythons_with_wheels(told)}")
     _check_glibc(name, table, str(told["system"]["glibc"]))
     formats = table.formats if runtime == "all" else (runtime,)
+    formats += tuple(each for each in table.formats if each in _in_use(told).difference(formats))
     pins = table.pins_for(formats)
     own = told["own_numpy"]
     if own is not None and _numpy_fits(own, pins):
@@ -114,6 +116,14 @@ def choose(name: str, told: Mapping[str, Any], runtime: str) -> Choice:
         own = None
     sends_numpy = any(pin.package == _NUMPY for pin in pins)
     return Choice(table, pins, (*((_NUMPY,) if sends_numpy else ()), *formats), own)
+
+
+def _in_use(told: Mapping[str, Any]) -> set[str]:
+    """The formats whose runtimes an earlier setup sent and deployed artifacts may be used with."""
+    content = told["content"]
+    ours = f"/{PYTHON}/{content['python'].get(told['python']['tag'])}/"
+    files = {name: str(found["file"]) for name, found in told["libraries"].items() if name != _NUMPY}
+    return {name for name, file in files.items() if content["deployed"] and ours in file}
 
 
 def fetched(choice: Choice, progress: Progress) -> list[Blob]:

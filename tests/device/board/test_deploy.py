@@ -182,7 +182,7 @@ def test_an_artifact_whose_answers_are_not_its_references_is_refused(
     reseal(artifact_folder)
     result = send(artifact=str(artifact_folder), worker_command=None)
     assert result["exit_code"] == 4
-    assert "onnx is out of parity on this board" in result["refused_because"]
+    assert "onnx is out of parity: error" in result["refused_because"]
     assert result["key"] != first["key"]
     assert (result["switched"], board.current, board.kept()) == (False, first["key"], [first["key"]])
     assert not leftovers(board)
@@ -322,7 +322,7 @@ def test_a_list_says_what_is_current_when_it_came_and_how_large_it_is(
 
 
 def test_without_a_name_the_only_one_there_is_rolled_back(send: Send, roll_back: Send) -> None:
-    with pytest.raises(UsageError, match="deployed on this board: nothing"):
+    with pytest.raises(UsageError, match="nothing is deployed on this board"):
         roll_back(name=None)
     first = send("a")["key"]
     send("b")
@@ -514,8 +514,11 @@ def test_a_service_that_is_not_installed_is_said_before_anything_is_done(
     (systemctl / "load").write_text("not-found")
     with pytest.raises(DeviceError, match=r"app\.service: systemd says it is not-found"):
         send(unit="app")
+    (systemctl / "systemctl").write_text("#!/bin/sh\necho Failed to connect to bus >&2; exit 1")
+    with pytest.raises(DeviceError, match=r"connect to bus; is systemd running there.* without --unit"):
+        send(unit="app")
     monkeypatch.setenv("PATH", str(board.folder))
-    with pytest.raises(DeviceError, match="no systemctl"):
+    with pytest.raises(DeviceError, match=r"no systemd to restart it; deploy without --unit"):
         send(unit="app")
     assert not board.folder.exists()
 

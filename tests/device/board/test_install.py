@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from edgeseq.devices.agent_link import agent_archive, converse
+from edgeseq_device.board import install
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 
 TAG = f"cp{sys.version_info[0]}{sys.version_info[1]}"
@@ -201,15 +202,28 @@ def test_a_link_and_what_is_no_wheel_are_refused(board_with_9_1: BoardFolder) ->
         archive.writestr(link, "/etc/passwd")
     refused(board_with_9_1, [board_with_9_1.sent(path)], DataError, "is a link")
     path.write_bytes(b"not a zip")
-    refused(board_with_9_1, [board_with_9_1.sent(path)], DataError, "not a wheel")
+    refused(board_with_9_1, [board_with_9_1.sent(path)], DataError, "not a zip")
 
 
 def test_a_disk_that_takes_no_more_leaves_what_was_there(board_with_9_1: BoardFolder) -> None:
     wheel = board_with_9_1.wheel({**runtime("9.2"), "ai_edge_litert/large.bin": b"x" * 3_000_000})
     limited = ("/bin/sh", "-c", 'ulimit -f 2000; exec "$@"', "sh")  # blocks of 512 bytes
-    refused(board_with_9_1, [wheel], EdgeseqError, "File too large; has its disk room", before=limited)
+    refused(board_with_9_1, [wheel], EdgeseqError, "File too large", before=limited)
     board_with_9_1.install([wheel], "b" * 16)
     assert board_with_9_1.runtime() == "__version__ = '9.2'"
+
+
+def test_the_files_are_on_the_disk_before_the_name_leads_to_them(
+    board_with_9_1: BoardFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = board_with_9_1.path / "python" / f"{TAG}-{'b' * 16}"
+    new.mkdir()
+    led_to: list[str] = []
+    link = board_with_9_1.path / "python" / TAG
+    monkeypatch.setattr(install.os, "sync", lambda: led_to.append(str(link.readlink())))
+    install._switch(new, TAG)
+    assert led_to == [f"{TAG}-{'a' * 16}"]
+    assert str(link.readlink()) == new.name
 
 
 def test_what_killed_agents_left_is_removed(board_with_9_1: BoardFolder) -> None:

@@ -31,7 +31,7 @@ from edgeseq.devices.emulated.apt import host_architecture
 from edgeseq.devices.emulated.board_files import board_files, read_imitation
 from edgeseq.devices.profiles import profile
 from edgeseq.devices.sources import virtualpi_sources
-from edgeseq_device.board.elf import elf_machine
+from edgeseq_device.elf import elf_machine
 from edgeseq_device.measuring.request import Request, request_to_dict
 
 CHECKOUT = Path(__file__).resolve().parents[3]

@@ -23,8 +23,20 @@ from edgeseq_device.measuring.keys import measured_keys
 from edgeseq_device.measuring.plan import Measurement, plan
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import Limits, Request, request_to_dict
+from edgeseq_device.measuring.worker import PHASES
 
 PACKAGE = Path(edgeseq_device.__file__).parent
+
+
+LAUNCH: dict[str, Any] = {
+    "phases": dict.fromkeys((*PHASES, "first_answer_ms"), 2.0),
+    "warmup": {"runs": 2, "seconds": 0.1, "settled": True},
+    "samples_ns": [1000, 1100],
+    "runtime": "r",
+    "runtime_settings": {},
+    "frames": 3,
+}
+"""The outcome of a launch."""
 
 
 def stub(folder: Path, code: str) -> tuple[str, ...]:
@@ -242,19 +254,32 @@ def test_a_fault_with_a_model_names_the_folder_that_was_asked_for(
     assert failure == f"ram: {pristine_artifact / 'model.tflite'}: refused"
 
 
+def test_a_board_that_was_throttled_between_two_good_readings_is_found_out(
+    pristine_artifact: Path, fast_limits: Limits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The firmware of a Pi lowers its flags again as soon as the reason has gone."""
+    launches, firmware = tmp_path / "launches", tmp_path / "bin/vcgencmd"
+    firmware.parent.mkdir()
+    firmware.write_text(
+        "#!/bin/sh\n"
+        f"done=$(cat {launches} 2>/dev/null)\n"
+        'if [ "$1 $done" = "get_throttled x" ]; then echo throttled=0x4; else echo throttled=0x0; fi\n'
+    )
+    firmware.chmod(0o755)
+    monkeypatch.setenv("PATH", str(firmware.parent), prepend=os.pathsep)
+    code = f"open({str(launches)!r}, 'a').write('x')\nprint(json.dumps({LAUNCH!r}))"
+    request = ram_only(pristine_artifact, fast_limits, stub(tmp_path, code))
+    result = bench(replace(request, formats=("tflite",), kinds=("latency",)), lambda _event: None)
+    assert launches.read_text() == "xx"
+    assert result["models"][0]["latency_launches"] == 2
+    assert any("reported throttled during the measurement" in each for each in result["invalid_because"])
+
+
 def test_a_clock_that_runs_backwards_costs_one_figure_and_not_the_result(
     pristine_artifact: Path, fast_limits: Limits
 ) -> None:
     request = Request(str(pristine_artifact), ("tflite",), ("latency",), limits=fast_limits)
-    phases = dict.fromkeys(("numpy_ms", "import_ms", "load_ms", "first_inference_ms", "first_answer_ms"), 2.0)
-    outcome = {
-        "phases": {"start_ms": -1.0, **phases},
-        "warmup": {"runs": 2, "seconds": 0.1, "settled": True},
-        "samples_ns": [1000, 1100],
-        "runtime": "r",
-        "runtime_settings": {},
-        "frames": 3,
-    }
+    outcome: dict[str, Any] = {**LAUNCH, "phases": {**LAUNCH["phases"], "start_ms": -1.0}}
     began = {
         "started_utc": "now",
         "device": {"emulated": False, "emulated_because": None, "warnings": []},
@@ -307,6 +332,14 @@ def test_an_unknown_role_is_a_usage_error(arguments: list[str]) -> None:
     assert "usage: agent.pyz serve|worker|bench" in done.stderr
 
 
+def test_help_is_no_error() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgeseq_device", "--help"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: agent.pyz" in done.stdout
+
+
 def asked(command: list[str], request: str, **settings: Any) -> tuple[int, list[dict[str, Any]], str]:
     """Exit status, events and stderr of an agent whose host stays until it has heard all."""
     with subprocess.Popen(
@@ -342,7 +375,7 @@ def test_a_board_whose_disk_is_full_is_told_in_one_line(pristine_artifact: Path)
     command = [sys.executable, "-B", "-m", "edgeseq_device", "serve"]
     status, (event,), said = asked(command, request, preexec_fn=no_room)
     assert (status, event["event"], event["exit_code"]) == (1, "error", 1)
-    assert "has its disk room" in event["message"]
+    assert event["message"].endswith("; has its disk room?")
     assert "\n" not in event["message"]
     assert said == ""
 

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 import edgeseq_device
-from edgeseq_device.measuring.bench_command import judge, main
+from edgeseq_device.measuring.bench_command import main
 from edgeseq_device.measuring.plain_table import note_lines, table_lines
 from edgeseq_device.measuring.protocol import validate_result
+from edgeseq_device.measuring.verdict import judge
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(edgeseq_device.__file__).parents[1])}
 
@@ -36,7 +37,7 @@ def test_the_figures_of_an_artifact_are_measured_and_printed(
     lines = measured.stderr.splitlines()
     assert lines[0] == "[1/6] tflite: ram"
     assert any(line.startswith("latency p50") and line.endswith("ms") for line in lines)
-    assert any(line.startswith("ram peak") and line.endswith("MB") for line in lines)
+    assert any(line.startswith("RAM, peak") and line.endswith("MB") for line in lines)
     assert any(line.startswith("parity ok") and line.endswith("yes") for line in lines)
 
 
@@ -52,15 +53,15 @@ def test_a_figure_that_was_not_taken_is_not_measured_for_a_reason(result: dict[s
     for model in result["models"]:
         model["ram_pss_bytes"] = None
         model["not_measured"]["ram_pss_bytes"] = "this kernel keeps no proportional figure"
-    row = next(line for line in table_lines(result) if line.startswith("ram pss"))
-    assert row.split() == ["ram", "pss", *["not", "measured"] * len(result["models"])]
-    assert "not measured: ram pss: this kernel keeps no proportional figure" in note_lines(result)
+    row = next(line for line in table_lines(result) if line.startswith("RAM, proportional"))
+    assert row.split() == ["RAM,", "proportional", *["not", "measured"] * len(result["models"])]
+    assert "not measured: RAM, proportional: this kernel keeps no proportional figure" in note_lines(result)
 
 
 def test_what_only_one_model_lacks_is_told_of_that_model(result: dict[str, Any]) -> None:
     result["models"][1]["ram_pss_bytes"] = None
     result["models"][1]["not_measured"]["ram_pss_bytes"] = "no proportional figure"
-    assert "not measured: ram pss (tflite): no proportional figure" in note_lines(result)
+    assert "not measured: RAM, proportional (tflite): no proportional figure" in note_lines(result)
 
 
 def test_every_line_of_an_emulated_result_says_so(result: dict[str, Any]) -> None:
@@ -74,11 +75,13 @@ def test_a_sound_result_is_no_failure(result: dict[str, Any]) -> None:
 
 
 def test_a_model_out_of_parity_is_a_failed_gate(result: dict[str, Any]) -> None:
-    result["models"][1]["step_parity_ok"] = False
+    result["models"][1].update(step_parity_ok=False, step_parity_error=0.5, step_parity_decisions_changed=2)
     failed = judge(result)
     assert failed is not None
     assert failed.exit_code == 4
-    assert "model.step.tflite, step form, is out of parity" in str(failed) or "step form" in str(failed)
+    step_file = result["models"][1]["step_file"]
+    assert str(failed).startswith(f"{step_file}, step form, is out of parity: error 5.0e-01 of 1.0e-03, ")
+    assert str(failed).endswith("decisions changed: 2 of 16; do not use it on this device")
 
 
 def test_an_invalid_result_is_a_fault_of_the_device(result: dict[str, Any]) -> None:
@@ -127,16 +130,20 @@ def test_the_help_loads_neither_numpy_nor_a_runtime() -> None:
     assert b"--json" in done.stdout
 
 
-def test_docker_stop_ends_the_measurement_and_its_worker(pristine_artifact: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_docker_stop_and_ctrl_c_end_the_measurement_and_its_worker(
+    pristine_artifact: Path, number: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "edgeseq_device", "bench", str(pristine_artifact), "--format", "tflite"]
     with subprocess.Popen(
         command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == b"[1/10] tflite: ram\n"
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM
+        process.send_signal(number)
+        _stdout, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert b"Traceback" not in said
     children = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, check=False
     )

@@ -100,7 +100,12 @@ def test_the_figures_of_a_stream_say_how_busy_the_board_was() -> None:
 def test_there_is_no_p99_of_fewer_than_500_frames() -> None:
     values, missing = figures(Simulated(*[1] * 499).paced(10, 499), 10.0)
     assert values["realtime_p99_ms"] is None
-    assert missing == {"realtime_p99_ms": "499 frames, fewer than 500"}
+    assert missing == {"realtime_p99_ms": "499 frames, fewer than 500: leave out --quick"}
+
+
+def test_where_a_whole_run_has_too_few_frames_for_p99_no_option_is_named() -> None:
+    _values, missing = figures(Simulated(*[1] * 100).paced(100, 100), 100.0)
+    assert missing == {"realtime_p99_ms": "100 frames, fewer than 500"}
 
 
 def folder_with(tmp_path: Path, front_end: Any) -> dict[str, Any]:

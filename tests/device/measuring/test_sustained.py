@@ -52,7 +52,12 @@ def test_a_board_that_gets_slow_is_told_from_its_first_and_last_minute() -> None
     assert values["sustained_last_p50_ms"] == pytest.approx(30.0)
     assert values["sustained_slowdown_percent"] == pytest.approx(50.0)
     assert values["sustained_n"] == board.runs
-    assert values["sustained_windows"][0] == [pytest.approx(1.0), pytest.approx(20.0), 40.1, 1_800_000_000]
+    assert values["sustained_windows"][0] == {
+        "s": pytest.approx(1.0),
+        "p50_ms": pytest.approx(20.0),
+        "temperature_c": 40.1,
+        "frequency_hz": 1_800_000_000,
+    }
 
 
 def test_less_than_five_minutes_compare_a_fifth() -> None:
@@ -104,4 +109,4 @@ def test_a_worker_goes_on_for_as_long_as_asked(pristine_artifact: Path, tmp_path
     values = run_worker([sys.executable], job, timeout_s=60)["values"]
     assert set(values) == set(measured_keys("sustained"))
     assert values["sustained_s"] >= 0.5
-    assert all(len(window) == 4 for window in values["sustained_windows"])
+    assert all(window["p50_ms"] > 0 for window in values["sustained_windows"])

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -205,11 +207,61 @@ def test_what_a_worker_leaves_running_is_killed(tmp_path: Path) -> None:
         "print('{}')\n"
     )
     assert run_worker([sys.executable, str(left)], {}, timeout_s=60) == {}
-    state = Path(f"/proc/{pid_file.read_text()}/stat")
-    deadline = time.monotonic() + 10
-    while state.exists() and state.read_text().rpartition(")")[2].split()[0] not in "ZX":
+    wait_until(lambda: has_ended(int(pid_file.read_text())))
+
+
+@pytest.mark.parametrize("launcher", [(), ("/bin/sh", "-c", '"$@"; true', "sh")])
+def test_a_worker_ends_with_an_agent_that_is_killed(tmp_path: Path, launcher: tuple[str, ...]) -> None:
+    worker, pid_file = tmp_path / "worker.py", tmp_path / "pid"
+    worker.write_text(
+        "import os, time, edgeseq_device.measuring.worker as worker\n"
+        "def hang(job):\n"
+        f"    open({str(pid_file)!r}, 'w').write(str(os.getpid()) + '.')\n"
+        "    time.sleep(600)\n"
+        "worker._measure = hang\n"
+        "worker.main()\n"
+    )
+    command = [*launcher, sys.executable, str(worker)]
+    code = (
+        f"from edgeseq_device.measuring.workers import run_worker\nrun_worker({command}, {{}}, timeout_s=600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as agent:
+        wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("."))
+        agent.kill()
+    wait_until(lambda: has_ended(int(pid_file.read_text().rstrip("."))))
+
+
+def test_a_worker_whose_agent_was_killed_before_it_started_ends_too(tmp_path: Path) -> None:
+    theirs, ours = os.pipe()
+    os.close(ours)
+    given = {"kind": "none", "agent": (theirs, os.fstat(theirs).st_ino)}
+    command = [sys.executable, "-m", "edgeseq_device.measuring.worker"]
+    done = subprocess.run(
+        command,
+        input=json.dumps(given).encode(),
+        capture_output=True,
+        pass_fds=(theirs,),
+        check=False,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    assert done.returncode != 0
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def wait_until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not so():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether the process is gone, or is a zombie that only its parent has still to fetch."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
 
 
 def test_the_last_words_of_a_crash_are_told_and_not_litert_s_usual_line(tmp_path: Path) -> None:

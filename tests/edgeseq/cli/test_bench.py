@@ -121,6 +121,13 @@ def test_a_whole_bench_prints_both_formats_and_writes_its_result(bench: Bench, a
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
+def test_a_board_that_cannot_do_it_leaves_its_error_in_the_file(bench: Bench, artifact_folder: Path) -> None:
+    done = bench(artifact_folder, "--threads", "256", "--json", "out.json")
+    told = json.loads((artifact_folder.parent / "out.json").read_text("utf-8"))
+    assert done.returncode == told["results"]["local"]["exit_code"] == 5
+    assert "this board has" in told["results"]["local"]["error"]
+
+
 def test_the_newest_artifact_is_the_default(bench: Bench, artifact_folder: Path) -> None:
     done = bench()
     assert done.returncode == 2
@@ -141,6 +148,9 @@ def test_the_newest_artifact_is_the_default(bench: Bench, artifact_folder: Path)
         (("--threads", "0"), 2, "--threads"),
         (("--threads", "256"), 5, "this board has"),
         (("--json", "nowhere/out.json"), 2, "nowhere"),
+        (("--json", "/proc/out.json"), 2, "cannot be written to"),
+        (("--emulate",), 2, "there is no virtual form of local"),
+        (("--max-ram", "64"), 2, "write --max-ram 64MB"),
     ],
 )
 def test_a_wrong_wish_is_refused_in_one_line(

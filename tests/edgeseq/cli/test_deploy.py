@@ -45,9 +45,13 @@ def test_deploying_listing_and_a_bad_artifact_that_changes_nothing(
     bad = run(artifact_folder, "--device", "local", "--json", tmp_path / "bad.json")
     assert bad.exit_code == 4
     assert "FAILED" in bad.stdout
+    assert "not reached" in bad.stdout
+    assert "none" not in bad.stdout
     assert "is current now" not in bad.stdout
     assert f"version {result['key']} is current" in bad.stderr
-    assert json.loads((tmp_path / "bad.json").read_text("utf-8"))["current"] == result["key"]
+    refused = json.loads((tmp_path / "bad.json").read_text("utf-8"))
+    assert (refused["current"], refused["deployed_utc"]) == (result["key"], None)
+    assert result["deployed_utc"]
     listed = run("--list", "--device", "local")
     assert listed.exit_code == 0
     assert listed.stdout.count(result["key"]) == 1
@@ -62,6 +66,7 @@ def test_deploying_listing_and_a_bad_artifact_that_changes_nothing(
     ("arguments", "code", "said"),
     [
         (("--device", "pi4"), 5, "edgeseq device add pi4 USER@HOST"),
+        (("--device", "pi3"), 5, "no host is configured for it; add one: edgeseq device add pi3 USER@HOST"),
         (("--device", "pi44"), 2, "pi4"),
         (("--device", "local", "--name", "$(reboot)"), 2, "--name '$(reboot)'"),
         (("--device", "local", "--unit", "a;b"), 2, "--unit 'a;b'"),
@@ -84,6 +89,10 @@ def test_what_cannot_be_done_is_refused_in_one_line(
 def test_nothing_deployed_is_an_answer_too(home: Path) -> None:
     done = run("--list", "--device", "local")
     assert (done.exit_code, done.stdout) == (0, "nothing is deployed on local\n")
+    back = run("--rollback", "--device", "local")
+    assert (back.exit_code, back.stdout) == (2, "")
+    assert "nothing is deployed on this board" in back.stderr
+    assert list(home.iterdir()) == []  # to look leaves no trace
 
 
 def test_the_unit_template_is_printed_without_a_device() -> None:

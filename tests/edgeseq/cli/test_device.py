@@ -106,9 +106,24 @@ def test_the_list_has_every_name_that_bench_takes(tmp_path: Path) -> None:
         ("zero2", "profile"),
     ]
     assert rows[0]["where"] == "pi@raspberrypi.local"
-    assert rows[2]["state"].endswith("with --emulate")
-    for word in ("Raspberry Pi Zero 2 W", "not contacted", "no host is configured"):
-        assert word in done.stdout
+    assert "pi4 --emulate" in done.stdout
+    assert "no host yet: aarch64, armv7, pi3, zero2 (edgeseq device add NAME USER@HOST)" in done.stdout
+
+
+def test_the_list_has_one_line_a_device_on_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("pi4", "pi@raspberrypi.local")
+    monkeypatch.setattr("edgeseq.cli.console.WIDTH_OF_A_FILE", 80)
+    lines = run("list", "--json", str(tmp_path / "list.json")).stdout.splitlines()
+    assert len([line for line in lines if line.startswith("│")]) == 4
+    document = json.loads((tmp_path / "list.json").read_text())
+    assert (document["schema"], document["schema_version"]) == ("edgeseq.devices", 1)
+
+
+def test_a_name_that_is_no_boards_is_told_of_the_option_that_says_the_board() -> None:
+    assert "--board" in add("kitchen", "pi@host").stdout
+    assert "--board" not in add("pi4", "pi@host").stdout
 
 
 def test_a_removed_device_is_gone_and_told_about_its_files() -> None:
@@ -124,9 +139,9 @@ def test_a_removed_device_is_gone_and_told_about_its_files() -> None:
 @pytest.mark.parametrize(
     ("name", "exit_code", "said"),
     [
-        ("pi4", 2, "add one: edgeseq device add pi4 USER@HOST"),
+        ("pi4", 5, "no host is configured for it; add one: edgeseq device add pi4 USER@HOST"),
         ("local", 2, "edgeseq doctor"),
-        ("pi3", 5, "edgeseq device add pi3"),
+        ("pi3", 5, "no host is configured for it; add one: edgeseq device add pi3 USER@HOST"),
         ("pi44", 2, 'did you mean "pi4"'),
         ("virtual-pi", 5, "start it: edgeseq device start virtual-pi"),
     ],

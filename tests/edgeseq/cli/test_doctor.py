@@ -86,6 +86,9 @@ def test_a_broken_list_of_devices_is_told_and_is_no_fault(tmp_path: Path) -> Non
     path = registry_path()
     path.parent.mkdir(parents=True)
     path.write_text("{")
-    done = CliRunner().invoke(main, ["doctor"])
+    done = CliRunner().invoke(main, ["doctor", "--json", str(tmp_path / "found.json")])
     assert done.exit_code == 0, done.output
-    assert "devices.json" in done.output
+    found = json.loads((tmp_path / "found.json").read_text())["checks"]
+    (devices,) = (each for each in found if each["name"] == "devices")
+    assert not devices["ok"]
+    assert "devices.json" in devices["state"]

@@ -29,6 +29,12 @@ def _load(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def load_beside() -> Callable[[str], ModuleType]:
+    """Loads a module beside this file by its name."""
+    return _load
+
+
+@pytest.fixture(scope="session")
 def sshd() -> list[str]:
     """The argv prefix of an sshd, fetched into the user's cache at the first use."""
     loopback = _load("loopback")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 
 from edgeseq.bench import run_once
-from edgeseq.devices.agent_link import AgentEndedError, agent_archive, converse
+from edgeseq.devices import agent_link
+from edgeseq.devices.agent_link import AgentEndedError, HangUp, agent_archive, converse
 from edgeseq.devices.links import LocalLink
-from edgeseq_device.errors import DataError, DeviceError
+from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, GateError
 from edgeseq_device.measuring.request import Limits, Request, request_to_dict
 
 LIMITS = Limits(timeout_s=60)
@@ -127,3 +129,68 @@ def test_an_agent_that_says_nothing_tells_its_status_and_its_last_words(tmp_path
 
 def test_the_agent_without_wheels_is_small() -> None:
     assert agent_archive().stat().st_size < 200_000
+
+
+def test_a_conversation_outlives_the_longest_silence_because_each_end_tells_that_it_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Work of two seconds, where an agent that hears nothing for one ends itself, as does its host."""
+    code = (
+        "import sys, time\n"
+        "from edgeseq_device import conversation\n"
+        "conversation.HEARTBEAT_S, conversation.SILENCE_S = 0.1, 1.0\n"
+        "sys.exit(conversation.answer(lambda request, emit: time.sleep(2) or 'done'))\n"
+    )
+    monkeypatch.setattr(agent_link, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(agent_link, "SILENCE_S", 1.0)
+    events: list[Mapping[str, Any]] = []
+    assert converse([sys.executable, "-c", code], {}, events.append) == "done"
+    assert events == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "first"), [("SILENCE_S", "print(json.dumps({'event': 'alive'}), flush=True)"), ("START_S", "")]
+)
+def test_an_agent_that_hangs_is_ended_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, first: str
+) -> None:
+    monkeypatch.setattr(agent_link, limit, 0.2)
+    monkeypatch.setattr(agent_link, "_END_S", 0.1)
+    with pytest.raises(AgentEndedError, match="said nothing for 0 s and was ended") as caught:
+        converse(impostor(tmp_path, f"{first}\ntime.sleep(600)"), {}, ignore)
+    assert caught.value.status is None
+
+
+def test_hanging_up_ends_a_conversation_in_which_nothing_is_said_and_lets_none_begin(tmp_path: Path) -> None:
+    command = impostor(tmp_path, "print(json.dumps({'event': 'here'}), flush=True)\nsys.stdin.read()")
+    hang_up, ended = HangUp(), threading.Event()
+
+    def listen() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            converse(command, {}, lambda _event: threading.Timer(0.05, hang_up).start(), hang_up)
+        ended.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    assert ended.wait(60)
+    with pytest.raises(KeyboardInterrupt):
+        converse(command, {}, ignore, hang_up)
+
+
+def test_no_control_character_of_a_board_reaches_the_host(tmp_path: Path) -> None:
+    told = {"event": "waiting", "for": "a\x1b[2J\u202eb", "n": 1.5, "more": [{"c\x07": None, "d": "\r\n"}]}
+    result = {"event": "result", "result": {"invalid_because": ["\x1b]0;x"], "exact": 0.1}}
+    code = f"for each in {[told, result]!r}: print(json.dumps(each))"
+    events: list[Mapping[str, Any]] = []
+    found = converse(impostor(tmp_path, code), {}, events.append)
+    assert found == {"invalid_because": [" ]0;x"], "exact": 0.1}
+    assert events == [{"event": "waiting", "for": "a [2J b", "n": 1.5, "more": [{"c ": None, "d": "  "}]}]
+    error = {"event": "error", "message": "a\x1b[31mb", "exit_code": 5}
+    with pytest.raises(DeviceError, match=r"^a \[31mb$"):
+        converse(impostor(tmp_path, f"print(json.dumps({error!r}))"), {}, ignore)
+    with pytest.raises(AgentEndedError, match=r"\(exit code 1\): a \[31mb$"):
+        converse(impostor(tmp_path, "sys.exit('a\x1b[31mb')"), {}, ignore)
+
+
+@pytest.mark.parametrize(("exit_code", "kind"), [(4, GateError), (99, EdgeseqError), ([], EdgeseqError)])
+def test_an_error_that_an_agent_tells_has_the_class_of_its_exit_code(exit_code: Any, kind: type) -> None:
+    assert type(agent_link.error_of(exit_code, "said")) is kind

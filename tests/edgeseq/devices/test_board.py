@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -122,6 +124,27 @@ def test_a_cable_that_stays_pulled_leaves_a_result_with_what_was_measured(
     _until(lambda: board.processes() == [])
 
 
+def test_a_board_that_shows_another_host_key_when_it_comes_back_is_not_asked_again(
+    board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting is for what may pass: a port that is not open yet, not a key that is another."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        assert pauses == []
+        pauses.append(seconds)
+        board.renew_host_key()
+        board.start()
+
+    monkeypatch.setattr(board_module, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+    with device(board).open(lambda _fraction, _label: None) as link:
+        board.stop()
+        _until(lambda: not link.connection.alive)  # type: ignore[attr-defined]
+        with pytest.raises(DeviceError, match="pi9: HOST KEY CHANGED"):
+            link.reopen()
+    assert len(pauses) == 1
+
+
 def test_an_artifact_tampered_with_on_the_board_is_refused_there(board: Any, pristine_artifact: Path) -> None:
     measure(pristine_artifact, device(board), options=replace(OPTIONS, kinds=()))
     blobs = list((board.home / ".edgeseq/blobs").iterdir())
@@ -133,6 +156,16 @@ def test_an_artifact_tampered_with_on_the_board_is_refused_there(board: Any, pri
     with pytest.raises(DataError, match="sha256 differs"):
         measure(pristine_artifact, device(board))
     assert measure(pristine_artifact, device(board))["models"][0]["parity_ok"]  # it was sent again
+
+
+def test_an_agent_that_rotted_on_the_board_is_sent_again(board: Any) -> None:
+    for _ in range(2):
+        with device(board).open(lambda _fraction, _label: None):
+            pass
+        (agent,) = (board.home / ".edgeseq/blobs").iterdir()
+        assert hashlib.sha256(agent.read_bytes()).hexdigest() == agent.name
+        agent.chmod(0o600)
+        agent.write_bytes(b"x" * agent.stat().st_size)
 
 
 def test_two_hosts_do_not_measure_at_once(board: Any, pristine_artifact: Path) -> None:

@@ -120,8 +120,11 @@ def test_a_board_that_loses_its_power_keeps_a_whole_version(
         if event["event"] == "progress" and event["doing"].startswith("health check"):
             loopback_board.stop()
 
-    with pytest.raises(DeviceError, match=r"bench-pi: .*the version that is current there is a whole one"):
+    with pytest.raises(
+        DeviceError, match=r"bench-pi: .*the version that is current there is a whole"
+    ) as lost:
         deploy(artifact_folder, device, OPTIONS, quiet, cut)
+    assert str(lost.value).count("bench-pi: ") == 1
     loopback_board.start()
     (listed,) = list_deployed(device, OPTIONS, quiet)["deployed"]
     assert listed["current"] == first["key"]

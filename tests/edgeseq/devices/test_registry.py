@@ -78,7 +78,20 @@ def test_a_name_that_is_taken_is_refused_with_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "local", "Kitchen", "-rf", "../pi", ".pi", "my pi", "pi;reboot", "$(reboot)", "pi\n", "a" * 65],
+    [
+        "",
+        "local",
+        "virtual-pi",
+        "Kitchen",
+        "-rf",
+        "../pi",
+        ".pi",
+        "my pi",
+        "pi;reboot",
+        "$(reboot)",
+        "pi\n",
+        "a" * 65,
+    ],
 )
 def test_a_name_that_is_no_plain_word_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
@@ -113,6 +126,7 @@ def test_a_device_that_could_not_be_reached_is_not_remembered(device: Configured
         (entry(destination=7), r"devices\[0\]: destination: 7 is not a text"),
         (entry(destination="pi;reboot"), r"devices\[0\]: 'pi;reboot': .* cannot be a host"),
         (entry(name="local"), r"devices\[0\]: local is this machine"),
+        (entry(name="virtual-pi"), r"devices\[0\]: virtual-pi is the virtual machine"),
         (entry(board="pi44"), r'devices\[0\]: unknown board "pi44"'),
         ({"version": 1, "devices": entry()["devices"] * 2}, r"devices\[1\]: name: kitchen is there twice"),
     ],

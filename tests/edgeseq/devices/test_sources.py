@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeseq.devices.sources import device_sources, read_system, virtualpi_sources
+from edgeseq.devices.sources import device_file, device_sources, read_system, virtualpi_sources
 from edgeseq.devices.wheel_tables import wheel_table
 from edgeseq_device.errors import DeviceError
 
@@ -23,3 +23,5 @@ def test_the_guest_is_raspberry_pi_os_bookworms_python() -> None:
 def test_a_folder_that_is_missing_is_named() -> None:
     with pytest.raises(DeviceError, match="the folder absent is missing from this installation"):
         device_sources("absent")
+    with pytest.raises(DeviceError, match=r"absent\.txt is missing from this installation"):
+        device_file("absent.txt")

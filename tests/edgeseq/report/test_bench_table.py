@@ -1,18 +1,17 @@
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from edgeseq.report.bench_figures import milliseconds, size
-from edgeseq.report.bench_table import (
-    NOTE_WIDTH,
-    bench_columns,
-    bench_notes,
-    bench_rows,
-    bench_title,
-)
+from edgeseq.report.bench_notes import bench_notes
+from edgeseq.report.bench_table import NOT_ASKED, Row, bench_tables, bench_title, profile_tables
+from edgeseq.report.table import table
 from edgeseq_device.measuring.keys import KEYS, measured_keys
+from edgeseq_device.measuring.profile import REST
 
 
 def model(model_format: str, **known: Any) -> dict[str, Any]:
@@ -56,8 +55,20 @@ def emulated(*models: dict[str, Any]) -> dict[str, Any]:
     return result(*models, board="pi4", board_description=board, emulated=True)
 
 
-def row(shown: dict[str, Any], label: str) -> tuple[str, ...]:
-    return next(each for each in bench_rows(shown) if each[0] == label)
+def rows_of(shown: dict[str, Any], width: int = 100) -> list[Row]:
+    ((_title, _heads, rows),) = bench_tables(shown, width)
+    return rows
+
+
+def printed(tables: list[tuple[str, Row, list[Row]]], width: int) -> list[str]:
+    stream = io.StringIO()
+    for title, heads, rows in tables:
+        Console(file=stream, width=width).print(table(title, heads, rows))
+    return stream.getvalue().splitlines()
+
+
+def row(shown: dict[str, Any], label: str) -> Row:
+    return next(each for each in rows_of(shown) if each[0] == label)
 
 
 LATENCY = {
@@ -72,7 +83,7 @@ LATENCY = {
 
 def test_formats_stand_side_by_side() -> None:
     shown = result(model("onnx", **LATENCY), model("tflite"))
-    assert bench_columns(shown) == ("", "onnx", "tflite")
+    assert bench_tables(shown)[0][1] == ("", "onnx", "tflite")
     assert row(shown, "latency p50") == ("latency p50", "0.412 ms [0.41, 0.415]", "not measured")
     assert row(shown, "model file")[1] == "31.2 KB"
 
@@ -112,29 +123,35 @@ def test_steps_have_rows_where_some_model_has_a_step_form() -> None:
 
 def test_a_step_form_in_the_same_file_says_so() -> None:
     tflite = model("tflite", **{**STEP, "step_file": "model.tflite"})
-    assert "step file" not in [each[0] for each in bench_rows(result(tflite))]
+    assert "step file" not in [each[0] for each in rows_of(result(tflite))]
     assert row(result(model("onnx", **STEP), tflite), "step file")[2] == "in the same file"
 
 
 def test_without_any_step_form_nothing_is_said_of_steps() -> None:
     shown = result(model("onnx"), model("tflite"))
-    assert not [each[0] for each in bench_rows(shown) if "step" in each[0]]
+    for each in shown["models"]:
+        each["not_measured"] |= dict.fromkeys(measured_keys("realtime"), NOT_ASKED)
+    assert not [each[0] for each in rows_of(shown) if "step" in each[0]]
     assert not [note for note in bench_notes(shown) if "step" in note]
 
 
 def test_the_headline_is_never_the_minimum() -> None:
-    assert not any("min" in each[0] for each in bench_rows(result(model("onnx", **LATENCY))))
+    assert not any("min" in each[0] for each in rows_of(result(model("onnx", **LATENCY))))
 
 
 def test_accuracy_names_split_and_n() -> None:
-    assert row(result(model("onnx")), "accuracy validation, n 270")[1] == "99.26 % (fp32 99.63)"
+    shown = result(model("onnx"))
+    assert row(shown, "accuracy validation")[1] == "99.26 %, fp32 99.63"
+    shown["models"][0]["accuracy"]["validation"] |= {"fp32": 1.0, "exported": 1.0}
+    assert row(shown, "accuracy validation")[1] == "100 %, fp32 100"
+    assert "; validation n 270" in " ".join(bench_notes(shown))
 
 
 def test_every_line_of_an_emulated_result_says_so() -> None:
     shown = emulated(model("onnx", instructions=135_432, instructions_n=11, instructions_spread_percent=0.1))
     shown["warnings"] = ["a long warning " * 20]
     assert "emulated" in bench_title(shown)
-    assert all("pi4 emulated" in each[-1] for each in bench_rows(shown))
+    assert all("pi4 emulated" in each[-1] for each in rows_of(shown))
     assert all(note.startswith("pi4 emulated: ") for note in bench_notes(shown))
     assert row(shown, "latency p50")[1] == "not measured"
     assert row(shown, "instructions")[1] == "135 k"
@@ -162,22 +179,144 @@ def test_failed_parity_stands_out() -> None:
     assert row(result(failed), "parity")[1] == "FAILED, 5.0e-01 (1e-03)"
 
 
-def test_a_table_of_two_formats_fits_into_100_columns() -> None:
-    known: dict[str, Any] = dict.fromkeys(measured_keys("ram"), 123_456_789)
-    known |= {"parity_ok": False, "parity_error": 2.5e-2, "parity_tolerance": 1e-3}
-    known |= {"parity_n": 16, "parity_decisions_changed": 0, "host_error": 1e-7}
-    known |= {"instructions": 123_456_789, "instructions_n": 11, "instructions_spread_percent": 0.02}
-    known |= {name: value for name, value in STEP.items() if "latency" not in name}
-    real = {**known, **LATENCY, **STEP, "latency_p99_ms": 123.0, "latency_spread_percent": 12.0}
+COMPLETE: dict[str, Any] = {
+    **dict.fromkeys(measured_keys("ram"), 123_456_789),
+    "parity_ok": True,
+    "parity_error": 2.5e-2,
+    "parity_tolerance": 1e-3,
+    "parity_n": 16,
+    "parity_decisions_changed": 0,
+    "host_error": 1e-7,
+    "fits_ram": False,
+    "ram_limit_bytes": 64_000_000,
+    "ram_limit_peak_bytes": 65_100_000,
+    "device_accuracy": 0.9967,
+    "device_accuracy_n": 1300,
+    "device_accuracy_split": "test",
+}
+EMULATED: dict[str, Any] = {
+    **COMPLETE,
+    **{name: value for name, value in STEP.items() if "latency" not in name},
+    "instructions": 123_456_789,
+    "instructions_n": 11,
+    "instructions_spread_percent": 0.02,
+}
+REAL = {**COMPLETE, **LATENCY, **STEP, "latency_p99_ms": 123.0, "latency_spread_percent": 12.0}
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_tables_of_two_formats_fit_into_a_terminal_without_a_broken_line(width: int) -> None:
     for shown in (
-        emulated(model("onnx", **known), model("tflite", **known)),
-        result(model("onnx", **real), model("tflite", **real)),
+        emulated(*(model(each, **EMULATED) for each in ("onnx", "tflite"))),
+        result(*(model(each, **REAL) for each in ("onnx", "tflite"))),
     ):
-        table = [bench_columns(shown), *bench_rows(shown)]
-        widths = [max(len(each[column]) for each in table) for column in range(len(table[0]))]
-        assert len(bench_title(shown)) <= 100
-        assert sum(widths) + 3 * len(widths) + 1 <= 100
-        assert all(len(note) <= NOTE_WIDTH for note in bench_notes(shown))
+        assert len(bench_title(shown)) <= width
+        (only,) = bench_tables(shown, width)
+        lines = printed([only], width)
+        assert len(lines) == len(only[2]) + 5  # title, heads, three lines
+        assert max(map(len, lines)) <= width
+        assert all(len(note) <= width for note in bench_notes(shown, width))
+
+
+def test_in_a_narrow_terminal_the_mark_of_an_emulated_row_is_short_and_there() -> None:
+    shown = emulated(model("onnx", **EMULATED), model("tflite", **EMULATED))
+    assert {each[-1] for each in rows_of(shown, 100)} == {"pi4 emulated"}
+    assert {each[-1] for each in rows_of(shown, 80)} == {"emulated"}
+
+
+def test_numbers_of_threads_that_do_not_fit_side_by_side_are_tables_by_format() -> None:
+    models = [model(each, **{**REAL, "threads": count}) for each in ("onnx", "tflite") for count in (1, 2)]
+    shown = result(*models, threads=[1, 2])
+    tables = bench_tables(shown, 100)
+    assert [heads for _title, heads, _rows in tables] == [
+        ("", "onnx", "onnx, 2 threads"),
+        ("", "tflite", "tflite, 2 threads"),
+    ]
+    assert max(map(len, printed(tables, 100))) <= 100
+
+
+def test_names_with_commas_are_told_apart() -> None:
+    models = [model("tflite", threads=count) for count in (1, 2, 4)]
+    for each in models[1:]:
+        each["not_measured"] |= {"ram_peak_bytes": "killed", "ram_pss_bytes": "killed"}
+    notes = " ".join(bench_notes(result(*models, threads=[1, 2, 4])))
+    assert (
+        "not measured (tflite, 2 threads; tflite, 4 threads): RAM, peak; RAM, proportional: killed" in notes
+    )
+
+
+def test_one_launch_is_not_launches() -> None:
+    assert row(result(model("onnx", **{**LATENCY, "latency_launches": 1})), "latency samples")[1] == (
+        "3000 in 1 launch"
+    )
+
+
+def test_a_limit_that_is_too_tight_stands_out_and_its_peak_above_it_is_explained() -> None:
+    shown = result(model("onnx", **COMPLETE))
+    assert row(shown, "RAM limit")[1] == "DOES NOT FIT 64 MB"
+    assert row(shown, "RAM limit, peak")[1] == "65.1 MB"
+    assert "Its peak may lie above the limit" in " ".join(bench_notes(shown))
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "label"),
+    [
+        ("profile", "profile", "operators"),
+        ("realtime_p50_ms", "realtime", "paced step p50"),
+        ("sustained_first_p50_ms", "sustained", "sustained p50"),
+    ],
+)
+def test_a_wish_that_gave_nothing_has_one_line_and_others_have_none(key: str, kind: str, label: str) -> None:
+    shown = result(model("onnx"))
+    reasons = shown["models"][0]["not_measured"]
+    reasons |= {
+        name: NOT_ASKED for each in ("profile", "realtime", "sustained") for name in measured_keys(each)
+    }
+    assert label not in " ".join(bench_notes(shown))
+    reasons |= dict.fromkeys(measured_keys(kind), "emulated: no time")
+    assert key in reasons
+    assert f"not measured: {label}: emulated: no time" in bench_notes(shown)
+
+
+def profiled(*rows: tuple[str, int | None, float | None]) -> dict[str, Any]:
+    names = ("op", "calls", "us", "percent")
+    told = [dict(zip(names, (*each, each[2]), strict=True)) for each in rows]
+    return result(model("tflite", **LATENCY, profile=told, profile_n=75))
+
+
+def test_a_profile_that_slows_the_runtime_down_says_by_how_much() -> None:
+    slow = profiled(("SLICE", 2, 1500.0), ("ADD", 2, 520.2), ("TANH", 9, None))
+    notes = bench_notes(slow)
+    assert (
+        "operators of tflite: a profiled inference takes 4.9 times the plain one; use the shares only"
+        in notes
+    )
+    assert any(each.startswith("operators: - is too short") for each in notes)
+    even = " ".join(bench_notes(profiled(("GRU", 1, 300.0), (REST, None, 900.0))))
+    assert "shares" not in even
+    assert profile_tables(slow)[0][2][2] == ("TANH", "9", "-", "-")
+
+
+def test_sustained_and_paced_figures_say_what_they_compare() -> None:
+    paced = {"realtime_n": 1000, "realtime_factor": 0.2, "realtime_misses": 0}
+    sustained = {"sustained_n": 9, "sustained_s": 100.0, "sustained_first_p50_ms": 1.0}
+    known = {**paced, **sustained, "sustained_last_p50_ms": 1.0, "sustained_slowdown_percent": 0.0}
+    notes = " ".join(bench_notes(result(model("onnx", **known))))
+    assert "p50 of the first 20 s -> of the last 20 s, of 100 s" in notes
+    assert "caches are cold" in notes
+    assert "above 1 the board falls behind" in notes
+
+
+def test_options_and_other_words_with_hyphens_are_not_broken() -> None:
+    shown = result(model("onnx"), warnings=["a reason of words " * 5 + "--no-step"])
+    assert any(note.endswith("--no-step") for note in bench_notes(shown, 97))
+
+
+def test_a_broken_connection_is_told_once() -> None:
+    lost = "pi9: the connection broke; check its power"
+    shown = result(model("onnx"), invalid_because=[f"onnx: ram: {lost}"])
+    shown["models"][0]["not_measured"]["ram_peak_bytes"] = lost
+    assert " ".join(bench_notes(shown)).count("the connection broke") == 1
 
 
 @pytest.mark.parametrize(

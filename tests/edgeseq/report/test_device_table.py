@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ LOOK = Look(
 
 @pytest.fixture
 def told() -> dict[str, Any]:
-    path = Path(__file__).parents[1] / "devices" / "told_pi4.json"
+    path = Path(__file__).parents[1] / "devices" / "upkeep" / "told_pi4.json"
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found
 
@@ -45,11 +46,25 @@ def test_a_board_is_told_fact_by_fact(told: dict[str, Any]) -> None:
     assert found["board"] == "Raspberry Pi 4 Model B Rev 1.4"
     assert found["Python"] == "3.11.2, also python3.13"
     assert found["programs"] == "64 bits"
-    assert found["RAM"] == "1,000 MB free of 4,000 MB"
+    assert found["RAM"] == "1,000 MB free of 4,000 MB (of 4 GiB the kernel keeps the rest)"
     assert found["temperature"] == "46.2 °C"
     assert found["throttled"] == "never since it booted"
     assert found["wheels that fit"].endswith("ai-edge-litert 2.3.0 (cp311-aarch64)")
     assert found["~/.edgeseq"] == "0.1 MB (blobs 0.1)"
+
+
+@pytest.mark.parametrize(
+    ("seen_bytes", "text"),
+    [
+        (239 * 10**6, "9 MB free of 239 MB (of 256 MiB the kernel keeps the rest)"),
+        (300 * 10**6, "9 MB free of 300 MB"),
+        (1 << 30, "9 MB free of 1,074 MB"),
+        (None, "9 MB free of unknown"),
+    ],
+)
+def test_ram_that_the_kernel_keeps_is_not_missing(seen_bytes: int | None, text: str) -> None:
+    look = replace(LOOK, ram_bytes=seen_bytes, ram_available_bytes=9 * 10**6)
+    assert dict(check_rows(Findings("pi4", "pi@host", None, look, None, 0.0, None, ())))["RAM"] == text
 
 
 def test_what_no_agent_told_is_left_out() -> None:

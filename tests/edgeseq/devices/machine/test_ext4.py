@@ -81,6 +81,7 @@ def test_owners_and_permissions_are_the_machines_and_not_the_hosts(
     assert owner_and_mode(image, tools, "/home/pi/file") == (1000, 1000, "0755")
     assert look(image, tools, 'cat "/etc/two words"') == "content\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "source"]
+    assert image.stat().st_mode & 0o777 == 0o600  # it may hold private keys
 
 
 def test_room_for_the_machines_user_takes_no_room_here(source: Path, tools: Tools, tmp_path: Path) -> None:

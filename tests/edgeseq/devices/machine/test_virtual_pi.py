@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from edgeseq.devices.machine import run
-from edgeseq.devices.machine.image import DISK, RUNTIMES_PTH
+from edgeseq.devices.machine.image import RUNTIMES_PTH
 from edgeseq.devices.machine.plan import plan_machine
 from edgeseq.devices.machine.state import KNOWN_HOSTS, Running
 from edgeseq_device.errors import UsageError
@@ -136,17 +136,3 @@ def test_another_ram_while_it_runs_is_refused_and_it_goes_on(virtual_pi: Running
     with pytest.raises(UsageError, match="edgeseq device stop virtual-pi"):
         run.start(512_000_000)
     assert run.running() == virtual_pi
-
-
-def test_a_reboot_keeps_the_home_and_clears_tmp_and_never_writes_the_image(
-    on: On, machines: ModuleType, virtual_pi: Running
-) -> None:
-    disk = plan_machine().image / DISK
-    before = disk.stat().st_mtime_ns, disk.stat().st_blocks
-    on("echo kept > /home/pi/kept; echo lost > /tmp/lost; date -s @2000000000", "root")
-    machines.reboot(virtual_pi)
-    kept, now = on("cat kept; rm -f kept; ls /tmp; date +%s").split()
-    assert kept == "kept"
-    assert float(now) == pytest.approx(time.time(), abs=300)
-    assert run.running() == virtual_pi
-    assert (disk.stat().st_mtime_ns, disk.stat().st_blocks) == before

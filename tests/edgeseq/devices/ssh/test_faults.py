@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from edgeseq.devices.ssh.connection import Connection, ConnectionLostError
+from edgeseq.devices.ssh.connection import MASTER_OPTIONS, Connection, ConnectionLostError
 from edgeseq.devices.ssh.destination import Destination, parse_destination
 from edgeseq.devices.ssh.faults import login_fault, printable
 from edgeseq_device.errors import DeviceError
@@ -58,6 +58,9 @@ def test_a_changed_host_key_is_refused_and_forgotten_only_by_the_command_that_is
 def test_the_users_configuration_counts_but_cannot_loosen_the_checks(loopback_board: Any) -> None:
     settings = {
         "StrictHostKeyChecking": "accept-new",
+        "StdinNull": "yes",
+        "SessionType": "none",
+        "ForkAfterAuthentication": "yes",
         "BatchMode": "no",
         "RemoteCommand": "echo mine",
         "RequestTTY": "force",
@@ -79,6 +82,23 @@ def test_the_users_configuration_counts_but_cannot_loosen_the_checks(loopback_bo
     assert not (loopback_board.folder / "control").exists()
     loopback_board.known_hosts.write_text("")
     assert "not known here yet" in failed_login(loopback_board)
+
+
+def test_the_host_key_of_this_machine_itself_is_checked_too(loopback_board: Any) -> None:
+    """ssh would trust any key of 127.0.0.1 where the user says so, and a tunnel to a board ends there."""
+    text = loopback_board.ssh_config.read_text().replace("  HostKeyAlias board\n", "")
+    loopback_board.ssh_config.write_text(f"{text}  NoHostAuthenticationForLocalhost yes\n")
+    assert "not known here yet" in failed_login(loopback_board)
+
+
+def test_no_host_key_is_believed_because_a_name_server_says_so(loopback_board: Any) -> None:
+    with loopback_board.ssh_config.open("a") as configuration:
+        configuration.write("  VerifyHostKeyDNS yes\n")
+    words = ["-F", str(loopback_board.ssh_config), *(f"-o{each}" for each in MASTER_OPTIONS), "board"]
+    told = subprocess.run(
+        ["ssh", "-G", *words], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert "verifyhostkeydns false" in told
 
 
 def test_a_board_that_takes_no_key_of_the_user_is_told_how_to_get_one(loopback_board: Any) -> None:

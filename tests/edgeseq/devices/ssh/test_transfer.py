@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from edgeseq.devices.ssh.connection import Connection, ConnectionLostError, transfer
+from edgeseq.devices.ssh import transfer
+from edgeseq.devices.ssh.connection import Connection, ConnectionLostError
 from edgeseq.devices.ssh.transfer import Blob, blob_of, send
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 
@@ -100,7 +101,7 @@ def test_progress_tells_the_file_and_how_much_of_it(loopback_board: Any, model: 
     fractions = [fraction for fraction, _ in told]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert "sending model.onnx, 3.0 of 3.0 MB" in [label for _, label in told]
+    assert "sending model.onnx, 3.0 MB of 3.0 MB" in [label for _, label in told]
 
 
 def test_a_transfer_that_is_cut_goes_on_where_it_stopped(
@@ -178,6 +179,25 @@ def test_a_blob_that_a_power_cut_left_empty_is_sent_anew(loopback_board: Any, mo
     assert stored(loopback_board) == {model.sha256: model.path.read_bytes()}
 
 
+def test_a_blob_that_rotted_is_found_and_sent_anew_where_nobody_else_would_find_it(
+    loopback_board: Any, model: Blob
+) -> None:
+    put(loopback_board, model.sha256, b"y" * SIZE_BYTES)
+    with Connection(loopback_board.destination()) as connection:
+        send(connection, [model], quiet)
+        assert stored(loopback_board) == {model.sha256: b"y" * SIZE_BYTES}
+        send(connection, [model], quiet, hash_there=True)
+    assert stored(loopback_board) == {model.sha256: model.path.read_bytes()}
+
+
+def test_a_blob_has_the_time_of_its_last_use(loopback_board: Any, model: Blob) -> None:
+    put(loopback_board, model.sha256, model.path.read_bytes())
+    os.utime(blobs_of(loopback_board) / model.sha256, (1000, 1000))
+    with Connection(loopback_board.destination()) as connection:
+        send(connection, [model], quiet)
+    assert (blobs_of(loopback_board) / model.sha256).stat().st_mtime > 1000
+
+
 @pytest.mark.parametrize("content", [b"y" * SIZE_BYTES, b"shorter"])
 def test_a_file_that_changed_since_it_was_hashed_is_refused(
     loopback_board: Any, model: Blob, content: bytes
@@ -233,7 +253,10 @@ def test_a_board_without_room_is_told_how_much_is_missing_and_gets_nothing(
     board = start_loopback(disk_bytes=2_500_000)
     with (
         Connection(board.destination(), "pi4") as connection,
-        pytest.raises(EdgeseqError, match=r"pi4: its disk has 2\.\d MB free and 3\.0 .* 0\.\d MB too many"),
+        pytest.raises(
+            EdgeseqError,
+            match=r"pi4: its disk has 2\.\d MB free and 3\.0 .* \d+ kB too many.*device clean pi4",
+        ),
     ):
         send(connection, [model], quiet)
     assert stored(board) == {}

@@ -21,7 +21,7 @@ from edgeseq.devices.cache import COMPLETE, cache_root
 from edgeseq.devices.registry import ConfiguredDevice, add_device
 from edgeseq.devices.upkeep.setting_up import choose, fetched, set_up
 from edgeseq.devices.wheels import has_pip
-from edgeseq_device.board.elf import python_machine
+from edgeseq_device.elf import python_machine
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 
 TAG = f"cp{sys.version_info[0]}{sys.version_info[1]}"
@@ -101,6 +101,18 @@ def test_what_there_is_no_wheel_for_is_told_with_what_there_is(told: dict[str, A
     told["python"].update(tag="cp311", machine="armv6l")
     with pytest.raises(DeviceError, match="on armv6l, but for none on armv6l"):
         choose("pi4", told, "all")
+
+
+def test_a_runtime_that_deployed_artifacts_may_use_stays_when_another_is_set_up(told: dict[str, Any]) -> None:
+    told["content"]["python"] = {"cp311": "cp311-0123456789abcdef"}
+    file = "/home/pi/.edgeseq/python/cp311-0123456789abcdef/ai_edge_litert/__init__.py"
+    told["libraries"]["tflite"] = {"version": "ai-edge-litert 2.1", "file": file, "error": None}
+    told["content"]["deployed"] = []
+    assert chosen(told, "onnx")[1] == ("onnx",)
+    told["content"]["deployed"] = ["digits"]
+    assert chosen(told, "onnx")[:2] == (["onnxruntime", "ai-edge-litert"], ("onnx", "tflite"))
+    told["libraries"]["tflite"]["file"] = "/usr/lib/python3/dist-packages/ai_edge_litert/__init__.py"
+    assert chosen(told, "onnx")[1] == ("onnx",)
 
 
 @pytest.mark.parametrize(("glibc", "said"), [("glibc 2.31", "its C library is glibc 2.31"), (None, "musl")])
@@ -205,7 +217,7 @@ def test_a_wheel_for_another_processor_leaves_the_board_as_it_was(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"\0" * 9_000_000, "take 13 MB unpacked"), (None, "its disk has .* MB free")]
+    ("content", "said"), [(b"\0" * 9_000_000, "take 13 MB unpacked"), (None, "its disk has .*B free")]
 )
 def test_a_disk_that_is_too_small_is_told_and_keeps_nothing(
     start_board: Callable[..., Any], shelf: Callable[..., Path], content: bytes | None, said: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import struct
 import sys
 from pathlib import Path
 
@@ -19,8 +18,7 @@ def elf_machine(path: Path) -> str | None:
         header = file.read(20)
     if len(header) < 20 or header[:4] != _MAGIC:
         return None
-    order = "<" if header[5] == 1 else ">"
-    (machine,) = struct.unpack(f"{order}H", header[18:20])
+    machine = int.from_bytes(header[18:20], "little" if header[5] == 1 else "big")
     return _MACHINES.get((header[4], machine), f"class {header[4]}, e_machine {machine:#x}")
 
 

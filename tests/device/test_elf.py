@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseq_device.board.elf import elf_machine, python_machine
+from edgeseq_device.elf import elf_machine, python_machine
 
 
 def elf(bits: int, machine: int, order: str = "little") -> bytes:

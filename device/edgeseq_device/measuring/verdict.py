@@ -1,0 +1,49 @@
+"""What a result is failed for: answers out of parity, a board unfit to be measured, too little RAM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgeseq_device.errors import BudgetError, DeviceError, EdgeseqError, GateError
+from edgeseq_device.measuring.keys import STEP
+
+FIGURES = ("error", "tolerance", "n", "decisions_changed", "ok")
+"""Of the parity of one form of a model."""
+
+
+def judge(result: Mapping[str, Any], board: str | None = None) -> EdgeseqError | None:
+    """What a result is failed for: out of parity, then an unfit device, then a model that does not fit into
+    the RAM it was given; None if all is well.
+
+    board: its name, to begin the message with.
+    """
+    told = " ".join(filter(None, (board, "emulated" if result["emulated"] else None)))
+    where = f"{told}: " if told else ""
+    for model in result["models"]:
+        for prefix, form in (("", model["file"]), (STEP, f"{model['step_file']}, step form,")):
+            figures = parity_figures(model, prefix)
+            if figures["ok"] is False:
+                return GateError(f"{where}{out_of_parity(form, figures)}; do not use it on this device")
+    if result["invalid_because"]:
+        return DeviceError(f"{where}not a valid result: {'; '.join(result['invalid_because'])}")
+    for model in result["models"]:
+        if model["fits_ram"] is False:
+            limit = f"{model['ram_limit_bytes'] / 1e6:.4g} MB of RAM"
+            advice = "take a smaller model or another format, or allow more with --max-ram"
+            return BudgetError(f"{where}{model['file']} does not fit into {limit}; {advice}")
+    return None
+
+
+def parity_figures(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The figures of one form's parity, by their names in FIGURES, out of a model's or a worker's values."""
+    return {name: values[f"{prefix}parity_{name}"] for name in FIGURES}
+
+
+def out_of_parity(form: str, figures: Mapping[str, Any]) -> str:
+    """Says by how much the answers of `form` are off."""
+    error = "NaN or infinite" if figures["error"] is None else f"{figures['error']:.1e}"
+    return (
+        f"{form} is out of parity: error {error} of {figures['tolerance']:.1e}, decisions changed: "
+        f"{figures['decisions_changed']} of {figures['n']}"
+    )

@@ -1,0 +1,129 @@
+"""The lines under a benchmark's tables: what figures mean, why some are missing, what casts doubt on them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from edgeseq.report.bench_figures import NOT_MEASURED, Model
+from edgeseq.report.bench_table import (
+    EMULATED,
+    NOT_ASKED,
+    WIDTH_MAX,
+    has_steps,
+    is_asked,
+    shown_figures,
+    splits_of,
+)
+from edgeseq_device.measuring.assemble import name
+from edgeseq_device.measuring.profile import REST
+from edgeseq_device.measuring.sustained import compared_s
+
+_NOTE_WIDTH_MIN = 30
+_SLOWED = 1.1
+"""A profile whose operators take so many times the plain inference says so."""
+
+
+def bench_notes(result: Mapping[str, Any], width: int = WIDTH_MAX) -> list[str]:
+    """Lines of at most `width` columns. Of an emulated device each says so."""
+    models: list[Model] = result["models"]
+    notes = [f"device: {result['board_description']}", *_meanings(models), *_gaps(result)]
+    for model in models:
+        notes += [f"warning: {name(model)}: {text}" for text in model["warnings"]]
+    notes += [f"warning: {text}" for text in result["warnings"]]
+    notes += [f"INVALID: {text}" for text in result["invalid_because"]]
+    prefix = f"{result['board']} {EMULATED}: " if result["emulated"] else ""
+    room = max(_NOTE_WIDTH_MIN, width - len(prefix))
+    wrapper = textwrap.TextWrapper(room, subsequent_indent="  ", break_on_hyphens=False)
+    return [prefix + line for note in notes for line in wrapper.wrap(note)]
+
+
+def _meanings(models: Sequence[Model]) -> Iterator[str]:
+    """What the figures mean that any model has."""
+    counts = "; ".join(f"{split} n {count}" for split, count in splits_of(models).items())
+    told = f"; {counts}" if counts else ""
+    yield f"accuracy: from the provenance, measured by the export with these files on its host{told}"
+    yield "RAM: resident memory of a process of its own, Python and numpy included; MB = 10^6 bytes"
+    if _has("fits_ram", models):
+        yield (
+            "RAM limit: a process held to it, Python included. Its peak may lie above the limit: it counts"
+            " the pages of libraries that the kernel charges to other processes, which read them first"
+        )
+    if _has("parity_error", models):
+        yield "parity: error to the reference interpreter on the golden vectors (tolerance)"
+    latency = _first("latency_p50_ms", models)
+    if latency:
+        yield f"latency: {_inputs(latency)}; [95 % interval of p50]"
+    counted = _first("instructions", models)
+    if counted:
+        yield f"instructions: {_inputs(counted)}, from Python, all threads"
+    if _has("realtime_n", models):
+        yield (
+            "paced step: one frame per period of real time, without its features; due before the next frame."
+            " It is slower than a step without a pause: caches are cold and the core wakes up for each frame"
+        )
+        yield (
+            "real-time factor: time of the steps by time of their frames; above 1 the board falls behind."
+            " CPU: of one core"
+        )
+    sustained = _first("sustained_n", models)
+    if sustained:
+        part_s = compared_s(sustained["sustained_s"])
+        yield (
+            f"sustained: p50 of the first {part_s:.3g} s -> of the last {part_s:.3g} s, of"
+            f" {sustained['sustained_s']:.3g} s without a pause; the JSON has temperature and clock by time"
+        )
+    if _has("power_w", models):
+        yield "power: of the board's own rails, as its PMIC reads them, not of its supply"
+    if has_steps(models):
+        yield "step: one frame of that input, its state kept from frame to frame, from Python"
+    yield from _of_profiles(models)
+
+
+def _of_profiles(models: Sequence[Model]) -> Iterator[str]:
+    profiled = [model for model in models if model["profile"] is not None]
+    for model in profiled:
+        told_us = sum(row["us"] or 0.0 for row in model["profile"] if row["op"] != REST)
+        plain_us = 1000 * (model["latency_p50_ms"] or 0.0)
+        if plain_us and told_us > _SLOWED * plain_us:
+            yield (
+                f"operators of {name(model)}: a profiled inference takes {told_us / plain_us:.1f} times"
+                " the plain one; use the shares only"
+            )
+    if any(row["us"] is None for model in profiled for row in model["profile"]):
+        yield "operators: - is too short for the runtime's profiler, which counts in whole us"
+
+
+def _has(key: str, models: Sequence[Model]) -> bool:
+    return _first(key, models) is not None
+
+
+def _first(key: str, models: Sequence[Model]) -> Model | None:
+    return next((model for model in models if model[key] is not None), None)
+
+
+def _inputs(model: Model) -> str:
+    return f"one inference of {model['frames']} frames, the golden input of median length"
+
+
+def _gaps(result: Mapping[str, Any]) -> list[str]:
+    """Why figures of the tables are missing, one line per reason; that of a failure is in its line of INVALID."""
+    models: list[Model] = result["models"]
+    figures = [(label, key) for label, key, _show in shown_figures(models)]
+    if is_asked("profile", models):
+        figures.append(("operators", "profile"))
+    by_reason: dict[str, dict[str, list[str]]] = {}
+    for label, key in figures:
+        for model in models:
+            if model["not_measured"].get(key, NOT_ASKED) != NOT_ASKED:
+                labels = by_reason.setdefault(model["not_measured"][key], {})
+                labels.setdefault(label, []).append(name(model))
+    lines = []
+    for reason, names_by_label in by_reason.items():
+        names = list(dict.fromkeys(each for names in names_by_label.values() for each in names))
+        where = "" if len(names) == len(models) else f" ({'; '.join(names)})"
+        is_told = any(reason in each for each in result["invalid_because"])
+        why = "INVALID below says why" if is_told else reason
+        lines.append(f"{NOT_MEASURED}{where}: {'; '.join(names_by_label)}: {why}")
+    return lines

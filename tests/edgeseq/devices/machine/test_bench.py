@@ -1,0 +1,213 @@
+"""`edgeseq bench` and `edgeseq deploy` on the virtual Pi: as on a board over SSH, but with no times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeseq.bench import EMULATED_TIMEOUT_S, BenchOptions, bench
+from edgeseq.deploy import DeployOptions, deploy, list_deployed, roll_back, verdict
+from edgeseq.devices.board import SshDevice
+from edgeseq.devices.machine import run
+from edgeseq.devices.machine.image import DISK
+from edgeseq.devices.machine.plan import plan_machine
+from edgeseq.devices.machine.state import Running
+from edgeseq.devices.pick import pick_device
+from edgeseq_device.errors import GateError
+from edgeseq_device.measuring.keys import KEYS, MODEL, TIMED
+
+pytestmark = [pytest.mark.virtual_board, pytest.mark.xdist_group("virtual-pi")]
+
+PEAK_RSS_BYTES_MAX = 45_000_000
+NAME = "gestures-gru-int8"
+On = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A bench that was interrupted: its result, the events "lost", and what the machine told before it was
+    rebooted and afterwards."""
+
+    result: dict[str, Any]
+    losses: list[str]
+    before: list[str]
+    after: list[str]
+
+
+@pytest.fixture(scope="module")
+def on(machines: ModuleType, virtual_pi: Running) -> On:
+    """Runs a shell script on the machine, as pi or as `user`; what it prints."""
+    return lambda script, user="pi": machines.on(virtual_pi, script, user)
+
+
+@pytest.fixture(scope="module")
+def device(virtual_pi: Running, on: On) -> Iterator[SshDevice]:
+    """The machine as `--device virtual-pi` gives it; nothing stays on it."""
+    found = pick_device("virtual-pi")
+    assert isinstance(found, SshDevice)
+    yield found
+    on("rm -rf .edgeseq")
+
+
+def measure(
+    artifact: Path,
+    device: SshDevice,
+    max_ram_bytes: int,
+    hear: Callable[[Mapping[str, Any]], None] = lambda _event: None,
+) -> dict[str, Any]:
+    options = BenchOptions(formats=("tflite",), kinds=("fits",), max_ram_bytes=max_ram_bytes)
+    return bench(artifact, device, options, quiet, hear)
+
+
+def quiet(_fraction: float, _label: str) -> None:
+    """No progress wanted."""
+
+
+def groups(on: On) -> str:
+    """The control groups that there are for measuring."""
+    return on("ls -d /sys/fs/cgroup/edgeseq/*/")
+
+
+def test_a_bench_there_is_emulated_in_parity_within_45_mb_and_tells_no_times(
+    device: SshDevice, on: On, pristine_artifact: Path
+) -> None:
+    before = groups(on)
+    result = measure(pristine_artifact, device, 64_000_000)
+    assert result["valid"], result["invalid_because"]
+    assert (result["board"], result["emulated"], device.emulated) == ("virtual-pi", True, True)
+    assert "256 MB, qemu-system" in result["board_description"]
+    assert result["settings"]["timeout_s"] == EMULATED_TIMEOUT_S
+    (model,) = result["models"]
+    assert model["parity_ok"]
+    assert model["step_parity_ok"]
+    assert model["host_error"] <= model["parity_tolerance"]
+    assert model["ram_peak_bytes"] <= PEAK_RSS_BYTES_MAX
+    assert model["fits_ram"] is True
+    assert model["ram_limit_peak_bytes"] <= PEAK_RSS_BYTES_MAX
+    timed = [name.removeprefix(MODEL) for name, key in KEYS.items() if key.kind in TIMED]
+    assert timed
+    assert {name: model[name] for name in timed} == dict.fromkeys(timed)
+    assert model["not_measured"]["latency_p50_ms"].startswith("emulated: ")
+    assert groups(on) == before
+    assert on("ls .edgeseq/scratch; cat .edgeseq/lock") == ""
+
+
+@pytest.fixture(scope="module")
+def interrupted(
+    device: SshDevice,
+    virtual_pi: Running,
+    on: On,
+    machines: ModuleType,
+    load_beside: Callable[[str], ModuleType],
+    pristine_artifact: Path,
+) -> Interrupted:
+    """A bench whose cable is cut at its first measurement and whose board is rebooted at its second."""
+    losses: list[str] = []
+    before = look(on)
+
+    def hear(event: Mapping[str, Any]) -> None:
+        if event["event"] == "lost":
+            losses.append(event["message"])
+        elif event["event"] == "progress" and event["kind"] == "ram":
+            proxy.cut()
+        elif event["event"] == "progress" and event["kind"] == "parity":
+            on("echo kept > /home/pi/kept; echo lost > /tmp/lost; date -s @2000000000", "root")
+            machines.reboot(virtual_pi)
+
+    with load_beside("cutting_proxy").CuttingProxy(virtual_pi.port) as proxy:
+        through = replace(device, destination=replace(device.destination, port=proxy.port))
+        result = measure(pristine_artifact, through, 8_000_000, hear)
+    return Interrupted(result, losses, before, look(on))
+
+
+def look(on: On) -> list[str]:
+    """The groups, the disk of the image as this host has it, what is in /tmp and kept at home, the clock."""
+    disk = (plan_machine().image / DISK).stat()
+    found = on("ls /tmp; cat kept 2>/dev/null; rm -f kept; date +%s").split()
+    return [groups(on), f"{disk.st_mtime_ns} {disk.st_blocks}", *found]
+
+
+def test_a_cut_cable_and_a_reboot_cost_one_measurement_each_and_the_rest_is_taken(
+    interrupted: Interrupted,
+) -> None:
+    result = interrupted.result
+    (model,) = result["models"]
+    assert len(interrupted.losses) == 2
+    assert "the connection broke" in model["not_measured"]["ram_peak_bytes"]
+    assert model["parity_error"] is None
+    assert model["step_parity_ok"]
+    assert not result["valid"]
+    assert len(result["invalid_because"]) == 2
+    assert len([each for each in result["warnings"] if "after it was reached again" in each]) == 2
+
+
+def test_a_worker_that_the_kernel_kills_at_8_mb_does_not_fit(interrupted: Interrupted) -> None:
+    (model,) = interrupted.result["models"]
+    assert model["fits_ram"] is False
+    assert model["ram_limit_peak_bytes"] <= 8_000_000
+    assert interrupted.after[0] == interrupted.before[0]
+
+
+def test_a_reboot_keeps_the_home_and_clears_tmp_and_never_writes_the_image(
+    interrupted: Interrupted, virtual_pi: Running
+) -> None:
+    (disk_before, _), (disk_after, *kept, now) = interrupted.before[1:], interrupted.after[1:]
+    assert kept == ["kept"]
+    assert float(now) == pytest.approx(time.time(), abs=300)
+    assert run.running() == virtual_pi
+    assert disk_after == disk_before
+
+
+DAYS = {"first": 1, "second": 2, "bad": 3}
+Rewrite = Callable[[Path, Callable[[dict[str, Any]], object]], None]
+
+
+@pytest.fixture
+def version(artifact_folder: Path, rewrite_manifest: Rewrite) -> Callable[[str], Path]:
+    """The artifact as one of DAYS, in their order, with one model file; the bad one denies its references."""
+
+    def make(which: str) -> Path:
+        def change(manifest: dict[str, Any]) -> None:
+            manifest["created_utc"] = f"2025-01-0{DAYS[which]}T00:00:00+00:00"
+            (model,) = (each for each in manifest["models"] if each["format"] == "tflite")
+            manifest["models"] = [{**model, "step": None, "step_reason": "left out"}]
+
+        for unused in {*artifact_folder.glob("*step*"), *artifact_folder.glob("*.onnx")}:
+            unused.unlink()
+        if which == "bad":
+            golden = artifact_folder / "golden.npz"
+            with np.load(golden) as arrays:
+                content = dict(arrays)
+            references = [name for name in content if name.startswith("reference")]
+            np.savez(golden, **{**content, **{name: -content[name] for name in references}})
+        rewrite_manifest(artifact_folder, change)
+        return artifact_folder
+
+    return make
+
+
+def test_a_bad_version_is_never_current_there_and_a_good_one_can_be_rolled_back(
+    device: SshDevice, on: On, version: Callable[[str], Path]
+) -> None:
+    def switch_to(which: str) -> dict[str, Any]:
+        return deploy(version(which), device, DeployOptions(), quiet, lambda _event: None)
+
+    first, second = switch_to("first"), switch_to("second")
+    assert (verdict(first), verdict(second)) == (None, None)
+    bad = switch_to("bad")
+    fault = verdict(bad)
+    assert isinstance(fault, GateError)
+    assert "tflite is out of parity" in str(fault)
+    assert (bad["switched"], bad["emulated"], bad["current"]) == (False, True, second["key"])
+    back = roll_back(device, DeployOptions(), quiet, lambda _event: None)
+    assert (back["switched"], back["current"]) == (True, first["key"])
+    (listed,) = list_deployed(device, DeployOptions(), quiet)["deployed"]
+    assert {each["key"] for each in listed["versions"]} == {first["key"], second["key"]}
+    assert on(f"readlink .edgeseq/deployed/{NAME}/current").strip() == f"versions/{first['key']}"
