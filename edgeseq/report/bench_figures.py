@@ -50,10 +50,10 @@ def _decisions(model: Model) -> str:
     return f"{model['parity_n'] - model['parity_decisions_changed']} of {model['parity_n']}"
 
 
-def _p50(kind: str = "latency") -> Callable[[Model], str]:
+def _interval(kind: str = "latency") -> Callable[[Model], str]:
     def show(model: Model) -> str:
-        low, high = milliseconds(model[f"{kind}_p50_low_ms"]), milliseconds(model[f"{kind}_p50_high_ms"])
-        return f"{milliseconds(model[f'{kind}_p50_ms'])} ms [{low}, {high}]"
+        low, high = (milliseconds(model[f"{kind}_p50_{end}_ms"]) for end in ("low", "high"))
+        return f"{low} to {high} ms"
 
     return show
 
@@ -90,7 +90,11 @@ def _realtime(model: Model) -> str:
 
 def _sustained(model: Model) -> str:
     first, last = (milliseconds(model[f"sustained_{when}_p50_ms"]) for when in ("first", "last"))
-    return f"{first} -> {last} ms ({model['sustained_slowdown_percent']:+.1f} %)"
+    return f"{first} -> {last} ms"
+
+
+def _slowdown(model: Model) -> str:
+    return f"{model['sustained_slowdown_percent']:+.1f} %"
 
 
 def _power(model: Model) -> str:
@@ -102,7 +106,8 @@ FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
     ("step parity", "step_parity_error", _parity("step_parity")),
     ("same decision", "parity_decisions_changed", _decisions),
     ("error to this host", "host_error", lambda model: f"{model['host_error']:.1e}"),
-    ("latency p50", "latency_p50_ms", _p50()),
+    ("latency p50", "latency_p50_ms", _ms("latency_p50_ms")),
+    ("p50 interval", "latency_p50_low_ms", _interval()),
     ("latency p90", "latency_p90_ms", _ms("latency_p90_ms")),
     ("latency p99", "latency_p99_ms", _ms("latency_p99_ms")),
     ("latency samples", "latency_n", _samples),
@@ -111,7 +116,8 @@ FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
         "latency_spread_percent",
         _launch_spread,
     ),
-    ("step p50", "step_latency_p50_ms", _p50("step_latency")),
+    ("step p50", "step_latency_p50_ms", _ms("step_latency_p50_ms")),
+    ("step p50 interval", "step_latency_p50_low_ms", _interval("step_latency")),
     ("step p99", "step_latency_p99_ms", _ms("step_latency_p99_ms")),
     ("process start", "start_ms", _ms("start_ms")),
     ("numpy, input", "numpy_ms", _ms("numpy_ms")),
@@ -141,12 +147,15 @@ FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
     ("real-time factor", "realtime_factor", lambda model: f"{model['realtime_factor']:.2g}"),
     ("CPU", "realtime_cpu_percent", lambda model: f"{model['realtime_cpu_percent']:.1f} %"),
     ("sustained p50", "sustained_first_p50_ms", _sustained),
+    ("sustained slowdown", "sustained_slowdown_percent", _slowdown),
     ("power", "power_w", _power),
     ("energy per inference", "energy_mj", lambda model: f"{model['energy_mj']:.3g} mJ"),
 )
 DETAILS = {
     "host_error",
     "latency_n",
+    "latency_p50_low_ms",
+    "step_latency_p50_low_ms",
     "latency_spread_percent",
     "start_ms",
     "numpy_ms",

@@ -54,7 +54,7 @@ def _meanings(models: Sequence[Model]) -> Iterator[str]:
         yield "parity: error to the reference interpreter on the golden vectors (tolerance)"
     latency = _first("latency_p50_ms", models)
     if latency:
-        yield f"latency: {_inputs(latency)}; [95 % interval of p50]"
+        yield f"latency: {_inputs(latency)}; interval: 95 %, by bootstrap"
     counted = _first("instructions", models)
     if counted:
         yield f"instructions: {_inputs(counted)}, from Python, all threads"
@@ -108,7 +108,7 @@ def _inputs(model: Model) -> str:
 
 
 def _gaps(result: Mapping[str, Any]) -> list[str]:
-    """Why figures of the tables are missing, one line per reason; that of a failure is in its line of INVALID."""
+    """Why figures of the tables are missing, one line per reason; of a failure, INVALID tells it."""
     models: list[Model] = result["models"]
     figures = [(label, key) for label, key, _show in shown_figures(models)]
     if is_asked("profile", models):

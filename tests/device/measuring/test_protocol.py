@@ -9,6 +9,8 @@ from edgeseq_device.errors import DataError
 from edgeseq_device.measuring.keys import KEYS, LATENCIES, TIMED, measured_keys
 from edgeseq_device.measuring.protocol import validate_result
 
+WINDOW = {"s": 1.0, "p50_ms": 0.5, "temperature_c": None, "frequency_hz": None}
+
 
 def emulated(result: dict[str, Any]) -> dict[str, Any]:
     """The same result as an emulated processor may have it."""
@@ -65,6 +67,8 @@ def test_each_key_must_be_there(result: dict[str, Any]) -> None:
         ("sha256", "abc"),
         ("failures", [""]),
         ("format", None),
+        ("sustained_windows", [[1.0, 0.5, None, None]]),
+        ("sustained_windows", [{**WINDOW, "c": 40.0}]),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(result: dict[str, Any], name: str, value: object) -> None:
@@ -83,6 +87,8 @@ def test_no_figure_of_time_can_be_written_down_for_an_emulated_processor(
     result["models"][0][name] = original if original is not None else 1.0
     if KEYS[f"models.{name}"].types in ((int,), (list,)) and original is None:
         result["models"][0][name] = 1 if KEYS[f"models.{name}"].types == (int,) else [1]
+    if name == "sustained_windows":
+        result["models"][0][name] = [WINDOW]
     result["models"][0]["not_measured"].pop(name)
     with pytest.raises(DataError, match=f"{name} was taken on an emulated processor"):
         validate_result(result, complete=False)

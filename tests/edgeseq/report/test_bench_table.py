@@ -84,7 +84,8 @@ LATENCY = {
 def test_formats_stand_side_by_side() -> None:
     shown = result(model("onnx", **LATENCY), model("tflite"))
     assert bench_tables(shown)[0][1] == ("", "onnx", "tflite")
-    assert row(shown, "latency p50") == ("latency p50", "0.412 ms [0.41, 0.415]", "not measured")
+    assert row(shown, "latency p50") == ("latency p50", "0.412 ms", "not measured")
+    assert row(shown, "p50 interval")[1] == "0.41 to 0.415 ms"
     assert row(shown, "model file")[1] == "31.2 KB"
 
 
@@ -112,7 +113,8 @@ STEP = {
 def test_steps_have_rows_where_some_model_has_a_step_form() -> None:
     shown = result(model("onnx", **STEP), model("tflite"))
     assert row(shown, "step file")[1:] == ("25.0 KB", "none")
-    assert row(shown, "step p50")[1:] == ("0.0061 ms [0.006, 0.0062]", "not measured")
+    assert row(shown, "step p50")[1:] == ("0.0061 ms", "not measured")
+    assert row(shown, "step p50 interval")[1] == "0.006 to 0.0062 ms"
     assert row(shown, "step p99")[1] == "0.0093 ms"
     assert row(shown, "step instructions")[1] == "23 k"
     assert row(shown, "step parity")[1] == "ok, 1.0e-07 (1e-03)"
@@ -201,7 +203,14 @@ EMULATED: dict[str, Any] = {
     "instructions_n": 11,
     "instructions_spread_percent": 0.02,
 }
-REAL = {**COMPLETE, **LATENCY, **STEP, "latency_p99_ms": 123.0, "latency_spread_percent": 12.0}
+SUSTAINED = {
+    "sustained_first_p50_ms": 0.01234,
+    "sustained_last_p50_ms": 0.01345,
+    "sustained_slowdown_percent": 9.0,
+    "sustained_s": 300.0,
+    "sustained_n": 99,
+}
+REAL = {**COMPLETE, **LATENCY, **STEP, **SUSTAINED, "latency_p99_ms": 123.0, "latency_spread_percent": 12.0}
 
 
 @pytest.mark.parametrize("width", [80, 100])
@@ -302,6 +311,7 @@ def test_sustained_and_paced_figures_say_what_they_compare() -> None:
     sustained = {"sustained_n": 9, "sustained_s": 100.0, "sustained_first_p50_ms": 1.0}
     known = {**paced, **sustained, "sustained_last_p50_ms": 1.0, "sustained_slowdown_percent": 0.0}
     notes = " ".join(bench_notes(result(model("onnx", **known))))
+    assert row(result(model("onnx", **SUSTAINED)), "sustained slowdown")[1] == "+9.0 %"
     assert "p50 of the first 20 s -> of the last 20 s, of 100 s" in notes
     assert "caches are cold" in notes
     assert "above 1 the board falls behind" in notes
