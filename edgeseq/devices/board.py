@@ -51,22 +51,32 @@ class SshDevice:
         """Log in and bring the agent there; the connection ends with the context. DeviceError where the board
         cannot be reached or has no Python for the agent."""
         progress(0.0, f"connecting to {self.destination}")
-        with Connection(self.destination, self.name) as connection:
-            link = SshLink(connection) if self.image is None else ContainerLink(connection, self.image)
+        with (
+            tempfile.TemporaryDirectory(prefix="edgeseq-") as bundles,
+            Connection(self.destination, self.name) as connection,
+        ):
+            link = SshLink(connection, Path(bundles))
+            if self.image is not None:
+                link = ContainerLink(connection, Path(bundles), self.image)
             link.begin(part_of(progress, 0.1, 0.3))
             yield link
 
 
 class SshLink:
-    """An open connection to a board, with the agent there."""
+    """An open connection to a board, with the agent there.
+
+    bundles: a folder of this host for the artifacts that are sent, None where only the agent is; a board that
+    comes back without what it had is sent it again.
+    """
 
     worker_command: tuple[str, ...] | None = None
     counting_worker_command: tuple[str, ...] | None = None
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, bundles: Path | None = None) -> None:
         self.connection = connection
         self.root: str | None = None
-        self._blobs: list[Blob] = []
+        self._bundles = bundles
+        self._sent: list[Blob] = []
 
     def begin(self, progress: Progress) -> None:
         """Make the folder on the board and send the agent, if it is not there."""
@@ -83,14 +93,13 @@ class SshLink:
 
     def send(self, path: Path, progress: Progress) -> Sent:
         """Send a file, or a folder as one bundle, unless the board has that content."""
-        if path.is_file():
-            blob = blob_of(path)
-            self._send([blob], progress)
-            return self._sent(blob)
-        with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
-            blob = blob_of(write_bundle(path, Path(scratch)))
-            self._send([blob], progress)
-        return self._sent(blob)
+        if not path.is_file():
+            assert self._bundles is not None  # noqa: S101 - `SshDevice.open` makes one
+            path = write_bundle(path, self._bundles)
+        blob = blob_of(path)
+        send(self.connection, [blob], progress)
+        self._sent.append(blob)
+        return Sent(f"{self.root}/{BLOBS}/{blob.sha256}", blob.sha256)
 
     def reopen(self) -> None:
         """Log in again, which after a reboot takes a while. DeviceError when it stays away, and at once when
@@ -99,7 +108,8 @@ class SshLink:
         while not self.connection.alive:
             try:
                 self.connection.open()
-                self.begin(lambda _fraction, _label: None)
+                self.begin(_quietly)
+                send(self.connection, self._sent, _quietly)
             except (ConnectionLostError, UnreachableError):
                 if time.monotonic() >= deadline:
                     raise
@@ -110,12 +120,6 @@ class SshLink:
         if error.status == _SSH_FAILED:
             return str(self.connection.broken(error.said))
         return f"{self.connection.name}: {error}"
-
-    def _send(self, blobs: list[Blob], progress: Progress) -> None:
-        send(self.connection, blobs, progress)
-
-    def _sent(self, blob: Blob) -> Sent:
-        return Sent(f"{self.root}/{BLOBS}/{blob.sha256}", blob.sha256)
 
     def _check_python(self) -> None:
         found = re.search(r"Python (\d+)\.(\d+)", self._python)
@@ -130,8 +134,8 @@ class SshLink:
 class ContainerLink(SshLink):
     """The agent in a container of the board's Docker, which sees the same folder. image: its name there."""
 
-    def __init__(self, connection: Connection, image: str) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, bundles: Path, image: str) -> None:
+        super().__init__(connection, bundles)
         self.image = image
 
     def agent(self, role: str) -> list[str]:
@@ -147,3 +151,7 @@ class ContainerLink(SshLink):
         self.connection.run(_MAKE_FOLDERS)
         self.root = "/edgeseq"
         progress(1.0, "ready")
+
+
+def _quietly(_fraction: float, _label: str) -> None:
+    """Nobody watches a connection come back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 import threading
 import time
@@ -105,6 +106,21 @@ def test_a_cable_that_is_pulled_while_it_measures_and_put_back_costs_one_measure
     assert list((board.home / ".edgeseq/scratch").iterdir()) == []
 
 
+def test_a_board_that_comes_back_without_its_files_is_sent_them_again(
+    board: Any, make_proxy: Callable[[int], Any], pristine_artifact: Path
+) -> None:
+    proxy = make_proxy(board.port)
+
+    def wipe(event: Mapping[str, Any]) -> None:
+        if event["event"] == "progress" and event["kind"] == "parity":
+            proxy.cut()
+            _until(lambda: board.processes() == [])
+            shutil.rmtree(board.home / ".edgeseq")
+
+    result = measure(pristine_artifact, device(board, proxy.port), wipe)
+    assert result["models"][0]["step_parity_ok"], result["invalid_because"]
+
+
 def test_a_cable_that_stays_pulled_leaves_a_result_with_what_was_measured(
     board: Any,
     make_proxy: Callable[[int], Any],
@@ -204,9 +220,9 @@ def test_a_host_that_does_not_wait_is_refused_with_the_holders_name(
     assert refusals
 
 
-def test_a_container_gets_the_boards_folder_and_no_word_of_a_user(board: Any) -> None:
+def test_a_container_gets_the_boards_folder_and_no_word_of_a_user(board: Any, tmp_path: Path) -> None:
     with Connection(board.destination(), "pi9") as connection:
-        link = ContainerLink(connection, "registry.local:5000/edgeseq-agent:1.0@sha256")
+        link = ContainerLink(connection, tmp_path, "registry.local:5000/edgeseq-agent:1.0@sha256")
         link.begin(lambda _fraction, _label: None)
         words = link.agent("serve")
         assert link.root == "/edgeseq"

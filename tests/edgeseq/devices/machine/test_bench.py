@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,8 +14,8 @@ import numpy as np
 import pytest
 
 from edgeseq.bench import EMULATED_TIMEOUT_S, BenchOptions, bench
-from edgeseq.deploy import DeployOptions, deploy, list_deployed, roll_back, verdict
-from edgeseq.devices.board import SshDevice
+from edgeseq.deploy import DeployOptions, deploy, roll_back, verdict
+from edgeseq.devices.board import SshDevice, SshLink
 from edgeseq.devices.machine import run
 from edgeseq.devices.machine.image import DISK
 from edgeseq.devices.machine.plan import plan_machine
@@ -158,20 +159,22 @@ def test_a_worker_that_the_kernel_kills_at_8_mb_does_not_fit(interrupted: Interr
 def test_a_reboot_keeps_the_home_and_clears_tmp_and_never_writes_the_image(
     interrupted: Interrupted, virtual_pi: Running
 ) -> None:
-    (disk_before, _), (disk_after, *kept, now) = interrupted.before[1:], interrupted.after[1:]
+    _, disk, *kept, now = interrupted.after
     assert kept == ["kept"]
     assert float(now) == pytest.approx(time.time(), abs=300)
     assert run.running() == virtual_pi
-    assert disk_after == disk_before
+    assert disk == interrupted.before[1]
 
 
-DAYS = {"first": 1, "second": 2, "bad": 3}
+DAYS = {"first": 1, "bad": 2, "second": 3}
 Rewrite = Callable[[Path, Callable[[dict[str, Any]], object]], None]
 
 
 @pytest.fixture
 def version(artifact_folder: Path, rewrite_manifest: Rewrite) -> Callable[[str], Path]:
-    """The artifact as one of DAYS, in their order, with one model file; the bad one denies its references."""
+    """The artifact as one of DAYS, with one model file; the bad one denies its references."""
+    golden = artifact_folder / "golden.npz"
+    whole = golden.read_bytes()
 
     def make(which: str) -> Path:
         def change(manifest: dict[str, Any]) -> None:
@@ -181,8 +184,8 @@ def version(artifact_folder: Path, rewrite_manifest: Rewrite) -> Callable[[str],
 
         for unused in {*artifact_folder.glob("*step*"), *artifact_folder.glob("*.onnx")}:
             unused.unlink()
+        golden.write_bytes(whole)
         if which == "bad":
-            golden = artifact_folder / "golden.npz"
             with np.load(golden) as arrays:
                 content = dict(arrays)
             references = [name for name in content if name.startswith("reference")]
@@ -193,21 +196,36 @@ def version(artifact_folder: Path, rewrite_manifest: Rewrite) -> Callable[[str],
     return make
 
 
+@pytest.fixture
+def without_checks(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on the board's golden vectors are answered at once: each check takes 5 s there."""
+
+    def skip() -> None:
+        well = {"error": 0.0, "tolerance": 1e-3, "n": 16, "decisions_changed": 0, "ok": True}
+        values = {f"parity_{name}": value for name, value in well.items()}
+        outcome = json.dumps({"values": values, "runtime": "none"})
+        script = f"cat > /dev/null; echo '{outcome}'"
+        monkeypatch.setattr(SshLink, "worker_command", ("/bin/sh", "-c", script))
+
+    return skip
+
+
 def test_a_bad_version_is_never_current_there_and_a_good_one_can_be_rolled_back(
-    device: SshDevice, on: On, version: Callable[[str], Path]
+    device: SshDevice, on: On, version: Callable[[str], Path], without_checks: Callable[[], None]
 ) -> None:
     def switch_to(which: str) -> dict[str, Any]:
         return deploy(version(which), device, DeployOptions(), quiet, lambda _event: None)
 
-    first, second = switch_to("first"), switch_to("second")
-    assert (verdict(first), verdict(second)) == (None, None)
-    bad = switch_to("bad")
+    first, bad = switch_to("first"), switch_to("bad")
+    assert verdict(first) is None
     fault = verdict(bad)
     assert isinstance(fault, GateError)
     assert "tflite is out of parity" in str(fault)
-    assert (bad["switched"], bad["emulated"], bad["current"]) == (False, True, second["key"])
+    assert (bad["switched"], bad["emulated"], bad["current"]) == (False, True, first["key"])
+    without_checks()
+    second = switch_to("second")
+    assert (second["switched"], second["previous"]) == (True, first["key"])
     back = roll_back(device, DeployOptions(), quiet, lambda _event: None)
     assert (back["switched"], back["current"]) == (True, first["key"])
-    (listed,) = list_deployed(device, DeployOptions(), quiet)["deployed"]
-    assert {each["key"] for each in listed["versions"]} == {first["key"], second["key"]}
-    assert on(f"readlink .edgeseq/deployed/{NAME}/current").strip() == f"versions/{first['key']}"
+    current, *kept = on(f"cd .edgeseq/deployed/{NAME}; readlink current; ls versions").split()
+    assert (current, set(kept)) == (f"versions/{first['key']}", {first["key"], second["key"]})

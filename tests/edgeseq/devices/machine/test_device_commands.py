@@ -29,10 +29,11 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["device", *arguments])
 
 
-@pytest.fixture
-def on(machines: ModuleType, virtual_pi: Running) -> Callable[..., str]:
-    """Runs a shell script on the machine, as pi or as `user`; what it prints."""
-    return lambda script, user="pi": machines.on(virtual_pi, script, user)
+@pytest.fixture(scope="module")
+def on(machines: ModuleType, virtual_pi: Running) -> Iterator[Callable[..., str]]:
+    """Runs a shell script on the machine, as pi or as `user`; what it prints. Nothing stays on it."""
+    yield lambda script, user="pi": machines.on(virtual_pi, script, user)
+    machines.on(virtual_pi, "rm -rf .edgeseq")
 
 
 @pytest.fixture
@@ -44,23 +45,6 @@ def stock_pi(on: Callable[..., str]) -> Iterator[None]:
         yield
     finally:
         on(f"mv /root/{Path(pth).name} {pth}; date -s @{time.time():.0f}", "root")
-        run("clean", "virtual-pi", "--deployed")
-
-
-def test_a_stock_pi_is_set_up_and_cleaned(on: Callable[..., str], stock_pi: None, tmp_path: Path) -> None:
-    out = tmp_path / "out.json"
-    run("check", "virtual-pi", "--json", str(out))
-    found = json.loads(out.read_text())
-    assert not found["fit"]
-    said = [each["what"] for each in found["problems"]]
-    assert said[0] == "numpy is not installed"
-    assert any("its clock says 1971-03-01" in each for each in said)
-    done = run("setup", "virtual-pi", "--runtime", "tflite", "--json", str(out))
-    assert done.exit_code == 0, done.output
-    assert set(json.loads(out.read_text())["versions"]) == {"numpy", "tflite"}  # it has loaded both
-    done = run("clean", "virtual-pi")
-    assert done.exit_code == 0, done.output
-    assert ".edgeseq" not in on("ls -A").splitlines()
 
 
 def test_a_wheel_for_x86_is_refused_and_nothing_of_it_stays(
@@ -77,11 +61,24 @@ def test_a_wheel_for_x86_is_refused_and_nothing_of_it_stays(
         "host": "laptop",
         "lock_wait_s": 0,
     }
-    try:
-        with pick_device("virtual-pi").open(lambda _fraction, _label: None) as link:
-            link.send(wheel, lambda _fraction, _label: None)
-            with pytest.raises(DataError, match=r"_native\.so is for x86_64, the board's Python is aarch64"):
-                ask(link, "install", {"root": link.root, **request}, lambda _event: None)
-        assert on("ls -A .edgeseq/python") == ""
-    finally:
-        run("clean", "virtual-pi")
+    with pick_device("virtual-pi").open(lambda _fraction, _label: None) as link:
+        link.send(wheel, lambda _fraction, _label: None)
+        with pytest.raises(DataError, match=r"_native\.so is for x86_64, the board's Python is aarch64"):
+            ask(link, "install", {"root": link.root, **request}, lambda _event: None)
+    assert on("ls -A .edgeseq/python") == ""
+
+
+def test_a_stock_pi_is_set_up_and_cleaned(on: Callable[..., str], stock_pi: None, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    run("check", "virtual-pi", "--json", str(out))
+    found = json.loads(out.read_text())
+    assert not found["fit"]
+    said = [each["what"] for each in found["problems"]]
+    assert said[0] == "numpy is not installed"
+    assert any("its clock says 1971-03-01" in each for each in said)
+    done = run("setup", "virtual-pi", "--runtime", "tflite", "--json", str(out))
+    assert done.exit_code == 0, done.output
+    assert set(json.loads(out.read_text())["versions"]) == {"numpy", "tflite"}  # it has loaded both
+    done = run("clean", "virtual-pi")
+    assert done.exit_code == 0, done.output
+    assert ".edgeseq" not in on("ls -A").splitlines()
