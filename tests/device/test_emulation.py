@@ -82,7 +82,7 @@ def runs(root: Path, process: str, program: str, machine: int) -> None:
     (root / "proc" / process / "exe").symlink_to(binary)
 
 
-@pytest.mark.parametrize("thread", ["thread-self", f"self/task/{os.getpid()}"])
+@pytest.mark.parametrize("thread", ["thread-self", f"self/task/{os.getpid()}"], ids=["self", "task"])
 @pytest.mark.parametrize(
     ("python", "program", "machine", "because"),
     [
