@@ -41,7 +41,7 @@ def test_a_module_of_the_device_is_imported_by_python_3_9(module: Path, old_pyth
             old_python,
             "-B",
             "-c",
-            f"import sys; sys.path.insert(0, {str(module.parents[1])!r}); import {name}",
+            f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import {name}",
         ],
         capture_output=True,
         text=True,
