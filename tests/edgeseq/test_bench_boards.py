@@ -132,7 +132,13 @@ def test_an_interrupt_ends_every_agent_though_none_has_anything_to_say(pristine_
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     command = [sys.executable, "-c", code, str(pristine_artifact)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+    ) as process:
         assert process.stdout is not None
         said = [process.stdout.readline().strip() for _ in range(4)]
         assert sorted(said) == ["began", "began", "progress", "progress"]

@@ -136,7 +136,11 @@ def test_docker_stop_and_ctrl_c_end_the_measurement_and_its_worker(
 ) -> None:
     command = [sys.executable, "-m", "edgeseq_device", "bench", str(pristine_artifact), "--format", "tflite"]
     with subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == b"[1/10] tflite: ram\n"
