@@ -48,7 +48,7 @@ soak: $(READY)
 	$(BIN)/python tests/bench/soak.py --runs $(or $(RUNS),50) $(ARTIFACT)
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
 
 check: lint types contracts test
 

@@ -22,10 +22,8 @@ FEATURES, HIDDEN, LABELS, VECTORS = 5, 8, ("circle", "line", "rest"), 16
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two test processes each takes whole files, so that what a file's tests share is made once."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    """The longest file first: of two test processes, each of which takes whole files, none ends alone."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")
 
 
 @pytest.fixture(scope="session")

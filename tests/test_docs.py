@@ -16,11 +16,7 @@ _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
-# Pages share nothing: each may go to another test process.
-_ALONE = [pytest.param(page, marks=pytest.mark.xdist_group(f"page {page.name}")) for page in PAGES]
-
-
-@pytest.mark.parametrize("page", _ALONE, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
     commands = [
         block if language == "sh" else f"'{sys.executable}' - <<'PYTHON'\n{block}PYTHON"

@@ -120,4 +120,6 @@ def _say_no_more() -> None:
 
 
 def _stop(_number: int, _frame: object) -> None:
+    """End, by way of what the work has to tidy up; what is still unsaid must wait for no reader."""
+    _say_no_more()
     raise SystemExit(128 + signal.SIGTERM)

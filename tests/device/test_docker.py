@@ -28,7 +28,6 @@ from edgeseq.devices.emulated import virtual
 
 CONTAINER = Path(__file__).parent / "container"
 DEVICE = Path(__file__).parents[2] / "device"
-pytestmark = pytest.mark.xdist_group("containers")
 
 
 @pytest.fixture(scope="module")

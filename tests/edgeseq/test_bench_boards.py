@@ -137,7 +137,7 @@ def test_an_interrupt_ends_every_agent_though_none_has_anything_to_say(pristine_
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - else a background job ignores it
     ) as process:
         assert process.stdout is not None
         said = [process.stdout.readline().strip() for _ in range(4)]

@@ -140,7 +140,7 @@ def test_docker_stop_and_ctrl_c_end_the_measurement_and_its_worker(
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - else a background job ignores it
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == b"[1/10] tflite: ram\n"

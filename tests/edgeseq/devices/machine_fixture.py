@@ -1,7 +1,7 @@
 """The virtual Pi for tests: one machine for the whole test session, in a state folder of its own.
 
 It is the real one, made in the user's cache. A conftest loads this file and offers `virtual_pi` as a fixture
-of session scope; tests that use it have the marks `virtual_board` and `xdist_group("virtual-pi")`.
+of session scope; tests that use it have the mark `virtual_board`.
 """
 
 from __future__ import annotations

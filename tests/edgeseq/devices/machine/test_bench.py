@@ -24,7 +24,7 @@ from edgeseq.devices.pick import pick_device
 from edgeseq_device.errors import GateError
 from edgeseq_device.measuring.keys import KEYS, MODEL, TIMED
 
-pytestmark = [pytest.mark.virtual_board, pytest.mark.xdist_group("virtual-pi")]
+pytestmark = pytest.mark.virtual_board
 
 PEAK_RSS_BYTES_MAX = 45_000_000
 NAME = "gestures-gru-int8"

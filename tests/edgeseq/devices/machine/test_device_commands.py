@@ -20,7 +20,7 @@ from edgeseq.devices.pick import pick_device
 from edgeseq.devices.upkeep.probing import ask
 from edgeseq_device.errors import DataError
 
-pytestmark = [pytest.mark.virtual_board, pytest.mark.xdist_group("virtual-pi")]
+pytestmark = pytest.mark.virtual_board
 
 X86 = (b"\x7fELF\x02\x01\x01").ljust(18, b"\0") + (0x3E).to_bytes(2, "little")
 

@@ -22,7 +22,6 @@ from edgeseq_device.errors import DeviceError
 _MISSING = run.missing_packages()
 pytestmark = [
     pytest.mark.virtual_board,
-    pytest.mark.xdist_group("virtual-pi"),
     pytest.mark.skipif(bool(_MISSING), reason=f"not installed here: {', '.join(_MISSING)}"),
 ]
 

@@ -17,7 +17,7 @@ from edgeseq.devices.machine.plan import plan_machine
 from edgeseq.devices.machine.state import KNOWN_HOSTS, Running
 from edgeseq_device.errors import UsageError
 
-pytestmark = [pytest.mark.virtual_board, pytest.mark.xdist_group("virtual-pi")]
+pytestmark = pytest.mark.virtual_board
 
 On = Callable[..., str]
 

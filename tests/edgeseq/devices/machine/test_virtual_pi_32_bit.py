@@ -12,7 +12,7 @@ from edgeseq.devices.machine import run
 from edgeseq.devices.machine.state import Running
 from edgeseq_device.errors import DeviceError, UsageError
 
-pytestmark = [pytest.mark.virtual_board, pytest.mark.xdist_group("virtual-pi")]
+pytestmark = pytest.mark.virtual_board
 
 LOOK = """
 import json, os, struct, sys, platform, numpy, tflite_runtime.interpreter
