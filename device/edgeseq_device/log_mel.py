@@ -63,9 +63,9 @@ class LogMel:
                 f"log-mel: a frame of {self.frame_ms} ms or a hop of {self.hop_ms} ms holds no samples at"
                 f" {self.sample_rate_hz} Hz or is longer than {LONGEST_FRAME_MS} ms"
             )
-        if not 0 <= self.low_hz < self._top_hz <= self.sample_rate_hz / 2:
+        if not 0 <= self.low_hz < self.top_hz <= self.sample_rate_hz / 2:
             raise UsageError(
-                f"log-mel: the band {self.low_hz} to {self._top_hz} Hz does not lie within 0 to"
+                f"log-mel: the band {self.low_hz} to {self.top_hz} Hz does not lie within 0 to"
                 f" {self.sample_rate_hz / 2} Hz, half the sample rate"
             )
         check_statistics(self.mean, self.scale, self.mels)
@@ -90,6 +90,11 @@ class LogMel:
     def hop_samples(self) -> int:
         """Samples from one frame's start to the next one's."""
         return round(self.sample_rate_hz * self.hop_ms / 1000)
+
+    @property
+    def top_hz(self) -> float:
+        """The end of the highest filter."""
+        return self.sample_rate_hz / 2 if self.high_hz is None else self.high_hz
 
     def features(self, samples: RawInput, sample_rate_hz: int | None = None) -> FloatArray:
         """Samples [n] or [n, channels] float in [-1, 1] -> [T, F] float32, standardised once fitted.
@@ -130,13 +135,9 @@ class LogMel:
         """As JSON; `front_end_from_dict` reads it back."""
         return {"kind": self.kind, **as_json(dataclasses.asdict(self))}
 
-    @property
-    def _top_hz(self) -> float:
-        return self.sample_rate_hz / 2 if self.high_hz is None else self.high_hz
-
     def _filters(self) -> NDArray[np.float64]:
         bins = fft_size(self.frame_samples) // 2 + 1
-        filters = mel_filters(self.mels, bins, self.sample_rate_hz, self.low_hz, self._top_hz)
+        filters = mel_filters(self.mels, bins, self.sample_rate_hz, self.low_hz, self.top_hz)
         empty = np.flatnonzero(filters.sum(axis=0) == 0)
         if len(empty):
             raise UsageError(

@@ -13,6 +13,8 @@ MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 SUMS_FILE = "SHA256SUMS"
 TOKENIZER_FILE = "tokenizer.json"
+NATIVE_FILE = "native.txt"
+"""What the native runner reads in place of the manifest; there where the artifact has a TFLite model."""
 FORMATS = ("onnx", "tflite")
 RUNTIMES = {"onnx": ("onnxruntime",), "tflite": ("ai_edge_litert", "tflite_runtime")}
 """The modules that a format's runtime may be, the better first."""

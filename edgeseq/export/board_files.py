@@ -15,7 +15,7 @@ from edgeseq.export.options import ExportOptions
 from edgeseq.golden import GOLDEN_COUNT
 from edgeseq_device.errors import EdgeseqError
 from edgeseq_device.frontend import FrontEnd, Tokens
-from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE, TOKENIZER_FILE
+from edgeseq_device.manifest import MANIFEST_FILE, NATIVE_FILE, SUMS_FILE, TOKENIZER_FILE
 from edgeseq_export import ExportedModel, Format, Plan, SeqSpec, bundle, write_model
 from edgeseq_export.budget import SizeCheck
 from edgeseq_export.choice import choose
@@ -65,7 +65,8 @@ def board_files(
     bytes_of[MANIFEST_FILE] = len(bundle.manifest_bytes(whole, entries))
     if isinstance(front_end, Tokens):
         bytes_of[TOKENIZER_FILE] = len(front_end.content)
-    listed = [*bytes_of, bundle.GOLDEN_FILE, PROVENANCE_FILE]
+    native = [NATIVE_FILE] if "tflite" in models else []
+    listed = [*bytes_of, *native, bundle.GOLDEN_FILE, PROVENANCE_FILE]
     bytes_of[SUMS_FILE] = sum(len(bundle.sums_line("0" * 64, name)) for name in listed)
     return BoardFiles(models, sizes_on_board(models, front_end, bytes_of, options.max_bytes))
 

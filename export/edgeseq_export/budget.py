@@ -1,4 +1,7 @@
-"""The size budget: what a board must hold for one format, and where a model's bytes are."""
+"""The size budget: what a board must hold for one format, and where a model's bytes are.
+
+native.txt counts to no budget: the native runner reads it in place of the larger manifest.json, which counts.
+"""
 
 from __future__ import annotations
 

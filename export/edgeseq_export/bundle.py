@@ -18,9 +18,10 @@ import numpy as np
 
 from edgeseq_device.artifact import sha256_of
 from edgeseq_device.golden import GoldenVectors, feature_keys, reference_key, step_reference_key
-from edgeseq_device.manifest import MANIFEST_FILE, MANIFEST_VERSION, SUMS_FILE
+from edgeseq_device.manifest import MANIFEST_FILE, MANIFEST_VERSION, NATIVE_FILE, SUMS_FILE
 from edgeseq_device.runtimes import STEP_SIGNATURE
 from edgeseq_export.exported import ExportedModel
+from edgeseq_export.native_sheet import native_sheet
 
 GOLDEN_FILE = "golden.npz"
 _STAGED_SUFFIX = ".staged"
@@ -117,8 +118,12 @@ def _step_entry(model: ExportedModel, step_reason: str | None) -> dict[str, Any]
 
 
 def seal(folder: Path, manifest: Mapping[str, Any], models: Sequence[dict[str, Any]]) -> None:
-    """Write manifest.json, then SHA256SUMS over every file that is here."""
-    (folder / MANIFEST_FILE).write_bytes(manifest_bytes(manifest, models))
+    """Write manifest.json, native.txt for a TFLite model, then SHA256SUMS over every file that is here."""
+    content = manifest_bytes(manifest, models)
+    (folder / MANIFEST_FILE).write_bytes(content)
+    sheet = native_sheet(json.loads(content), sha256_of(folder / MANIFEST_FILE))
+    if sheet is not None:
+        (folder / NATIVE_FILE).write_text(sheet, "ascii")
     lines = [sums_line(sha256_of(path), path.name) for path in sorted(folder.iterdir())]
     (folder / SUMS_FILE).write_text("".join(lines), "utf-8")
 

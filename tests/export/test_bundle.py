@@ -20,6 +20,14 @@ from edgeseq_export.bundle import (
 from edgeseq_export.spec import quantize_spec
 from edgeseq_export.state import why_no_step
 
+MANIFEST = {
+    "name": "x",
+    "labels": ["a", "b"],
+    "features": {"count": 4},
+    "golden": {"file": "golden.npz", "count": 1},
+    "parity": {"tolerance": 1e-3},
+}
+
 
 def make_artifact(destination: Path, content: str) -> None:
     with staged_folder(destination) as folder:
@@ -56,7 +64,7 @@ def test_a_step_form_is_sealed_under_the_name_of_the_file_it_is_in(
     with staged_folder(tmp_path / "a") as folder:
         for each, content in files.items():
             (folder / each).write_bytes(content)
-        seal(folder, {"name": "x"}, [model_entry(model, 1)])
+        seal(folder, MANIFEST, [model_entry(model, 1)])
     (entry,) = json.loads((tmp_path / "a/manifest.json").read_text())["models"]
     step = entry["step"]
     assert step["file"] == step_file(model) == name
