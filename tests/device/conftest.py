@@ -1,4 +1,4 @@
-"""A real result of the agent, taken once."""
+"""A real result of the agent, taken once, and a native runner that says what a test lets it say."""
 
 from __future__ import annotations
 
@@ -6,14 +6,40 @@ import copy
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgeseq_device.measuring.agent import bench
+from edgeseq_device.measuring.native import NativeRunner
 from edgeseq_device.measuring.request import Limits, Request
 
+_HEAD = "edgeseq-outcome 1\nruntime ai-edge-litert 2.3.0\nsetting threads 1\n"
+_PARITY = (
+    "value parity_error 1e-05\nvalue parity_tolerance 0.001\nvalue parity_n 16\n"
+    "value parity_decisions_changed 0\nvalue parity_ok true\n"
+)
+_STAGES = ("start", "runtime", "loaded", "first", "steady", "peak")
+_PHASES = ("start", "import", "load", "first_inference", "first_answer")
+_BODIES = {
+    "ram": "frames 11\n"
+    + "".join(f"value ram_{stage}_bytes {1_000_000 + at}\n" for at, stage in enumerate(_STAGES))
+    + "missing ram_numpy_bytes the native runner has no numpy\n"
+    + "missing ram_pss_bytes this kernel keeps no proportional figure\n",
+    "latency": "frames 11\n"
+    + "".join(f"phase {each}_ms {at + 0.5}\n" for at, each in enumerate(_PHASES))
+    + "missing numpy_ms the native runner has no numpy\n"
+    + "warmup 20 0.51 true\nsamples 3 1200 1300 1250\n",
+    "step_latency": "phase load_ms 0.75\nwarmup 20 0.51 false\nsamples 2 1000 1100\n",
+    "parity": f"{_PARITY}value logits [[0.5, 1, -2]]\n",
+    "step_parity": _PARITY,
+    "instructions": "frames 11\n",
+    "fits": "value peak_rss_bytes 8000000\n",
+}
+OUTCOMES = {kind: f"{_HEAD}{body}end\n" for kind, body in _BODIES.items()}
 FAST = Limits(
     warmup_runs=2,
     warmup_s=0.01,
@@ -28,6 +54,52 @@ FAST = Limits(
     sustained_s=0.5,
     profile_runs=5,
 )
+
+
+@dataclass(frozen=True)
+class FakeRunner:
+    """A script in the place of edgeseq-run, whose word on each kind of measurement is a file beside it."""
+
+    folder: Path
+    runner: NativeRunner
+
+    def does(self, code: str) -> None:
+        """Let it run other code."""
+        Path(self.runner.program).write_text(f"#!/bin/sh\n{code}\n")
+        Path(self.runner.program).chmod(0o755)
+
+    def says(self, kind: str, outcome: str) -> None:
+        """Let it give another outcome."""
+        (self.folder / kind).write_text(outcome)
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> dict[str, str]:
+    """By kind of measurement what a native runner says where all is well."""
+    return dict(OUTCOMES)
+
+
+@pytest.fixture(scope="session")
+def make_runner() -> Callable[[Path], FakeRunner]:
+    """Makes a native runner in a folder, with a library that nothing loads."""
+
+    def make(folder: Path) -> FakeRunner:
+        folder.mkdir(parents=True, exist_ok=True)
+        named = NativeRunner((str(folder / "edgeseq-run"),), str(folder / "libLiteRt.so"), "2.3.0")
+        fake = FakeRunner(folder, named)
+        Path(named.library).write_bytes(b"a library")
+        fake.does(f'[ "$1" = check ] || cat "{folder}/$2"')
+        for kind, outcome in OUTCOMES.items():
+            fake.says(kind, outcome)
+        return fake
+
+    return make
+
+
+@pytest.fixture
+def fake(make_runner: Callable[[Path], FakeRunner], tmp_path: Path) -> FakeRunner:
+    """A native runner of this test's own."""
+    return make_runner(tmp_path / "runner")
 
 
 @pytest.fixture(scope="session")

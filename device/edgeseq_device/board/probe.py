@@ -20,6 +20,7 @@ from edgeseq_device.emulation import read_text
 from edgeseq_device.errors import DataError
 from edgeseq_device.layout import DEPLOYED, PYTHON
 from edgeseq_device.measuring.guards import read_guards
+from edgeseq_device.measuring.runners import SETUP_KEYS, read_setup
 from edgeseq_device.system import describe_system
 
 _ASK_S = 10.0
@@ -77,7 +78,8 @@ def _libraries(root: Path, emit: Emit) -> dict[str, Any]:
 
 def content(root: Path) -> dict[str, Any]:
     """What is in the board's folder: its size and that of each part, the runtimes set up for each Python
-    ({"cp311": "cp311-KEY"}) and the names of deployed artifacts."""
+    ({"cp311": "cp311-KEY"}), the setup.json of its native runner, None without one, and the names of deployed
+    artifacts."""
     parts = {each.name: _size(each) for each in sorted(root.iterdir())} if root.is_dir() else {}
     links = sorted((root / PYTHON).glob("cp*")) if PYTHON in parts else []
     deployed = sorted((root / DEPLOYED).iterdir()) if DEPLOYED in parts else []
@@ -85,8 +87,16 @@ def content(root: Path) -> dict[str, Any]:
         "bytes": sum(parts.values()),
         "parts": parts,
         "python": {each.name: str(each.readlink()) for each in links if each.is_symlink()},
+        "native": _native(root),
         "deployed": [each.name for each in deployed if each.is_dir()],
     }
+
+
+def _native(root: Path) -> dict[str, Any] | None:
+    try:
+        return read_setup(root)
+    except DataError as error:
+        return {**dict.fromkeys(SETUP_KEYS), "passed": False, "because": str(error)}
 
 
 def cgroup(root: Path) -> dict[str, Any]:

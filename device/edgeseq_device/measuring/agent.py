@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from edgeseq_device.measuring.cooldown import cool_down
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG
 from edgeseq_device.measuring.guards import read_guards, worst_of
 from edgeseq_device.measuring.keys import INSTRUCTIONS, TIMED
-from edgeseq_device.measuring.plan import plan
+from edgeseq_device.measuring.native import NativeRunner
+from edgeseq_device.measuring.plan import Measurement, plan
 from edgeseq_device.measuring.request import Limits, Request, parse_request
+from edgeseq_device.measuring.runners import choose_runners, find_native
 from edgeseq_device.measuring.workers import run_worker
 from edgeseq_device.root import Turn, locked, scratch
 from edgeseq_device.system import describe_system
@@ -71,14 +74,13 @@ def serve(request: Request, emit: Emit) -> dict[str, Any]:
 def _serve(request: Request, emit: Emit, folder: Path) -> dict[str, Any]:
     artifact = copied(request.artifact, request.artifact_sha256, folder / "artifact")
     models = [artifact.model(each) for each in request.formats]
-    if importlib.util.find_spec("numpy") is None:
-        raise DeviceError(
-            f"numpy is not installed for {sys.executable}; run: sudo apt-get install python3-numpy"
-        )
+    native = find_native(request, artifact)
+    runners = choose_runners(request, native)
     device, before = describe_system(), read_guards()
     emulated = bool(device["emulated"])
     affinity = {str(each): None if emulated else choose_cpus(each) for each in request.threads}
-    todo = plan(request, models, emulated=emulated)
+    todo = plan(request, models, emulated=emulated, runners=runners)
+    _check_numpy(todo)
     emit(
         {
             "event": "began",
@@ -87,6 +89,8 @@ def _serve(request: Request, emit: Emit, folder: Path) -> dict[str, Any]:
             "guards": before,
             "affinity": affinity,
             "sha256": {each.format: hashes_of(each) for each in models},
+            "runners": runners,
+            "native": native.told(),
             "steps": len(todo),
         }
     )
@@ -97,13 +101,23 @@ def _serve(request: Request, emit: Emit, folder: Path) -> dict[str, Any]:
             cool_down(before, request.limits, waiting=lambda: emit({"event": "cooling"}))
         job = {**common, "kind": each.kind, "format": each.format, "threads": each.threads}
         job.update(files_of(artifact.model(each.format)))
-        outcome = _measure(job, request, affinity[str(each.threads)])
+        outcome = _measure(
+            job, request, affinity[str(each.threads)], native.runner if each.runner == "native" else None
+        )
         if "error" in outcome:
             outcome["error"] = outcome["error"].replace(str(artifact.path), request.artifact)
         emit({"event": "outcome", "step": step, "outcome": outcome})
         if each.kind in TIMED:
             after = worst_of(after, read_guards())
     return worst_of(after, read_guards())
+
+
+def _check_numpy(todo: Sequence[Measurement]) -> None:
+    """DeviceError where a worker of Python would lack it; the native runner needs none."""
+    if importlib.util.find_spec("numpy") is None and any(each.runner == "python" for each in todo):
+        raise DeviceError(
+            f"numpy is not installed for {sys.executable}; run: sudo apt-get install python3-numpy"
+        )
 
 
 def choose_cpus(threads: int) -> list[int] | None:
@@ -150,24 +164,37 @@ def hashes_of(model: ModelFile) -> list[str | None]:
     return [model.sha256, None if model.step is None else model.step.sha256]
 
 
-def _measure(job: dict[str, Any], request: Request, affinity: list[int] | None) -> dict[str, Any]:
-    """The outcome of one worker."""
+def _measure(
+    job: dict[str, Any], request: Request, affinity: list[int] | None, native: NativeRunner | None
+) -> dict[str, Any]:
+    """The outcome of one worker: of the native runner, or of Python."""
     timeout_s = request.limits.timeout_s + _asked_s(job["kind"], request.limits)
-    command = request.worker_command or (sys.executable,)
+    if job["kind"] in INSTRUCTIONS:
+        name = f"{job['kind']}-{job['format']}{'-native' if native else ''}.jsonl"
+        job = {**job, "instruction_log": str(Path(job["input"]).with_name(name))}
+
+    def run(prefix: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+        if native is not None:
+            from edgeseq_device.measuring.native_worker import run_native  # noqa: PLC0415 - only who has one
+
+            started = replace(native, command=(*prefix, *native.command))
+            return run_native(started, job, timeout_s=timeout_s, affinity=affinity, environment=environment)
+        command = [*prefix, *_python(job, request)]
+        return run_worker(command, job, timeout_s=timeout_s, affinity=affinity, environment=environment)
+
     if job["kind"] == "fits":
         from edgeseq_device.measuring.fits import measure_fits  # noqa: PLC0415 - only who asks
 
-        return measure_fits(command, job, timeout_s=timeout_s, affinity=affinity)
-    if job["kind"] not in INSTRUCTIONS:
-        return run_worker(command, job, timeout_s=timeout_s, affinity=affinity)
-    log = str(Path(job["input"]).with_name(f"{job['kind']}-{job['format']}.jsonl"))
-    return run_worker(
-        request.counting_worker_command or (),
-        {**job, "instruction_log": log},
-        timeout_s=timeout_s,
-        affinity=affinity,
-        environment={INSTRUCTION_LOG: log},
-    )
+        return measure_fits(run, job, timeout_s=timeout_s)
+    log = job.get("instruction_log")
+    return run((), {} if log is None else {INSTRUCTION_LOG: log})
+
+
+def _python(job: Mapping[str, Any], request: Request) -> Sequence[str]:
+    """The argv prefix of a fresh Python for a job."""
+    if job["kind"] in INSTRUCTIONS:
+        return request.counting_worker_command or ()
+    return request.worker_command or (sys.executable,)
 
 
 def _asked_s(kind: str, limits: Limits) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgeseq_device import __version__
+from edgeseq_device.errors import DeviceError
 from edgeseq_device.manifest import ModelFile
 from edgeseq_device.measuring.guards import judge_guards
 from edgeseq_device.measuring.keys import (
@@ -18,6 +19,7 @@ from edgeseq_device.measuring.keys import (
     is_of_step,
     measured_keys,
 )
+from edgeseq_device.measuring.native import FORMAT
 from edgeseq_device.measuring.plan import Measurement, plan, reason_not_to
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import Request, request_to_dict
@@ -50,12 +52,24 @@ class Taken:
         """The plan; empty before the agent has begun."""
         if self.began is None:
             return []
-        return plan(self.request, self.models, emulated=bool(self.began["device"]["emulated"]))
+        return plan(
+            self.request,
+            self.models,
+            emulated=bool(self.began["device"]["emulated"]),
+            runners=self.began["runners"],
+        )
 
     def hear(self, event: Mapping[str, Any]) -> None:
-        """Take in one event of the agent: what it began with, an outcome; others say nothing new."""
+        """Take in one event of the agent: what it began with, an outcome; others say nothing new.
+
+        DeviceError when an agent that was lost and begins again would measure by other runners.
+        """
         if event["event"] == "began" and self.began is None:
             self.began = event
+            self.warnings += _not_native(self.request, event)
+        elif event["event"] == "began" and self.began is not None:
+            if any(event[name] != self.began[name] for name in ("runners", "native")):
+                raise DeviceError("the board's native runner was changed meanwhile; measure again")
         elif event["event"] == "outcome":
             self.outcomes[self.steps[event["step"]]] = event["outcome"]
 
@@ -76,7 +90,10 @@ def assemble(taken: Taken) -> dict[str, Any]:
     device, guards_before, guards_after = began["device"], began["guards"], taken.guards_after or {}
     broken, warnings = judge_guards(guards_before, guards_after) if guards_after else ([], [])
     entries = [
-        _model_entry(model, threads, taken) for model in taken.models for threads in taken.request.threads
+        _model_entry(model, threads, runner, taken)
+        for model in taken.models
+        for threads in taken.request.threads
+        for runner in began["runners"][model.format]
     ]
     failures = [f"{name(entry)}: {each}" for entry in entries for each in entry["failures"]]
     invalid = [*([taken.lost] if taken.lost else []), *broken, *failures]
@@ -100,18 +117,29 @@ def assemble(taken: Taken) -> dict[str, Any]:
 
 
 def name(entry: Mapping[str, Any]) -> str:
-    """How a result calls one of its entries: "tflite", or "tflite, 2 threads"."""
-    threads = entry["threads"]
-    return str(entry["format"]) if threads == 1 else f"{entry['format']}, {threads} threads"
+    """How a result calls one of its entries: "tflite", or "tflite native, 2 threads"."""
+    what = f"{entry['format']} native" if entry["runner"] == "native" else str(entry["format"])
+    return what if entry["threads"] == 1 else f"{what}, {entry['threads']} threads"
 
 
-def _model_entry(model: ModelFile, threads: int, taken: Taken) -> dict[str, Any]:
-    """The part of the result that is one model's, with one number of threads."""
+def _not_native(request: Request, began: Mapping[str, Any]) -> list[str]:
+    """A warning where the native runner would measure by default, and cannot."""
+    because = began["native"]["because"]
+    if request.runners or FORMAT not in request.formats or because is None:
+        return []
+    return [f"measured by Python, not by the native runner: {because}"]
+
+
+def _model_entry(model: ModelFile, threads: int, runner: str, taken: Taken) -> dict[str, Any]:
+    """The part of the result that is one model's, with one number of threads by one runner."""
     began: Mapping[str, Any] = taken.began or {}
     emulated = bool(began["device"]["emulated"])
     entry: dict[str, Any] = {
         "format": model.format,
         "threads": threads,
+        "runner": runner,
+        "runner_sha256": began["native"]["runner_sha256"] if runner == "native" else None,
+        "library_sha256": began["native"]["library_sha256"] if runner == "native" else None,
         "affinity": began["affinity"].get(str(threads)),
         "file": model.path.name,
         "sha256": model.sha256,
@@ -128,12 +156,16 @@ def _model_entry(model: ModelFile, threads: int, taken: Taken) -> dict[str, Any]
         "warnings": [],
     }
     for kind in KINDS:
-        wanted = (kind, model.format, threads)
-        mine = [each for key, each in taken.outcomes.items() if (key.kind, key.format, key.threads) == wanted]
+        wanted = (kind, model.format, threads, runner)
+        mine = [
+            each
+            for key, each in taken.outcomes.items()
+            if (key.kind, key.format, key.threads, key.runner) == wanted
+        ]
         failed = next((outcome["error"] for outcome in mine if "error" in outcome), None)
         if failed and failed != taken.lost:  # that is told once, of the whole result
             entry["failures"].append(f"{kind}: {failed}")
-        reason = reason_not_to(kind, model, threads, taken.request, emulated) or failed
+        reason = reason_not_to(kind, model, threads, runner, taken.request, emulated) or failed
         entry.update(dict.fromkeys(measured_keys(kind)))
         if reason:
             entry["not_measured"].update(dict.fromkeys(measured_keys(kind), reason))
@@ -165,6 +197,8 @@ def _figures(
         values[name] = median([each["phases"][name] for each in outcomes])
         if values[name] <= 0:
             values[name], missing[name] = None, "the clocks of agent and worker disagree"
+    for name, reason in outcomes[0].get("not_measured", {}).items():  # a phase that its runner does not have
+        values[name], missing[name] = None, reason
     values["warmup_n"] = max(each["warmup"]["runs"] for each in outcomes)
     values["warmup_s"] = max(each["warmup"]["seconds"] for each in outcomes)
     what = "step latency" if is_of_step(kind) else "latency"

@@ -18,7 +18,8 @@ INSTRUCTION_LOG = "EDGESEQ_INSTRUCTION_LOG"
 REGION_BEGIN = 0x45440000
 """getpgid() of this marks where the counting begins, of REGION_END where it ends."""
 REGION_END = REGION_BEGIN | 0x8000
-_WARMUP_RUNS = 10
+COUNTING_WARMUP_RUNS = 10
+"""Regions that are marked before those that count."""
 
 
 def count(
@@ -28,13 +29,13 @@ def count(
 
     before: called ahead of each and not counted.
     """
-    counted_before = len(_read_counts(log))
-    for _ in range(_WARMUP_RUNS + runs):
+    counted_before = len(read_counts(log))
+    for _ in range(COUNTING_WARMUP_RUNS + runs):
         before()
         _mark(REGION_BEGIN)
         work()
         _mark(REGION_END)
-    counts = _read_counts(log)[counted_before + _WARMUP_RUNS :]
+    counts = read_counts(log)[counted_before + COUNTING_WARMUP_RUNS :]
     if len(counts) != runs:
         raise DeviceError(f"{log}: {len(counts)} of {runs} inferences counted; prepare the board again")
     return counts
@@ -47,7 +48,7 @@ def _mark(region: int) -> None:
         return  # the expected answer: no process has such an id; the call itself was the mark
 
 
-def _read_counts(log: Path) -> list[int]:
+def read_counts(log: Path) -> list[int]:
     """Instructions of each region that has ended, over all threads; none when nothing was counted yet."""
     try:
         text = log.read_text("utf-8") if log.exists() else ""

@@ -7,7 +7,7 @@ Imports are late on purpose: what the agent needs must not be in the worker's me
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from edgeseq_device.measuring.memory import peak_rss_bytes
 
 if TYPE_CHECKING:
     from edgeseq_device.measuring.cgroup import Confined
+    from edgeseq_device.measuring.workers import Run
 
 RUNS = 10
 
@@ -29,12 +30,12 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     return {"peak_rss_bytes": peak_rss_bytes(), **runtime_of(model)}
 
 
-def measure_fits(
-    command: Sequence[str], job: dict[str, Any], *, timeout_s: float, affinity: Sequence[int] | None
-) -> dict[str, Any]:
-    """In the agent: the outcome of a worker that is held to job["max_ram_bytes"], Python and all."""
+def measure_fits(run: Run, job: Mapping[str, Any], *, timeout_s: float) -> dict[str, Any]:
+    """In the agent: the outcome of a worker that is held to job["max_ram_bytes"], Python and all.
+
+    run: starts that worker, which hangs when it takes longer than timeout_s.
+    """
     from edgeseq_device.measuring import cgroup
-    from edgeseq_device.measuring.workers import run_worker
 
     limit_bytes = job["max_ram_bytes"]
     if limit_bytes is None:
@@ -45,13 +46,7 @@ def measure_fits(
     try:
         with cgroup.confined(limit_bytes, Path(job["input"]).parent) as group:
             began_s = time.monotonic()
-            outcome = run_worker(
-                [*group.prefix, *command],
-                job,
-                timeout_s=timeout_s,
-                affinity=affinity,
-                environment=group.environment,
-            )
+            outcome = run(group.prefix, group.environment)
             hung = time.monotonic() - began_s >= timeout_s
             return verdict(outcome, group, limit_bytes, hung=hung)
     except cgroup.UnconfinedError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SCHEMA = "edgeseq.bench"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 STEP = "step_"
 """Before the name of a kind of measurement and of a figure: of the step form, not the sequence form."""
 LATENCIES, INSTRUCTIONS = ("latency", "step_latency"), ("instructions", "step_instructions")
@@ -20,6 +20,8 @@ DEFAULT_KINDS = ("ram", "parity", "step_parity", *INSTRUCTIONS, *LATENCIES, "pow
 KINDS = (*DEFAULT_KINDS, "fits", "accuracy", "realtime", "sustained", "profile")
 ONCE = ("instructions", "step_instructions", "fits", "accuracy", "profile")
 """Kinds that are taken with the first number of threads only."""
+RUNNERS = ("python", "native")
+"""What runs a model on the board: a worker in Python, or edgeseq-run."""
 P99_SAMPLES_MIN = 500
 TIME_UNITS = ("ms", "s", "us")
 
@@ -54,6 +56,11 @@ def _not_negative(value: Any) -> bool:
 def texts(value: Any) -> bool:
     """A check: a list of texts, none empty."""
     return all(isinstance(each, str) and each for each in value)
+
+
+def is_hash(value: Any) -> bool:
+    """A check: as long as a sha256 in hex."""
+    return len(value) == 64
 
 
 def _time(kind: str = "latency", unit: str = "ms") -> Key:
@@ -116,7 +123,7 @@ def _whole(unit: str, kind: str, check: Callable[[Any], bool] = positive) -> Key
 
 
 MODEL = "models."
-"""Before the keys of one entry of a result's models: one format with one number of threads."""
+"""Before the keys of one entry of a result's models: one format with one number of threads by one runner."""
 KEYS: dict[str, Key] = {
     "schema": Key((str,), check=lambda value: value == SCHEMA),
     "schema_version": Key((int,), check=lambda value: value == SCHEMA_VERSION),
@@ -139,9 +146,12 @@ KEYS: dict[str, Key] = {
     "models": Key((list,), check=bool),
     "models.format": Key((str,), check=bool),
     "models.threads": Key((int,), "threads", check=positive),
+    "models.runner": Key((str,), check=lambda value: value in RUNNERS),
+    "models.runner_sha256": Key((str,), "of edgeseq-run", is_hash, nullable=True),
+    "models.library_sha256": Key((str,), "of libLiteRt.so", is_hash, nullable=True),
     "models.affinity": Key((list,), "CPU numbers", nullable=True),
     "models.file": Key((str,), check=bool),
-    "models.sha256": Key((str,), check=lambda value: len(value) == 64),
+    "models.sha256": Key((str,), check=is_hash),
     "models.model_bytes": Key((int,), "bytes", positive),
     "models.weight_bytes": Key((int,), "bytes", _not_negative),
     "models.runtime": Key((str,), check=bool, nullable=True),
@@ -150,7 +160,7 @@ KEYS: dict[str, Key] = {
     "models.failures": Key((list,), check=texts),
     "models.warnings": Key((list,), check=texts),
     "models.step_file": Key((str,), check=bool, nullable=True),
-    "models.step_sha256": Key((str,), check=lambda value: len(value) == 64, nullable=True),
+    "models.step_sha256": Key((str,), check=is_hash, nullable=True),
     "models.step_bytes": Key((int,), "bytes", positive, nullable=True),
     "models.accuracy": Key((dict,), "share of recordings by split", added_by="host"),
     "models.frames": Key((int,), "frames", positive, nullable=True),

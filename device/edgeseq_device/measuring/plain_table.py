@@ -26,7 +26,7 @@ LABELS = {
     "numpy_ms": "numpy, input",
     "step_load_ms": "load, step form",
     "first_answer_ms": "all to first answer",
-    "ram_start_bytes": "RAM, Python",
+    "ram_start_bytes": "RAM, start",
     "ram_numpy_bytes": "RAM, + numpy, input",
     "ram_runtime_bytes": "RAM, + runtime",
     "ram_loaded_bytes": "RAM, + model",

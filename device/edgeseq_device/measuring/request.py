@@ -11,12 +11,15 @@ from edgeseq_device.measuring.keys import (
     DEFAULT_KINDS,
     KEYS,
     KINDS,
+    RUNNERS,
     SCHEMA,
     SCHEMA_VERSION,
     Key,
+    is_hash,
     positive,
     texts,
 )
+from edgeseq_device.measuring.native import NativeRunner
 from edgeseq_device.measuring.protocol import check_keys
 
 THREADS_MAX = 256
@@ -69,6 +72,8 @@ class Request:
     skip: so many measurements of the plan were taken before a connection was lost.
     max_ram_bytes: for "fits"; readings, readings_sha256: recordings for "accuracy"; period_ms: of a frame,
     for "realtime", where the artifact does not tell.
+    runners: of RUNNERS, each measures what it can; () is the board's default, the native one for what it can
+    run where it passed its set-up. native: the native runner, None for that of root, if any.
     """
 
     artifact: str
@@ -87,6 +92,8 @@ class Request:
     readings: str | None = None
     readings_sha256: str | None = None
     period_ms: float | None = None
+    runners: tuple[str, ...] = ()
+    native: NativeRunner | None = None
 
 
 def _not_negative(value: Any) -> bool:
@@ -98,7 +105,7 @@ def _counts(value: Any) -> bool:
 
 
 _COMMAND = Key((list,), check=lambda value: bool(value) and texts(value), nullable=True)
-_HASH = Key((str,), check=lambda value: len(value) == 64, nullable=True)
+_HASH = Key((str,), check=is_hash, nullable=True)
 _PATH = Key((str,), check=bool, nullable=True)
 REQUEST_KEYS: dict[str, Key] = {
     "schema": KEYS["schema"],
@@ -119,6 +126,14 @@ REQUEST_KEYS: dict[str, Key] = {
     "readings": _PATH,
     "readings_sha256": _HASH,
     "period_ms": Key((int, float), "ms", positive, nullable=True),
+    "runners": Key((list,), check=lambda value: texts(value) and set(value) <= set(RUNNERS)),
+    "native": Key((dict,), nullable=True),
+}
+_NATIVE_KEYS = {
+    "command": Key((list,), check=lambda value: bool(value) and texts(value)),
+    "library": Key((str,), check=bool),
+    "library_version": Key((str,)),
+    "counting_command": _COMMAND,
 }
 
 
@@ -126,8 +141,17 @@ def request_to_dict(request: Request) -> dict[str, Any]:
     """The request as JSON-able data, with schema and version."""
     plain = {each.name: getattr(request, each.name) for each in fields(request)}
     plain["limits"] = {each.name: getattr(request.limits, each.name) for each in fields(request.limits)}
-    listed = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
-    return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **listed}
+    if request.native is not None:
+        plain["native"] = _listed(vars(request.native))
+    return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **_listed(plain)}
+
+
+def _listed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _tupled(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def parse_request(raw: Mapping[str, Any]) -> Request:
@@ -137,10 +161,11 @@ def parse_request(raw: Mapping[str, Any]) -> Request:
             f"request: not of schema version {SCHEMA_VERSION}; host and agent must be of one version"
         )
     check_keys(raw, REQUEST_KEYS, "request")
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()
-    }
+    values = _tupled(raw)
     del values["schema"], values["schema_version"]
+    if raw["native"] is not None:
+        check_keys(raw["native"], _NATIVE_KEYS, "request: native")
+        values["native"] = NativeRunner(**_tupled(raw["native"]))
     return Request(**{**values, "limits": _parse_limits(values["limits"])})
 
 

@@ -21,7 +21,8 @@ def judge(result: Mapping[str, Any], board: str | None = None) -> EdgeseqError |
     told = " ".join(filter(None, (board, "emulated" if result["emulated"] else None)))
     where = f"{told}: " if told else ""
     for model in result["models"]:
-        for prefix, form in (("", model["file"]), (STEP, f"{model['step_file']}, step form,")):
+        file, step_file = (f"{model[name]}{_by(model)}" for name in ("file", "step_file"))
+        for prefix, form in (("", file), (STEP, f"{step_file}, step form,")):
             figures = parity_figures(model, prefix)
             if figures["ok"] is False:
                 return GateError(f"{where}{out_of_parity(form, figures)}; do not use it on this device")
@@ -31,8 +32,12 @@ def judge(result: Mapping[str, Any], board: str | None = None) -> EdgeseqError |
         if model["fits_ram"] is False:
             limit = f"{model['ram_limit_bytes'] / 1e6:.4g} MB of RAM"
             advice = "take a smaller model or another format, or allow more with --max-ram"
-            return BudgetError(f"{where}{model['file']} does not fit into {limit}; {advice}")
+            return BudgetError(f"{where}{model['file']}{_by(model)} does not fit into {limit}; {advice}")
     return None
+
+
+def _by(model: Mapping[str, Any]) -> str:
+    return " by the native runner" if model["runner"] == "native" else ""
 
 
 def parity_figures(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

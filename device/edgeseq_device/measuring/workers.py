@@ -1,4 +1,6 @@
-"""Starting one worker process and getting its outcome, whatever becomes of it."""
+"""Starting one worker process, of Python or of the native runner, and getting its outcome, whatever becomes
+of it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import edgeseq_device
 
@@ -24,6 +27,26 @@ def start_arguments(role: str) -> list[str]:
     return [str(archive), role] if archive else ["-m", "edgeseq_device", role]
 
 
+@dataclass(frozen=True)
+class Began:
+    """What a worker is told of its own start.
+
+    spawned_ns: by the monotonic clock, just before it; agent: the end of a pipe that it shares with nobody
+    but the agent, and the pipe's inode, in case that a launcher has closed that end.
+    """
+
+    spawned_ns: int
+    agent: tuple[int, int]
+
+
+Start = Callable[[Began], tuple[Sequence[str], bytes]]
+"""The argv of a worker, and what it finds on stdin."""
+Read = Callable[[bytes], Optional[dict[str, Any]]]
+"""The outcome in what a worker wrote on stdout; None where there is none."""
+Run = Callable[[Sequence[str], Mapping[str, str]], dict[str, Any]]
+"""The outcome of a worker that is started with an argv prefix, in an environment with these beside."""
+
+
 def run_worker(
     command: Sequence[str],
     job: dict[str, Any],
@@ -32,7 +55,27 @@ def run_worker(
     affinity: Sequence[int] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Run one job in a fresh process and return its outcome.
+    """Run one job in a fresh Python, started by the argv prefix `command`, and return its outcome.
+
+    What becomes of it is as `run_process` says.
+    """
+
+    def start(began: Began) -> tuple[Sequence[str], bytes]:
+        told = {**job, "agent": began.agent, "spawned_ns": began.spawned_ns}
+        return [*command, *start_arguments("worker")], json.dumps(told).encode()
+
+    return run_process(start, _read_json, timeout_s=timeout_s, affinity=affinity, environment=environment)
+
+
+def run_process(
+    start: Start,
+    read: Read,
+    *,
+    timeout_s: float,
+    affinity: Sequence[int] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The outcome of a worker in a process of its own, on the CPUs `affinity` from its first instruction on.
 
     A worker that crashes, hangs longer than `timeout_s` or says nothing yields {"error": what happened}.
     Nothing in its process group survives this call, nor a death of this process by SIGKILL: the worker holds
@@ -40,8 +83,9 @@ def run_worker(
     """
     theirs, ours = os.pipe()
     try:
-        told = {**job, "agent": (theirs, os.fstat(theirs).st_ino)}
-        return _run(command, told, timeout_s, affinity, environment or {})
+        began = Began(time.monotonic_ns(), (theirs, os.fstat(theirs).st_ino))
+        command, text = start(began)
+        return _run(command, text, read, theirs, timeout_s, affinity, environment or {})
     finally:
         os.close(ours)
         os.close(theirs)
@@ -49,49 +93,66 @@ def run_worker(
 
 def _run(
     command: Sequence[str],
-    job: Mapping[str, Any],
+    text: bytes,
+    read: Read,
+    pipe: int,
     timeout_s: float,
     affinity: Sequence[int] | None,
     environment: Mapping[str, str],
 ) -> dict[str, Any]:
-    spawned_ns = time.monotonic_ns()
     try:
-        process = subprocess.Popen(
-            [*command, *start_arguments("worker")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**_environment(), **environment},
-            start_new_session=True,
-            pass_fds=job["agent"][:1],
-        )
+        with _on_cpus(affinity):
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**_environment(), **environment},
+                start_new_session=True,
+                pass_fds=(pipe,),
+            )
     except OSError as error:
         return {"error": f"the worker cannot be started: {command[0]}: {error.strerror}"}
     try:
-        if affinity:
-            with contextlib.suppress(ProcessLookupError):  # it failed to start; its exit code says so below
-                os.sched_setaffinity(process.pid, affinity)
-        text = json.dumps({**job, "spawned_ns": spawned_ns}).encode()
         stdout, stderr = process.communicate(text, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         return {"error": f"the worker hung: no outcome after {timeout_s:g} s"}
     finally:
         _end_group(process)
-    return _read_outcome(stdout, stderr, process.returncode)
+    return _read_outcome(read, stdout, stderr, process.returncode)
 
 
-def _read_outcome(stdout: bytes, stderr: bytes, code: int) -> dict[str, Any]:
+@contextlib.contextmanager
+def _on_cpus(affinity: Sequence[int] | None) -> Iterator[None]:
+    """Hold this thread to these CPUs, so that a process it starts is held to them before it runs."""
+    if not affinity:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, affinity)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _read_json(stdout: bytes) -> dict[str, Any] | None:
+    try:
+        outcome = json.loads(stdout)
+    except ValueError:
+        return None
+    return outcome if isinstance(outcome, dict) else {"error": "the worker's outcome is no JSON object"}
+
+
+def _read_outcome(read: Read, stdout: bytes, stderr: bytes, code: int) -> dict[str, Any]:
     said = last_line(stderr)
     if code < 0:
         hint = "; the board may have run out of RAM" if code == -signal.SIGKILL else ""
         return {"error": f"the worker was killed by {_signal_name(-code)}{hint}{said}"}
     if code != 0:
         return {"error": f"the worker failed with exit code {code}{said}"}
-    try:
-        outcome = json.loads(stdout)
-    except ValueError:
-        return {"error": f"the worker ended without an outcome{said}"}
-    return outcome if isinstance(outcome, dict) else {"error": "the worker's outcome is no JSON object"}
+    outcome = read(stdout)
+    return {"error": f"the worker ended without an outcome{said}"} if outcome is None else outcome
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

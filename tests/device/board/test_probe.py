@@ -111,7 +111,8 @@ def test_the_content_of_a_folder_is_told_with_its_sizes(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert content(tmp_path / "absent") == {"bytes": 0, "parts": {}, "python": {}, "deployed": []}
+    nothing = {"bytes": 0, "parts": {}, "python": {}, "native": None, "deployed": []}
+    assert content(tmp_path / "absent") == nothing
 
 
 @pytest.mark.parametrize(

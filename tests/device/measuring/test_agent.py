@@ -120,9 +120,10 @@ def test_more_threads_than_processors_are_refused() -> None:
 def test_latency_is_never_planned_on_an_emulated_processor(pristine_artifact: Path) -> None:
     request = Request(str(pristine_artifact), ("onnx",), counting_worker_command=("count",))
     models = [open_artifact(pristine_artifact).model("onnx")]
-    emulated = [each.kind for each in plan(request, models, emulated=True)]
+    runners = {"onnx": ("python",)}
+    emulated = [each.kind for each in plan(request, models, emulated=True, runners=runners)]
     assert emulated == ["ram", "parity", "step_parity", "instructions", "step_instructions"]
-    real = {each.kind for each in plan(request, models, emulated=False)}
+    real = {each.kind for each in plan(request, models, emulated=False, runners=runners)}
     assert {"latency", "step_latency"} <= real
 
 
@@ -285,6 +286,8 @@ def test_a_clock_that_runs_backwards_costs_one_figure_and_not_the_result(
         "device": {"emulated": False, "emulated_because": None, "warnings": []},
         "guards": {},
         "affinity": {"1": None},
+        "runners": {"tflite": ["python"]},
+        "native": {"because": None, "runner_sha256": None, "library_sha256": None},
     }
     models = [open_artifact(pristine_artifact).model("tflite")]
     outcomes = {Measurement("latency", "tflite", launch=each): outcome for each in range(2)}

@@ -6,7 +6,7 @@ Where this machine lets a process be confined, it is for real too.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,12 @@ def job_of(folder: Path, tmp_path: Path, **changes: Any) -> dict[str, Any]:
 
 
 def measured(job: dict[str, Any], *command: str) -> dict[str, Any]:
-    return fits.measure_fits(command or (sys.executable,), job, timeout_s=60, affinity=None)
+    def run(prefix: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+        return run_worker(
+            [*prefix, *(command or (sys.executable,))], job, timeout_s=60, environment=environment
+        )
+
+    return fits.measure_fits(run, job, timeout_s=60)
 
 
 def test_the_agent_tells_a_worker_that_ran_out_of_ram_from_one_that_crashed(

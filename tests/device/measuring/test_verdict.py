@@ -10,7 +10,14 @@ from edgeseq_device.measuring.verdict import FIGURES, judge
 
 def result(**known: Any) -> dict[str, Any]:
     parity = {f"{form}parity_{name}": None for form in ("", "step_") for name in FIGURES}
-    model = {"file": "model.onnx", "step_file": None, "fits_ram": None, "ram_limit_bytes": None, **parity}
+    model = {
+        "file": "model.onnx",
+        "runner": "python",
+        "step_file": None,
+        "fits_ram": None,
+        "ram_limit_bytes": None,
+        **parity,
+    }
     return {"emulated": False, "invalid_because": [], "models": [{**model, **known}]}
 
 
