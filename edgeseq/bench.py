@@ -11,17 +11,17 @@ from typing import Any
 
 from edgeseq import __version__
 from edgeseq.artifacts import read_provenance
+from edgeseq.bench_formats import NATIVE, formats_to_measure
 from edgeseq.devices.agent_link import AgentEndedError, HangUp, OnEvent, converse
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq.devices.local import LocalDevice
-from edgeseq.names import unknown
 from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.errors import DataError, DeviceError, EdgeseqError, UsageError
+from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 from edgeseq_device.layout import LOCK_WAIT_S
 from edgeseq_device.manifest import ModelFile
 from edgeseq_device.measuring.agent import hashes_of
-from edgeseq_device.measuring.assemble import Taken
+from edgeseq_device.measuring.assemble import Taken, name
 from edgeseq_device.measuring.keys import DEFAULT_KINDS
 from edgeseq_device.measuring.measure import compare_logits
 from edgeseq_device.measuring.protocol import validate_result
@@ -45,7 +45,8 @@ class BenchOptions:
     """threads: each number of the runtime's threads is measured. formats: those to measure, empty for all.
     limits: how long; kinds: what is measured beside the usual; max_ram_bytes: for "fits"; period_ms: of a
     frame for "realtime", None where the artifact tells; readings: a file of recordings for "accuracy" (see
-    `edgeseq.readings`); lock_wait_s: for a board that another host measures on."""
+    `edgeseq.readings`); lock_wait_s: for a board that another host measures on; runners: of RUNNERS, empty
+    for what the device takes by itself."""
 
     threads: tuple[int, ...] = (1,)
     formats: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class BenchOptions:
     period_ms: float | None = None
     readings: Path | None = None
     lock_wait_s: float = LOCK_WAIT_S
+    runners: tuple[str, ...] = ()
 
 
 def bench(
@@ -73,7 +75,7 @@ def bench(
     the result has what was measured until then and says so.
     """
     artifact = open_artifact(folder)
-    formats = _formats(artifact, options)
+    formats = formats_to_measure(artifact, options.formats, options.runners)
     if device.cores is not None and max(options.threads) > device.cores:
         raise DeviceError(
             f"--threads {max(options.threads)}: {device.name} has {device.cores} cores; ask for fewer"
@@ -103,6 +105,8 @@ def _request(
     emulated: bool,
 ) -> Request:
     """What the agent is asked for, with everything it needs sent to it."""
+    runners = options.runners or link.default_runners
+    native = link.native(progress) if NATIVE in runners else None
     sent = link.send(artifact.path, progress)
     readings = None if options.readings is None else link.send(options.readings, progress)
     limits = replace(options.limits, timeout_s=EMULATED_TIMEOUT_S) if emulated else options.limits
@@ -122,6 +126,8 @@ def _request(
         period_ms=options.period_ms,
         readings=None if readings is None else readings.path,
         readings_sha256=None if readings is None else readings.sha256,
+        runners=runners,
+        native=native,
     )
 
 
@@ -173,7 +179,7 @@ def _measure(link: Link, device: Device, taken: Taken, on_event: OnEvent, hang_u
         except EdgeseqError as error:
             taken.lost = f"{lost}; it could not be reached again: {error}"
             return
-        during = f"{cut.kind.replace('_', ' ')} of {cut.format}"
+        during = f"{cut.kind.replace('_', ' ')} of {name(vars(cut))}"
         taken.warnings.append(
             f"{device.name} was lost during {during}; the rest was measured after it was reached again"
         )
@@ -229,19 +235,11 @@ def verdict(result: Mapping[str, Any]) -> EdgeseqError | None:
     return judge(result, result["board"])
 
 
-def _formats(artifact: Artifact, options: BenchOptions) -> tuple[str, ...]:
-    there = tuple(model.format for model in artifact.models)
-    for wanted in options.formats:
-        if wanted not in there:
-            raise UsageError(f"{artifact.name}: {unknown('format', wanted, there)}")
-    return tuple(dict.fromkeys(options.formats)) or there
-
-
 def _host_logits(artifact: Artifact, formats: tuple[str, ...], device: Device) -> tuple[dict[str, Any], str]:
     """This host's answers to the golden vectors, by format, and why one may be missing."""
     if isinstance(device, LocalDevice):
         return {}, "the device is this host"
-    request = Request(str(artifact.path.resolve()), formats, ("parity",))
+    request = Request(str(artifact.path.resolve()), formats, ("parity",), runners=("python",))
     try:
         found = run_once(LocalLink(), request)
     except EdgeseqError as error:
@@ -268,12 +266,12 @@ def _add_host_figures(
     model: dict[str, Any], artifact: Artifact, host_logits: list[list[float]] | None, reason: str
 ) -> None:
     """The provenance's accuracies of this format, and how far the board's answers are from this host's."""
-    name = model["format"]
+    form = model["format"]
     splits = read_provenance(artifact.path).get("accuracy")
     model["accuracy"] = {
-        split: {"n": entry["n"], "fp32": entry.get("fp32"), "exported": entry[name]}
+        split: {"n": entry["n"], "fp32": entry.get("fp32"), "exported": entry[form]}
         for split, entry in (splits.items() if isinstance(splits, dict) else ())
-        if isinstance(entry, dict) and "n" in entry and name in entry
+        if isinstance(entry, dict) and "n" in entry and form in entry
     }
     model["host_error"] = None
     if model["logits"] is None:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgeseq import __version__
+from edgeseq.devices import native
 from edgeseq.devices.cache import cache_root
 from edgeseq.devices.emulated import virtual
 from edgeseq.devices.machine import run as machine
@@ -66,7 +67,7 @@ def examine() -> list[Check]:
     checks += [_optional(name, extra, purpose) for name, (extra, purpose) in _OPTIONAL.items()]
     checks += [_runtime(model_format, package) for model_format, package in _RUNTIMES.items()]
     checks += [_virtual_board(name) for name in virtual_board_names()]
-    checks += [_virtual_pi(), _ssh(), *_devices(), _buildx()]
+    checks += [_virtual_pi(), _ssh(), *_devices(), native_runner(), _buildx()]
     return checks
 
 
@@ -148,6 +149,20 @@ def _devices() -> list[Check]:
         Check("device", each.name, True, f"{each.destination}, {each.board or 'any board'}; not contacted")
         for each in devices
     ]
+
+
+def native_runner() -> Check:
+    """What compiles the runner for each kind of machine."""
+    found = {machine: native.compiler(machine) for machine in native.MACHINES}
+    compilers = [
+        f"{machine} by {each.name} {each.version}" if each else f"no compiler for {machine}"
+        for machine, each in found.items()
+    ]
+    lacking = [machine for machine, each in found.items() if each is None]
+    if not lacking:
+        return Check("device", "native runner", True, f"compiled for {', '.join(compilers)}")
+    state = f"{', '.join(compilers)}; optional, for: bench --runner native"
+    return Check("device", "native runner", False, state, native.how_to_get(lacking[-1]))
 
 
 def _buildx() -> Check:

@@ -138,7 +138,8 @@ _KIND_NAMES = {
 
 
 def _kind_text(event: Mapping[str, Any]) -> str:
+    from edgeseq_device.measuring.assemble import name
+
     kind = _KIND_NAMES.get(event["kind"], event["kind"].replace("_", " "))
-    threads = f", {event['threads']} threads" if event["threads"] > 1 else ""
     launch = f", launch {event['launch'] + 1}" if event["kind"].endswith("latency") else ""
-    return f"{kind} of {event['format']}{threads}{launch}"
+    return f"{kind} of {name(event)}{launch}"

@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 THREADS_MAX = 256
-MAX_RAM_MIN_BYTES = 4_000_000
-"""Less holds no Python: such a --max-ram is a slip of the unit."""
+MAX_RAM_MIN_BYTES = {"Python": 4_000_000, "native runner": 1_000_000}
+"""Less holds no such process: a --max-ram below is a slip of the unit."""
+RUNNERS: dict[str | None, tuple[str, ...]] = {
+    "python": ("python",),
+    "native": ("native",),
+    "both": ("python", "native"),
+    None: (),
+}
+"""By what --runner says; () is the default of each device."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -45,8 +52,9 @@ def thread_counts(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(word) for word in words))
 
 
-def ram_bytes(text: str) -> int:
-    """Bytes of a --max-ram such as 64MB. UsageError for anything else, without a unit, or below 4 MB."""
+def ram_bytes(text: str, *, native: bool = False) -> int:
+    """Bytes of a --max-ram such as 64MB, for the native runner too if `native`. UsageError for anything else,
+    without a unit, or for so little that nothing starts in it."""
     from edgeseq_export.budget import parse_size
 
     if text.strip()[-1:].isdigit():
@@ -54,9 +62,10 @@ def ram_bytes(text: str) -> int:
             f"--max-ram {text}: {text} of what? write --max-ram {text.strip()}MB, or another unit"
         )
     count = parse_size(text)
-    if count < MAX_RAM_MIN_BYTES:
-        least = f"{MAX_RAM_MIN_BYTES / 1e6:.0f} MB"
-        raise UsageError(f"--max-ram {text}: no Python starts in that; give {least} or more, such as 64MB")
+    what = "native runner" if native else "Python"
+    if count < MAX_RAM_MIN_BYTES[what]:
+        least = f"{MAX_RAM_MIN_BYTES[what] / 1e6:.0f} MB"
+        raise UsageError(f"--max-ram {text}: no {what} starts in that; give {least} or more, such as 64MB")
     return count
 
 
@@ -80,6 +89,12 @@ _OPTIONS = (
     click.option("--threads", default="1", show_default=True, metavar="N[,N...]", help="Of the runtime."),
     click.option(
         "--format", "formats", multiple=True, metavar="FORMAT", help="onnx or tflite; all by default."
+    ),
+    click.option(
+        "--runner",
+        type=click.Choice(("python", "native", "both")),
+        help="Python, the native runner (TFLite only), or side by side; default: native on boards that were "
+        "set up with it.",
     ),
     click.option("--quick", is_flag=True, help="One short launch: rougher latency."),
     click.option("--realtime", is_flag=True, help="Also frames at the pace of real time: deadlines, CPU."),
@@ -143,6 +158,7 @@ def _options(asked: Mapping[str, Any]) -> BenchOptions:
     from edgeseq_device.measuring.request import QUICK, Limits
 
     kinds = [kind for kind in ("realtime", "profile") if asked[kind]]
+    runners = RUNNERS[asked["runner"]]
     limits = QUICK if asked["quick"] else Limits()
     if asked["duration"] is not None:
         kinds.append("sustained")
@@ -154,7 +170,10 @@ def _options(asked: Mapping[str, Any]) -> BenchOptions:
         formats=asked["formats"],
         limits=limits,
         kinds=tuple(kinds),
-        max_ram_bytes=None if asked["max_ram"] is None else ram_bytes(asked["max_ram"]),
+        max_ram_bytes=None
+        if asked["max_ram"] is None
+        else ram_bytes(asked["max_ram"], native="native" in runners),
         period_ms=None if asked["period"] is None else 1e3 * seconds(asked["period"]),
         lock_wait_s=seconds(asked["wait"], or_none=True),
+        runners=runners,
     )

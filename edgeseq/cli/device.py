@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
 from edgeseq.devices.names import VIRTUAL_PI
@@ -127,16 +128,38 @@ def check(name: str, json_file: Path | None) -> None:
     show_default=True,
     help="Of the model format; what an earlier setup sent is replaced unless something is deployed there.",
 )
+@click.option("--native", is_flag=True, help="The native runner in place of runtimes for Python.")
+@click.option(
+    "--artifact", metavar="ARTIFACT", help="For --native: tried with it there; default: the newest."
+)
 @json_option
-def setup(name: str, runtime: str, json_file: Path | None) -> None:
+@click.pass_context
+def setup(
+    context: click.Context,
+    name: str,
+    runtime: str,
+    native: bool,
+    artifact: str | None,
+    json_file: Path | None,
+) -> None:
     """Send a board the runtimes for its Python: it needs no internet and no pip.
 
-    They are fetched here. A numpy that the board has and that they take is left alone.
+    They are fetched here. A numpy that the board has and that they take is left alone. With --native it gets
+    edgeseq-run, compiled here, and the LiteRT library: benchmarks of TFLite models then use that, unless its
+    answers to the artifact's golden vectors are wrong there, for which this exits with 4.
     """
     from dataclasses import asdict
 
     from edgeseq.devices.upkeep.setting_up import set_up
+    from edgeseq_device.errors import UsageError
 
+    if native and context.get_parameter_source("runtime") is not ParameterSource.DEFAULT:
+        raise UsageError("--runtime is of the board's Python; set it up without --native")
+    if artifact is not None and not native:
+        raise UsageError("--artifact goes with --native; add that or leave --artifact out")
+    if native:
+        _set_up_native(name, artifact, json_file)
+        return
     device, _ = _over_ssh(name)
     with _bar(name) as progress:
         done = set_up(device, runtime, progress)
@@ -145,6 +168,30 @@ def setup(name: str, runtime: str, json_file: Path | None) -> None:
     how = f"{done.sent_bytes / 1e6:.1f} MB sent" if done.sent_bytes else "nothing had to be sent"
     output().print(f"{name} has {versions}{own}; {how}", soft_wrap=True)
     write_json(json_file, asdict(done))
+
+
+def _set_up_native(name: str, artifact: str | None, json_file: Path | None) -> None:
+    from dataclasses import asdict
+
+    from edgeseq.artifacts import find_artifact
+    from edgeseq.devices.upkeep.setting_up_native import set_up_native
+    from edgeseq_device.artifact import open_artifact
+    from edgeseq_device.errors import GateError
+
+    device, _ = _over_ssh(name)
+    opened = open_artifact(find_artifact(artifact))
+    with _bar(name) as progress:
+        done = set_up_native(device, opened, progress)
+    write_json(json_file, asdict(done))
+    if not done.passed:
+        raise GateError(f"{name}: the native runner did not pass there, Python is used: {done.because}")
+    sizes = f"edgeseq-run {done.runner_bytes / 1e3:.0f} KB, libLiteRt.so {done.library_bytes / 1e6:.1f} MB"
+    how = "sent" if done.sent_bytes else "nothing had to be sent"
+    output().print(
+        f"{name} has the native runner with LiteRT {done.library_version} ({sizes}; {how}); it passed with "
+        f"{done.artifact} and measures TFLite models there from now on",
+        soft_wrap=True,
+    )
 
 
 @command.command()

@@ -21,6 +21,7 @@ from edgeseq.devices.ssh.faults import ConnectionLostError, UnreachableError
 from edgeseq.devices.ssh.transfer import Blob, blob_of, send
 from edgeseq_device.errors import DeviceError
 from edgeseq_device.layout import BLOBS, FOLDER, SCRATCH
+from edgeseq_device.measuring.native import NativeRunner
 
 REOPEN_S = 180.0
 """As long as a board may take to reboot."""
@@ -71,6 +72,7 @@ class SshLink:
 
     worker_command: tuple[str, ...] | None = None
     counting_worker_command: tuple[str, ...] | None = None
+    default_runners: tuple[str, ...] = ()
 
     def __init__(self, connection: Connection, bundles: Path | None = None) -> None:
         self.connection = connection
@@ -86,6 +88,11 @@ class SshLink:
         self._agent = blob_of(agent_archive())
         # Nothing on the board checks what Python runs: a rotten agent is found here, and sent again.
         send(self.connection, [self._agent], progress, hash_there=True)
+
+    def native(self, progress: Progress) -> NativeRunner | None:
+        """The agent knows whether `device setup --native` sent one."""
+        progress(1.0, "ready")
+        return None
 
     def agent(self, role: str) -> list[str]:
         """The agent, by the board's Python."""
@@ -134,9 +141,18 @@ class SshLink:
 class ContainerLink(SshLink):
     """The agent in a container of the board's Docker, which sees the same folder. image: its name there."""
 
+    default_runners = ("python",)
+
     def __init__(self, connection: Connection, bundles: Path, image: str) -> None:
         super().__init__(connection, bundles)
         self.image = image
+
+    def native(self, progress: Progress) -> NativeRunner | None:  # noqa: ARG002 - `Link`'s
+        """The image has the agent and its Python only."""
+        raise DeviceError(
+            f"{self.connection.name}: the container has no native runner; leave out --via docker, or take "
+            "--runner python"
+        )
 
     def agent(self, role: str) -> list[str]:
         """The agent of the image, with no network and nothing to write to but edgeseq's folder."""

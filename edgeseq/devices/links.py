@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Protocol
 
 from edgeseq.devices.agent_link import AgentEndedError, agent_archive
 from edgeseq.devices.cache import Progress
+from edgeseq.devices.native import local_runner
+from edgeseq_device.measuring.native import NativeRunner
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class Link(Protocol):
     @property
     def root(self) -> str | None:
         """The folder of edgeseq on the device; None where it shares the host's /tmp."""
+
+    @property
+    def default_runners(self) -> tuple[str, ...]:
+        """Those that an artifact is measured with unless others are asked for; () where the agent knows."""
+
+    def native(self, progress: Progress) -> NativeRunner | None:
+        """The native runner there, made ready; None where the agent finds the one that `device setup` sent.
+        DeviceError where there can be none."""
 
     def agent(self, role: str) -> list[str]:
         """The command, on this host, whose stdin and stdout are those of the device's agent in `role`."""
@@ -77,12 +88,14 @@ class LocalLink:
     """A Python on this machine, which may be a virtual board's: it reads the host's files.
 
     python, counting_python: argv prefixes; the second counts instructions into the file that the environment
-    variable INSTRUCTION_LOG names.
+    variable INSTRUCTION_LOG names. find_native: makes the native runner for that machine ready.
     """
 
     python: tuple[str, ...] = (sys.executable,)
     counting_python: tuple[str, ...] | None = None
+    find_native: Callable[[Progress], NativeRunner] = local_runner
     root: None = None
+    default_runners: tuple[str, ...] = ("python",)
 
     @property
     def worker_command(self) -> tuple[str, ...]:
@@ -93,6 +106,10 @@ class LocalLink:
     def counting_worker_command(self) -> tuple[str, ...] | None:
         """That which counts."""
         return self.counting_python
+
+    def native(self, progress: Progress) -> NativeRunner:
+        """Compiled at the first use."""
+        return self.find_native(progress)
 
     def agent(self, role: str) -> list[str]:
         """The agent's archive in this Python."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 NOT_MEASURED = "not measured"
+_OF_NUMPY = ("numpy_ms", "ram_numpy_bytes")
 
 Model = Mapping[str, Any]
 
@@ -21,7 +22,21 @@ def milliseconds(value: float) -> str:
 
 
 def cell(key: str, show: Callable[[Model], str]) -> Callable[[Model], str]:
-    return lambda model: NOT_MEASURED if model[key] is None else show(model)
+    return lambda model: _missing(key, model) if model[key] is None else show(model)
+
+
+def is_no_gap(key: str, model: Model) -> bool:
+    """Whether a figure is missing because there is nothing to measure: the native runner has no numpy."""
+    return key in _OF_NUMPY and is_native(model)
+
+
+def is_native(model: Model) -> bool:
+    """Whether the native runner measured it."""
+    return bool(model["runner"] == "native")
+
+
+def _missing(key: str, model: Model) -> str:
+    return "no numpy" if is_no_gap(key, model) else NOT_MEASURED
 
 
 def _ram(key: str) -> Callable[[Model], str]:
@@ -129,7 +144,7 @@ FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
     ("instructions", "instructions", _instructions()),
     ("step instructions", "step_instructions", _instructions("step_instructions")),
     ("instructions spread", "instructions_spread_percent", _instructions_spread),
-    ("RAM, Python", "ram_start_bytes", _ram("ram_start_bytes")),
+    ("RAM, start", "ram_start_bytes", _ram("ram_start_bytes")),
     ("RAM, + numpy, input", "ram_numpy_bytes", _ram("ram_numpy_bytes")),
     ("RAM, + runtime", "ram_runtime_bytes", _ram("ram_runtime_bytes")),
     ("RAM, + model", "ram_loaded_bytes", _ram("ram_loaded_bytes")),
@@ -159,6 +174,7 @@ DETAILS = {
     "latency_spread_percent",
     "start_ms",
     "numpy_ms",
+    "ram_numpy_bytes",
     "import_ms",
     "first_answer_ms",
     "instructions_spread_percent",

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgeseq.report.bench_figures import NOT_MEASURED, Model
+from edgeseq.report.bench_figures import NOT_MEASURED, Model, is_native, is_no_gap
 from edgeseq.report.bench_table import (
     EMULATED,
     NOT_ASKED,
@@ -16,6 +16,7 @@ from edgeseq.report.bench_table import (
     shown_figures,
     splits_of,
 )
+from edgeseq.report.native_notes import native_notes
 from edgeseq_device.measuring.assemble import name
 from edgeseq_device.measuring.profile import REST
 from edgeseq_device.measuring.sustained import compared_s
@@ -28,7 +29,12 @@ _SLOWED = 1.1
 def bench_notes(result: Mapping[str, Any], width: int = WIDTH_MAX) -> list[str]:
     """Lines of at most `width` columns. Of an emulated device each says so."""
     models: list[Model] = result["models"]
-    notes = [f"device: {result['board_description']}", *_meanings(models), *_gaps(result)]
+    notes = [
+        f"device: {result['board_description']}",
+        *native_notes(models),
+        *_meanings(models),
+        *_gaps(result),
+    ]
     for model in models:
         notes += [f"warning: {name(model)}: {text}" for text in model["warnings"]]
     notes += [f"warning: {text}" for text in result["warnings"]]
@@ -44,10 +50,10 @@ def _meanings(models: Sequence[Model]) -> Iterator[str]:
     counts = "; ".join(f"{split} n {count}" for split, count in splits_of(models).items())
     told = f"; {counts}" if counts else ""
     yield f"accuracy: from the provenance, measured by the export with these files on its host{told}"
-    yield "RAM: resident memory of a process of its own, Python and numpy included; MB = 10^6 bytes"
+    yield f"RAM: resident memory of a process of its own{_included(models)}; MB = 10^6 bytes"
     if _has("fits_ram", models):
         yield (
-            "RAM limit: a process held to it, Python included. Its peak may lie above the limit: it counts"
+            "RAM limit: a process held to it, all included. Its peak may lie above the limit: it counts"
             " the pages of libraries that the kernel charges to other processes, which read them first"
         )
     if _has("parity_error", models):
@@ -57,7 +63,7 @@ def _meanings(models: Sequence[Model]) -> Iterator[str]:
         yield f"latency: {_inputs(latency)}; interval: 95 %, by bootstrap"
     counted = _first("instructions", models)
     if counted:
-        yield f"instructions: {_inputs(counted)}, from Python, all threads"
+        yield f"instructions: {_inputs(counted)}, {_caller(models)}, all threads"
     if _has("realtime_n", models):
         yield (
             "paced step: one frame per period of real time, without its features; due before the next frame."
@@ -77,8 +83,24 @@ def _meanings(models: Sequence[Model]) -> Iterator[str]:
     if _has("power_w", models):
         yield "power: of the board's own rails, as its PMIC reads them, not of its supply"
     if has_steps(models):
-        yield "step: one frame of that input, its state kept from frame to frame, from Python"
+        yield f"step: one frame of that input, its state kept from frame to frame, {_caller(models)}"
     yield from _of_profiles(models)
+
+
+def _included(models: Sequence[Model]) -> str:
+    """What of a process counts as RAM of a model."""
+    if all(map(is_native, models)):
+        return ""
+    without = "; the native runner has neither" if any(map(is_native, models)) else ""
+    return f", Python and numpy included{without}"
+
+
+def _caller(models: Sequence[Model]) -> str:
+    """Which program gives a model its input and takes its answer."""
+    natively = [is_native(model) for model in models]
+    if all(natively):
+        return "from C"
+    return "from Python, or from C by the native runner" if any(natively) else "from Python"
 
 
 def _of_profiles(models: Sequence[Model]) -> Iterator[str]:
@@ -116,7 +138,7 @@ def _gaps(result: Mapping[str, Any]) -> list[str]:
     by_reason: dict[str, dict[str, list[str]]] = {}
     for label, key in figures:
         for model in models:
-            if model["not_measured"].get(key, NOT_ASKED) != NOT_ASKED:
+            if model["not_measured"].get(key, NOT_ASKED) != NOT_ASKED and not is_no_gap(key, model):
                 labels = by_reason.setdefault(model["not_measured"][key], {})
                 labels.setdefault(label, []).append(name(model))
     lines = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, groupby
 from typing import Any
 
 from edgeseq.report.bench_figures import DETAILS, FIGURES, NOT_MEASURED, Model, cell, size, step_file
@@ -49,10 +50,13 @@ def _table(result: Mapping[str, Any], models: Sequence[Model], mark: str) -> Tab
     return bench_title(result), heads, [(*row, *marks) for row in _rows(models, result["models"])]
 
 
-def _split(models: Sequence[Model], parts: int) -> list[Sequence[Model]]:
-    """In order, so many each; the last may have fewer."""
-    each = -(-len(models) // parts)
-    return [models[begin : begin + each] for begin in range(0, len(models), each)]
+def _split(models: Sequence[Model], parts: int) -> list[list[Model]]:
+    """In order, so many each; the last may have fewer. What both runners have measured stays side by side as
+    long as that can be."""
+    together = [list(each) for _, each in groupby(models, lambda model: (model["format"], model["threads"]))]
+    units = together if parts <= len(together) else [[each] for each in models]
+    each = -(-len(units) // parts)
+    return [list(chain(*units[begin : begin + each])) for begin in range(0, len(units), each)]
 
 
 def _width(table: Table) -> int:

@@ -69,6 +69,7 @@ def _told_rows(findings: Findings, told: Mapping[str, Any]) -> Iterator[Row]:
         library = told["libraries"][name]
         broken = library["error"] if library["error"] == NOT_INSTALLED else f"broken: {library['error']}"
         yield title, library["version"] or broken
+    yield "native runner", _native(told["content"]["native"])
     pins = "none" if table is None else ", ".join(f"{pin.package} {pin.version}" for pin in table.pins)
     yield "wheels that fit", f"{pins} ({told['python']['tag']}-{told['python']['machine']})"
     yield "governor", guards["governor"] or "not known"
@@ -93,6 +94,16 @@ def problem_lines(findings: Findings) -> Iterator[str]:
     for each in sorted(findings.problems, key=lambda problem: not problem.unfit):
         what, remedy = " ".join(each.what.split()), each.remedy
         yield f"{'in the way' if each.unfit else 'to know'}: {printable(what)}\n    {remedy}"
+
+
+def _native(setup: Mapping[str, Any] | None) -> str:
+    if setup is None:
+        return "not set up"
+    if not setup["passed"]:
+        return "did not pass its set-up"
+    return (
+        f"LiteRT {setup['library_version']}, of edgeseq {setup['edgeseq']}, passed with {setup['artifact']}"
+    )
 
 
 def _bits(bits: int | None, told: Mapping[str, Any] | None) -> str:

@@ -203,3 +203,6 @@ def test_a_limit_without_a_unit_or_too_low_for_python_is_a_slip(text: str, said:
         ram_bytes(text)
     assert ram_bytes("64MB") == 64_000_000
     assert ram_bytes("4MB") == 4_000_000
+    assert ram_bytes("1MB", native=True) == 1_000_000
+    with pytest.raises(UsageError, match="no native runner starts in that; give 1 MB or more"):
+        ram_bytes("0.9MB", native=True)

@@ -54,6 +54,10 @@ class CutLink:
     root: str | None = None
     worker_command: tuple[str, ...] | None = None
     counting_worker_command: tuple[str, ...] | None = None
+    default_runners: tuple[str, ...] = ()
+
+    def native(self, _progress: Progress) -> None:
+        raise AssertionError("nobody asked for it")
 
     def agent(self, role: str) -> list[str]:
         life = self.lives[self.started] if self.started < len(self.lives) else None

@@ -1,4 +1,4 @@
-"""The commands that start a virtual board's Python: small shell scripts in the board's folder."""
+"""The commands that start a virtual board's programs: small shell scripts in the board's folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from edgeseq_device.measuring.counting import INSTRUCTION_LOG
 
 
 def launcher(
-    guest: str, emulator: str, architecture: str, python: str, qemu_cpu: str, *, counting: bool = False
+    guest: str, emulator: str, architecture: str, python: str | None, qemu_cpu: str, *, counting: bool = False
 ) -> str:
-    """A shell script that runs the guest's Python with the script's arguments.
+    """A shell script that runs the guest's Python with the script's arguments; without a `python`, the guest
+    program that they begin with.
 
     It stands in the board's folder, beside root/; guest and emulator are the names of the folders beside that
     one. It passes nothing of its caller's environment on but TMPDIR. A guest program can run it too:
@@ -24,12 +25,14 @@ def launcher(
         check = f"log=${{{INSTRUCTION_LOG}:?names no file for the counts}}\n"
         assignments += [f'QEMU_PLUGIN="file=$here/../{emulator}/{PLUGIN},out=$log"']
     command = [f'"{word}"' for word in qemu_argv(f"$here/../{emulator}/root", architecture)]
-    command += [f'"$here/../{guest}/root/usr/bin/python{python}"', "-S", '"$@"']
+    if python is not None:
+        command += [f'"$here/../{guest}/root/usr/bin/python{python}"', "-S"]
+    what = "a program" if python is None else "Python"
     return (
-        "#!/bin/sh\n# Written by edgeseq: Python on the virtual board.\n"
+        f"#!/bin/sh\n# Written by edgeseq: {what} on the virtual board.\n"
         'here=$(CDPATH= cd -- "${0%/*}" && pwd -P) || exit 127\n'
         f"{check if counting else ''}"
-        f"exec env -i {' '.join([*assignments, *command])}\n"
+        f'exec env -i {" ".join([*assignments, *command])} "$@"\n'
     )
 
 

@@ -18,7 +18,8 @@ from edgeseq.devices.wheel_tables import wheel_table
 from edgeseq_device.errors import DeviceError, UsageError
 
 PYTHON, COUNTING_PYTHON = "python", "counting-python"
-"""The launchers' file names."""
+PROGRAM, COUNTING_PROGRAM = "program", "counting-program"
+"""The launchers' file names: of the board's Python, and of any program made for it."""
 FORMAT = "1"
 """Counts up when what a prepared folder holds changes although its sources did not."""
 
@@ -71,8 +72,14 @@ class Plan:
 
     def launchers(self) -> dict[str, str]:
         """The scripts, by file name."""
-        names = self.guest.name, self.emulator.name, self.architecture, self.system.python, self.qemu_cpu
-        return {PYTHON: launcher(*names), COUNTING_PYTHON: launcher(*names, counting=True)}
+        folders = self.guest.name, self.emulator.name, self.architecture
+        python, program = (*folders, self.system.python, self.qemu_cpu), (*folders, None, self.qemu_cpu)
+        return {
+            PYTHON: launcher(*python),
+            COUNTING_PYTHON: launcher(*python, counting=True),
+            PROGRAM: launcher(*program),
+            COUNTING_PROGRAM: launcher(*program, counting=True),
+        }
 
     def describe_emulator(self) -> str:
         """Such as "qemu-user 7.2.22 cortex-a72"; the emulator must be complete."""

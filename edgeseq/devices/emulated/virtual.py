@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,13 +29,23 @@ from edgeseq.devices.commands import output_of
 from edgeseq.devices.emulated import apt, apt_sources
 from edgeseq.devices.emulated.emulator import build_emulator
 from edgeseq.devices.emulated.guest import build_guest, compile_imports
-from edgeseq.devices.emulated.plan import COUNTING_PYTHON, PYTHON, Plan, plan_board
+from edgeseq.devices.emulated.plan import (
+    COUNTING_PROGRAM,
+    COUNTING_PYTHON,
+    PROGRAM,
+    PYTHON,
+    Plan,
+    plan_board,
+)
 from edgeseq.devices.emulated.rootfs import link_root, write_files
 from edgeseq.devices.links import LocalLink
+from edgeseq.devices.native import LIBRARY_IN_PACKAGES, PACKAGE, runner
 from edgeseq.devices.profiles import virtual_board_names
+from edgeseq.devices.wheel_tables import wheel_table
 from edgeseq.devices.wheels import has_pip
 from edgeseq_device.errors import DeviceError, EdgeseqError
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG, REGION_BEGIN, REGION_END
+from edgeseq_device.measuring.native import NativeRunner
 
 NEEDED_BYTES = 600_000_000
 """Free disk space that a preparation asks for: downloads and unpacked files side by side."""
@@ -56,8 +66,8 @@ mark({REGION_BEGIN}); sum(range(1000)); mark({REGION_END})
 class PreparedBoard:
     """A virtual board that is ready.
 
-    link: to its Python, with a counting one. root: the board's file system. description: such as
-    "qemu-user 7.2.22 cortex-a72".
+    link: to its Python, with a counting one, and to the native runner. root: the board's file system.
+    description: such as "qemu-user 7.2.22 cortex-a72".
     """
 
     link: LocalLink
@@ -100,9 +110,23 @@ def prepare(board: str, progress: Progress = lambda _fraction, _label: None) -> 
         mark_used(folder)
     progress(1.0, f"the virtual {plan.profile.board} is ready")
     return PreparedBoard(
-        link=LocalLink((str(plan.board / PYTHON),), (str(plan.board / COUNTING_PYTHON),)),
+        link=LocalLink(
+            (str(plan.board / PYTHON),), (str(plan.board / COUNTING_PYTHON),), partial(_native, plan)
+        ),
         root=plan.board / "root",
         description=plan.describe_emulator(),
+    )
+
+
+def _native(plan: Plan, progress: Progress) -> NativeRunner:
+    """The native runner on a board that is ready, with the library that its Python has too."""
+    program = str(runner("aarch64", progress))
+    (pin,) = (each for each in wheel_table(plan.system.wheel_tag).pins if each.package == PACKAGE)
+    return NativeRunner(
+        command=(str(plan.board / PROGRAM), program),
+        library=str(plan.guest / "site" / LIBRARY_IN_PACKAGES),
+        library_version=pin.version,
+        counting_command=(str(plan.board / COUNTING_PROGRAM), program),
     )
 
 
@@ -190,18 +214,21 @@ def _build_board(plan: Plan, folder: Path, progress: Progress) -> None:
     progress(0.3, f"checking the virtual {plan.profile.board}")
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "counts"
+        python = [str(plan.guest / "root/usr/bin" / f"python{plan.system.python}"), "-S"]
         for name in plan.launchers():
-            _check_launcher(folder / name, log)
-        counted = json.loads(log.read_text() or "{}") if log.exists() else {}
-    if counted.get("insns_all", 0) < 1000:
+            _check_launcher(folder / name, python if name in (PROGRAM, COUNTING_PROGRAM) else [], log)
+        counted = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    if [each for each in counted if each.get("insns_all", 0) < 1000] or len(counted) != 2:
         raise DeviceError(
             f"the virtual {plan.profile.name} counts no instructions; clear {plan.home} and try again"
         )
     (folder / COMPLETE).write_text(json.dumps({"emulator": plan.describe_emulator()}))
 
 
-def _check_launcher(script: Path, log: Path) -> None:
+def _check_launcher(script: Path, program: Sequence[str], log: Path) -> None:
     environment = {**os.environ, INSTRUCTION_LOG: str(log)}
     output_of(
-        [str(script), "-c", _COUNTED_SUM], environment, f"the virtual board's {script.name} does not run"
+        [str(script), *program, "-c", _COUNTED_SUM],
+        environment,
+        f"the virtual board's {script.name} does not run",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from edgeseq import __version__
 from edgeseq.devices.board import PYTHON_MIN
 from edgeseq.devices.profiles import Profile, profile, profile_names
 from edgeseq.devices.upkeep.probing import Look
@@ -66,6 +67,7 @@ def judge(
     """What the agent's answer says against measuring there, or against trusting it."""
     return [
         *_judge_libraries(name, told, table),
+        *_judge_native(name, told["content"]["native"]),
         *_judge_board(name, board, told["system"]),
         *_judge_bits(told),
         *_judge_guards(told["guards"]),
@@ -91,6 +93,20 @@ def _judge_libraries(name: str, told: Mapping[str, Any], table: WheelTable | Non
     for each, title in _RUNTIMES.items():
         if each not in loads and table is not None and each in table.formats:
             yield Problem(_why(title, libraries[each]), setup)
+
+
+def _judge_native(name: str, setup: Mapping[str, Any] | None) -> Iterator[Problem]:
+    """Why a native runner that is there is not used."""
+    again = f"edgeseq device setup {name} --native"
+    if setup is None:
+        return
+    if not setup["passed"]:
+        yield Problem(f"its native runner is not used, Python is: {setup['because']}", again)
+    elif setup["edgeseq"] != __version__:
+        yield Problem(
+            f"its native runner is of edgeseq {setup['edgeseq']}, this is {__version__}: Python is used",
+            again,
+        )
 
 
 def _why(title: str, library: Mapping[str, Any]) -> str:

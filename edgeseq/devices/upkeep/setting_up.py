@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import platform
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from edgeseq.devices.agent_link import OnEvent
 from edgeseq.devices.board import SshDevice, SshLink
-from edgeseq.devices.cache import (
-    COMPLETE,
-    Progress,
-    build_folder,
-    building_alone,
-    cache_root,
-    content_key,
-    mark_used,
-    part_of,
-    remove_unused,
-)
+from edgeseq.devices.cache import Progress, content_key, part_of
 from edgeseq.devices.ssh.faults import printable
 from edgeseq.devices.ssh.transfer import Blob, blob_of, send
 from edgeseq.devices.upkeep.fitness import pythons_with_wheels, table_for
 from edgeseq.devices.upkeep.probing import ask, probe
+from edgeseq.devices.wheel_cache import cached_wheels
 from edgeseq.devices.wheel_tables import Pin, WheelTable
-from edgeseq.devices.wheels import fetch_wheels
 from edgeseq_device.errors import DeviceError
 from edgeseq_device.layout import LOCK_WAIT_S, PYTHON
 
@@ -103,7 +92,7 @@ def choose(name: str, told: Mapping[str, Any], runtime: str) -> Choice:
     if table is None:
         python = f"its Python {told['python']['version']} on {told['python']['machine']}"
         raise DeviceError(f"{name}: there are no runtimes for {python}, but for {pythons_with_wheels(told)}")
-    _check_glibc(name, table, str(told["system"]["glibc"]))
+    check_glibc(name, table, str(told["system"]["glibc"]))
     formats = table.formats if runtime == "all" else (runtime,)
     formats += tuple(each for each in table.formats if each in _in_use(told).difference(formats))
     pins = table.pins_for(formats)
@@ -128,50 +117,13 @@ def _in_use(told: Mapping[str, Any]) -> set[str]:
 
 def fetched(choice: Choice, progress: Progress) -> list[Blob]:
     """The chosen wheels, from the cache or fetched into it by pip; DeviceError when one cannot be had."""
-    home = cache_root() / "wheels"
-    found = []
-    with building_alone(home, lambda: progress(0.0, "waiting for another edgeseq that fetches wheels")):
-        for index, pin in enumerate(choice.pins):
-            share = part_of(progress, index / len(choice.pins), (index + 1) / len(choice.pins))
-            found.append(_fetched_one(pin, choice.table, home, share))
-        remove_unused(home, {each.path.parent for each in found})
-    progress(1.0, "the wheels are here")
-    return found
-
-
-def _fetched_one(pin: Pin, table: WheelTable, home: Path, progress: Progress) -> Blob:
-    folder = home / f"{pin.package}-{pin.version}-{pin.sha256[:16]}"
-    if (folder / COMPLETE).is_file():
-        for path in folder.glob("*.whl"):
-            blob = blob_of(path)
-            if blob.sha256 == pin.sha256:
-                mark_used(folder)
-                return blob
-        shutil.rmtree(folder)  # damaged
-
-    def build(new: Path) -> None:
-        requirements = new / "requirements.txt"
-        requirements.write_text(f"{pin.line}\n")
-        fetch_wheels(requirements, table.python, table.platforms, new, progress)
-        (new / COMPLETE).write_text("{}\n")
-
-    build_folder(folder, build)
-    (path,) = folder.glob("*.whl")  # pip has compared its hash with the pin's
-    return blob_of(path)
+    return [blob_of(path) for path in cached_wheels(choice.pins, choice.table, progress)]
 
 
 def _install(
     link: SshLink, tag: str, choice: Choice, wheels: Sequence[Blob], progress: Progress
 ) -> dict[str, str]:
     """Let the board unpack and try the wheels; what was loaded."""
-    name = link.connection.name
-
-    def on_event(event: Mapping[str, Any]) -> None:
-        if event["event"] == "waiting":
-            progress(0.0, printable(f"waiting: {event['for']}"))
-        elif event["event"] == "progress":
-            progress(event["step"] / event["steps"], printable(f"{event['doing']} on {name}"))
-
     request = {
         "root": link.root,
         "tag": tag,
@@ -181,12 +133,27 @@ def _install(
         "host": platform.node() or "a host without a name",
         "lock_wait_s": LOCK_WAIT_S,
     }
-    versions: dict[str, str] = ask(link, "install", request, on_event)["versions"]
+    versions: dict[str, str] = ask(link, "install", request, show_steps(link.connection.name, progress))[
+        "versions"
+    ]
     progress(1.0, "the runtimes are there")
     return versions
 
 
-def _check_glibc(name: str, table: WheelTable, glibc: str) -> None:
+def show_steps(name: str, progress: Progress) -> OnEvent:
+    """Shows what an agent that sets something up on the board `name` says that it is doing."""
+
+    def on_event(event: Mapping[str, Any]) -> None:
+        if event["event"] == "waiting":
+            progress(0.0, printable(f"waiting: {event['for']}"))
+        elif event["event"] == "progress":
+            progress(event["step"] / event["steps"], printable(f"{event['doing']} on {name}"))
+
+    return on_event
+
+
+def check_glibc(name: str, table: WheelTable, glibc: str) -> None:
+    """DeviceError for a board whose C library is too old for the wheels of a table, or another's."""
     found = re.fullmatch(r"glibc (\d+)\.(\d+)", glibc)
     has = (int(found.group(1)), int(found.group(2))) if found else None
     if has is None or has < table.glibc:

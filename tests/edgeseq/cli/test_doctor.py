@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from edgeseq import doctor
 from edgeseq.cli import main
+from edgeseq.devices import native
 from edgeseq.devices.registry import ConfiguredDevice, add_device, registry_path
 from edgeseq.doctor import examine
 
@@ -28,7 +30,9 @@ def test_the_doctor_tells_what_is_ready_and_how_to_mend_the_rest(tmp_path: Path)
     board = by_name["virtual pi4"]
     assert not board["ok"]
     assert board["remedy"] in done.output
-    assert {"virtual pi4", "virtual pi5", "torch", "numpy", "cache", "tokenizers"} <= set(by_name)
+    assert {"virtual pi4", "virtual pi5", "torch", "numpy", "cache", "tokenizers", "native runner"} <= set(
+        by_name
+    )
 
 
 def test_a_runtime_that_does_not_load_is_told_with_its_cure_and_is_no_fault(
@@ -92,3 +96,18 @@ def test_a_broken_list_of_devices_is_told_and_is_no_fault(tmp_path: Path) -> Non
     (devices,) = (each for each in found if each["name"] == "devices")
     assert not devices["ok"]
     assert "devices.json" in devices["state"]
+
+
+def test_a_machine_without_a_compiler_is_told_how_to_get_the_native_runner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compilers = {"x86_64": native.Compiler("gcc", "12.2.0"), "aarch64": None}
+    monkeypatch.setattr(native, "compiler", compilers.get)
+    check = doctor.native_runner()
+    assert not check.ok
+    assert check.state.startswith("x86_64 by gcc 12.2.0, no compiler for aarch64; optional")
+    assert "edgeseq[native]" in str(check.remedy)
+    assert "gcc-aarch64-linux-gnu" in str(check.remedy)
+    monkeypatch.setattr(native, "compiler", lambda _machine: native.Compiler("zig", "0.17.1"))
+    check = doctor.native_runner()
+    assert (check.ok, check.remedy) == (True, None)

@@ -20,6 +20,7 @@ def model(model_format: str, **known: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "format": model_format,
         "threads": 1,
+        "runner": "python",
         "runtime": "onnxruntime 1.31.1",
         "file": f"model.{model_format}",
         "model_bytes": 31_200,

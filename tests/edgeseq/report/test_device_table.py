@@ -51,6 +51,15 @@ def test_a_board_is_told_fact_by_fact(told: dict[str, Any]) -> None:
     assert found["throttled"] == "never since it booted"
     assert found["wheels that fit"].endswith("ai-edge-litert 2.3.0 (cp311-aarch64)")
     assert found["~/.edgeseq"] == "0.1 MB (blobs 0.1)"
+    assert found["native runner"] == "not set up"
+
+
+def test_a_native_runner_is_told_with_what_it_passed(told: dict[str, Any]) -> None:
+    setup = {"passed": True, "library_version": "2.3.0", "edgeseq": "1.0", "artifact": "gestures"}
+    told["content"]["native"] = setup
+    assert rows(told)["native runner"] == "LiteRT 2.3.0, of edgeseq 1.0, passed with gestures"
+    told["content"]["native"] = {**setup, "passed": False}
+    assert rows(told)["native runner"] == "did not pass its set-up"
 
 
 @pytest.mark.parametrize(

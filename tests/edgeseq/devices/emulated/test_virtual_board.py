@@ -147,6 +147,24 @@ def test_counting_without_a_file_for_the_counts_is_refused(pi4: virtual.Prepared
     assert done.stdout == ""
 
 
+def test_a_native_runner_is_started_and_counted_with_the_guests_library(
+    pi4: virtual.PreparedBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guest's own Python in place of a runner, which would have to be compiled."""
+    monkeypatch.setattr(virtual, "runner", lambda machine, _progress: Path(f"/{machine}/edgeseq-run"))
+    native = pi4.link.native(lambda _fraction, _label: None)
+    assert native.program == "/aarch64/edgeseq-run"
+    pins = {pin.package: pin.version for pin in wheel_table("cp311-aarch64").pins}
+    assert native.library_version == pins["ai-edge-litert"]
+    python = str(Path(native.library).parents[2] / "root/usr/bin/python3.11")
+    code = f"import ctypes; ctypes.CDLL({native.library!r}); print('loaded')\n"
+    assert run([*native.command[:-1], python, "-S"], code) == "loaded\n"
+    assert native.counting_command is not None
+    log = tmp_path / "log"
+    run([*native.counting_command[:-1], python, "-S"], code + COUNTED, **{INSTRUCTION_LOG: str(log)})
+    assert len(log.read_text().splitlines()) == 6
+
+
 def test_the_guests_ram_leaves_the_emulators_out(pi4: virtual.PreparedBoard) -> None:
     code = (
         "import json; from edgeseq_device.measuring.memory import *\n"

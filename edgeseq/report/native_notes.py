@@ -1,0 +1,51 @@
+"""How the native runner compares with Python where one result has both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgeseq.report.bench_figures import Model, is_native
+from edgeseq_device.measuring.assemble import name
+from edgeseq_device.measuring.measure import compare_logits
+
+_COMPARED = {
+    "latency p50": "latency_p50_ms",
+    "step p50": "step_latency_p50_ms",
+    "all to first answer": "first_answer_ms",
+    "instructions": "instructions",
+    "step instructions": "step_instructions",
+    "peak RAM": "ram_peak_bytes",
+    "steady RAM": "ram_steady_bytes",
+}
+
+
+def native_notes(models: Sequence[Model]) -> Iterator[str]:
+    """A line for each model that both have measured: the native figures as shares of Python's."""
+    for native in filter(is_native, models):
+        python = _of_python(native, models)
+        if python is None:
+            continue
+        shares = {
+            label: f"{label} {native[key] / python[key]:.2g}x"
+            for label, key in _COMPARED.items()
+            if native[key] is not None and python[key] is not None
+        }
+        if "peak RAM" in shares:
+            shares.pop("steady RAM", None)
+        told = [*shares.values(), *_answers(native, python)]
+        if told:
+            yield f"{name(native)} against {name(python)}: {', '.join(told)}"
+
+
+def _of_python(native: Model, models: Sequence[Model]) -> Model | None:
+    same = (each for each in models if all(each[key] == native[key] for key in ("format", "threads")))
+    return next((each for each in same if not is_native(each)), None)
+
+
+def _answers(native: Model, python: Model) -> list[str]:
+    if native["logits"] is None or python["logits"] is None:
+        return []
+    if native["logits"] == python["logits"]:
+        return ["the same answers to the bit"]
+    apart = compare_logits(native["logits"], python["logits"], tolerance=0.0).error
+    return ["answers that are NaN" if apart is None else f"answers {apart:.1e} apart"]

@@ -1,0 +1,167 @@
+"""The native runner and its library in the cache, from stand-ins that need no compiler and no network."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import zipfile
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+
+from edgeseq.devices import native
+from edgeseq.devices.cache import COMPLETE, cache_root
+from edgeseq.devices.native import Compiler
+from edgeseq_device.errors import DataError, DeviceError
+
+# Stands in for build.py: takes its options, and keeps a list of its calls.
+BUILD = """
+import argparse, pathlib, sys
+parser = argparse.ArgumentParser()
+for each in ("machine", "compiler", "version", "output"):
+    parser.add_argument(f"--{each}", required=True)
+asked = parser.parse_args()
+here = pathlib.Path(__file__).parent
+with (here / "calls").open("a") as calls:
+    print(asked.machine, asked.compiler, file=calls)
+source = (here / "src/main.c").read_text()
+if source.startswith("#error"):
+    sys.exit("src/main.c:1:2: error: " + source + "\\nedgeseq-run does not compile")
+pathlib.Path(asked.output).write_text(source)
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGESEQ_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "native"
+    (folder / "src").mkdir(parents=True)
+    (folder / "build.py").write_text(BUILD)
+    (folder / "src/main.c").write_text("first")
+    monkeypatch.setattr(native, "device_sources", lambda _name: folder)
+    monkeypatch.setattr(native, "compiler", lambda _machine: Compiler("zig", "0.1"))
+    return folder
+
+
+def quietly(_fraction: float, _label: str) -> None:
+    """Nobody watches."""
+
+
+def test_the_runner_is_compiled_once_and_again_when_a_source_or_the_compiler_is_another(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = native.runner("aarch64", quietly)
+    assert native.runner("aarch64", quietly) == first
+    assert (first.name, first.read_text()) == ("edgeseq-run", "first")
+    (sources / "src/main.c").write_text("second")
+    assert native.runner("aarch64", quietly).read_text() == "second"
+    monkeypatch.setattr(native, "compiler", lambda _machine: Compiler("gcc", "12"))
+    native.runner("aarch64", quietly)
+    calls = (sources / "calls").read_text().splitlines()
+    assert calls == ["aarch64 zig", "aarch64 zig", "aarch64 gcc"]
+    assert first.exists()
+
+
+def test_what_does_not_compile_is_told_by_its_first_error_and_leaves_nothing(sources: Path) -> None:
+    (sources / "src/main.c").write_text("#error no such board")
+    with pytest.raises(
+        DeviceError, match=r"does not compile with zig 0\.1: src/main\.c:1:2: error: #error no"
+    ):
+        native.runner("x86_64", quietly)
+    assert not list((cache_root() / "native").glob("runner*"))
+
+
+def test_a_machine_without_a_runner_is_sent_to_python(sources: Path) -> None:
+    for ask in (native.runner, native.litert_library):
+        with pytest.raises(DeviceError, match=r"x86_64 and aarch64, not for armv7l; take --runner python"):
+            ask("armv7l", quietly)
+
+
+@pytest.mark.parametrize(("machine", "package"), [("x86_64", "gcc"), ("aarch64", "gcc-aarch64-linux-gnu")])
+def test_without_a_compiler_it_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, package: str
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert native.compiler(machine) is None
+    with pytest.raises(DeviceError, match=rf"on {machine}; .*edgeseq\[native\].* apt-get install {package}"):
+        native.runner(machine, quietly)
+
+
+def test_zig_is_taken_before_gcc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: ModuleSpec(name, None))
+    monkeypatch.setattr(importlib.metadata, "version", lambda _name: "0.17.1")
+    assert native.compiler("aarch64") == Compiler("zig", "0.17.1")
+
+
+@pytest.fixture
+def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Makes the table for cp311-aarch64 and the wheel that it pins, with one member, as fetched before."""
+
+    def pin(member: str) -> Path:
+        wheel = tmp_path / "ai_edge_litert-9.1-cp311-cp311-manylinux_2_17_aarch64.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(member, b"the library")
+        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        tables, cached = tmp_path / "tables", cache_root() / "wheels" / f"ai-edge-litert-9.1-{sha256[:16]}"
+        tables.mkdir()
+        (tables / "cp311-aarch64.txt").write_text(
+            f"# glibc: 2.34\nai-edge-litert==9.1 --hash=sha256:{sha256}\n"
+        )
+        cached.mkdir(parents=True)
+        (cached / COMPLETE).write_text("{}")
+        monkeypatch.setattr("edgeseq.devices.wheel_tables.device_sources", lambda _name: tables)
+        return wheel.rename(cached / wheel.name)
+
+    return pin
+
+
+def test_the_library_comes_out_of_the_pinned_wheel_once(pinned: Callable[[str], Path]) -> None:
+    wheel = pinned("ai_edge_litert/libLiteRt.so")
+    path, version = native.litert_library("aarch64", quietly)
+    assert (path.name, path.read_bytes(), version) == ("libLiteRt.so", b"the library", "9.1")
+    wheel.unlink()
+    assert native.litert_library("aarch64", quietly) == (path, "9.1")
+
+
+def test_a_wheel_without_the_library_is_told(pinned: Callable[[str], Path]) -> None:
+    pinned("ai_edge_litert/other.so")
+    with pytest.raises(DataError, match=r"manylinux_2_17_aarch64\.whl: has no ai_edge_litert/libLiteRt\.so"):
+        native.litert_library("aarch64", quietly)
+
+
+def test_here_both_runners_use_the_installed_library(
+    sources: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "python_machine", lambda: "x86_64")
+    found = native.local_runner(quietly)
+    assert Path(found.command[0]).read_text() == "first"
+    assert found.library == str(library)
+    assert found.library_version == importlib.metadata.version("ai-edge-litert")
+    assert found.counting_command is None
+
+
+def test_an_installed_library_that_is_too_old_or_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda _name: "2.1.5")
+    with pytest.raises(DeviceError, match=r"ai-edge-litert 2\.1\.5 is too old .*'ai-edge-litert>=2\.1\.6'"):
+        native.installed_library()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(DeviceError, match=r"not installed; run: .*'ai-edge-litert>=2\.1\.6'"):
+        native.installed_library()
+
+
+def test_a_computer_that_is_no_64_bit_linux_has_no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "python_machine", lambda: "i686")
+    with pytest.raises(DeviceError, match="not for i686; take --runner python"):
+        native.local_runner(quietly)
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    with pytest.raises(DeviceError, match="needs Linux, this is Darwin; take --runner python"):
+        native.local_runner(quietly)
