@@ -1,0 +1,32 @@
+/* An exported model's folder: nothing in it is used that SHA256SUMS does not list with its hash. */
+#ifndef EDGESEQ_ARTIFACT_H
+#define EDGESEQ_ARTIFACT_H
+
+#include <stdbool.h>
+
+#include "failure.h"
+#include "file.h"
+#include "golden.h"
+#include "sheet.h"
+
+struct artifact {
+    char *folder;
+    struct sheet sheet;
+    struct bytes model; /* mapped once: what was hashed is what is loaded */
+    char *model_path;
+    char model_sha256[65];
+    char step_sha256[65];   /* "" where there is no step form; else model_sha256, as it is in the same file */
+    char golden_sha256[65]; /* as listed; artifact_golden() checks it */
+};
+
+/* Opens the artifact in a folder: checks native.txt and the model against SHA256SUMS. Files that it does not
+ * use may be absent. BAD_DATA names the file. artifact_close() frees; on failure nothing is left to free. */
+bool artifact_open(const char *folder, struct artifact *artifact, struct failure *failure);
+
+/* The golden vectors, checked against SHA256SUMS and the sheet. golden_free() frees. */
+bool artifact_golden(const struct artifact *artifact, struct golden *golden, struct failure *failure);
+
+/* Frees and unmaps; one of all zeros is fine. */
+void artifact_close(struct artifact *artifact);
+
+#endif

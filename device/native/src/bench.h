@@ -1,0 +1,39 @@
+/* A benchmark on this machine: one fresh process for each measurement of the plan, then one result. As
+ * edgeseq_device.measuring.agent. */
+#ifndef EDGESEQ_BENCH_H
+#define EDGESEQ_BENCH_H
+
+#include "artifact.h"
+#include "bench_request.h"
+#include "library.h"
+#include "result.h"
+#include "system.h"
+#include "watch.h"
+
+struct bench {
+    const struct bench_request *request;
+    char runner[PATH_MAX]; /* edgeseq-run, which takes each measurement */
+    struct artifact artifact;
+    struct library library;
+    struct system system;
+    struct guards before, after;
+    struct watch watch;
+    int input; /* the rows that workers run: a file in memory */
+    char input_path[32];
+    long frames;
+    struct taken *taken;
+    char lost[64];
+    struct result result;
+};
+
+/* Opens what is measured: everything that can be refused is refused here. bench_close() frees; on failure
+ * nothing is left to free. The request must outlive it. */
+bool bench_open(const struct bench_request *request, struct bench *bench, struct failure *failure);
+
+/* Measures, with a line on stderr for each measurement, and fills bench->result. SIGTERM, SIGINT and SIGHUP
+ * end it early; the result then says so and has what was measured until then. */
+bool bench_run(struct bench *bench, struct failure *failure);
+
+void bench_close(struct bench *bench);
+
+#endif

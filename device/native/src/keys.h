@@ -1,0 +1,64 @@
+/* The kinds of measurement and the figures each fills in a result's entry of a model, as
+ * edgeseq_device.measuring.keys has them; a test holds the two tables against each other. */
+#ifndef EDGESEQ_KEYS_H
+#define EDGESEQ_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SCHEMA_VERSION = 4, P99_SAMPLES_MIN = 500 };
+
+enum kind {
+    KIND_RAM,
+    KIND_PARITY,
+    KIND_STEP_PARITY,
+    KIND_INSTRUCTIONS,
+    KIND_STEP_INSTRUCTIONS,
+    KIND_LATENCY,
+    KIND_STEP_LATENCY,
+    KIND_POWER,
+    KIND_FITS,
+    KIND_ACCURACY,
+    KIND_REALTIME,
+    KIND_SUSTAINED,
+    KIND_PROFILE,
+    KINDS_COUNT
+};
+
+/* What a figure is in JSON: WHOLE and NUMBER are numbers, the first without a fraction. */
+enum value_type { WHOLE, NUMBER, FLAG, TEXT, LIST };
+
+/* Units that a name ends in, or that are shown behind a figure; ANOTHER is neither. */
+enum unit { ANOTHER, BYTES, MILLISECONDS, SECONDS, WATTS, MILLIJOULES, PERCENT };
+
+struct key {
+    const char *name; /* such as "step_latency_p50_ms" */
+    enum kind kind;
+    enum value_type type;
+    enum unit unit;
+    const char *label; /* in a table; NULL: by its name; "": not there, as the native runner never has it */
+};
+
+enum { KEYS_COUNT = 77 };
+
+/* The figures, in the order of a result. */
+extern const struct key KEYS[KEYS_COUNT];
+
+const char *keys_kind_name(enum kind kind); /* "step_latency" */
+bool keys_kind_of(const char *name, enum kind *kind);
+
+/* Whether a kind looks at the step form; whether it takes one at all. */
+bool keys_is_of_step(enum kind kind);
+bool keys_needs_step(enum kind kind);
+
+/* Whether it is of several process launches; whether an emulated processor cannot have it. */
+bool keys_is_latency(enum kind kind);
+bool keys_is_timed(enum kind kind);
+
+/* A key's name as a worker says it: of the step form without the "step_". */
+const char *keys_worker_name(const struct key *key);
+
+/* The place in KEYS of what a worker of that kind calls `name`; KEYS_COUNT where it has no such figure. */
+size_t keys_find(enum kind kind, const char *name);
+
+#endif
