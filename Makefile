@@ -1,6 +1,8 @@
 # make demo: everything from nothing to a benchmarked model. make test: the tests. make check: what CI runs.
 # make figures: the figures of the README, against their bounds; needs the public data sets.
 # make image: the agent for a 64-bit Raspberry Pi as a Docker image; make images: every kind; both need Docker.
+# make runner: edgeseq-run and -bench for both machines, into device/native/build; make runner-files: with LiteRT's library, by Docker.
+# make fuzz: edgeseq-run's readers of files against RUNS= damaged ones each; uses clang's libFuzzer where there is a clang.
 # make images-check: builds them with a Docker of its own, looks into them, runs them under emulation; needs root.
 # make soak: 50 benchmarks of the newest artifact on the virtual Pi (or ARTIFACT=, RUNS=): is anything left behind?
 # make bench: edgeseq's int8 forms against ONNX Runtime's and torch's, in time and instructions; 15 minutes.
@@ -9,10 +11,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+C = device/native/*/*.[ch] tests/device/native/*.c tests/device/native/unit/*.[ch]
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' device/edgeseq_device/__init__.py)
 BAKE = VERSION=$(VERSION) docker buildx bake -f device/docker-bake.hcl --load
 
-.PHONY: setup demo figures bench image images images-check soak test check lint types contracts clean
+.PHONY: setup demo figures bench image images images-check runner runner-files fuzz soak test check lint types contracts clean
 
 setup: $(READY)
 
@@ -40,6 +43,18 @@ image:
 images:
 	$(BAKE) images
 
+runner-files:
+	VERSION=$(VERSION) docker buildx bake -f device/docker-bake.hcl runner-files
+
+runner: $(READY)
+	@for machine in aarch64 x86_64; do for program in edgeseq-run edgeseq-bench; do \
+	  $(BIN)/python device/native/build.py --program $$program --machine $$machine \
+	    --objects device/native/build/objects --output device/native/build/$$machine/$$program || exit; \
+	done; done
+
+fuzz: $(READY)
+	EDGESEQ_FUZZ_RUNS=$(or $(RUNS),1000000) $(BIN)/python -m pytest -q -s --timeout 0 tests/device/native/test_fuzz.py
+
 images-check: $(READY)
 	$(BIN)/python tests/device/container/check.py
 
@@ -55,6 +70,7 @@ check: lint types contracts test
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@$(BIN)/clang-format --style=file:device/native/.clang-format --dry-run --Werror $(wildcard $(C))
 	$(BIN)/hadolint device/Dockerfile
 	$(BIN)/hcl2tojson device/docker-bake.hcl > /dev/null
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import importlib.util
+import io
 import json
+import os
+import platform
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +25,7 @@ from edgeseq_export.exported import ExportedModel
 from edgeseq_export.reference import run_reference
 from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
 
+NATIVE = Path(__file__).parents[1] / "device/native"
 FEATURES, HIDDEN, LABELS, VECTORS = 5, 8, ("circle", "line", "rest"), 16
 
 
@@ -63,6 +71,113 @@ def rewrite_manifest() -> Callable[[Path, Callable[[dict[str, Any]], object]], N
         (folder / "SHA256SUMS").write_text("".join(f"{sha256_of(each)}  {each.name}\n" for each in files))
 
     return rewrite
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_once(shared_folder: Path) -> Callable[[str, Callable[[Path], None]], Path]:
+    """(name, make) -> a folder that `make` has filled, in whichever test process asked first."""
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, part = shared_folder / name, shared_folder / f"{name}.part"
+        with (shared_folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                shutil.rmtree(part, ignore_errors=True)
+                make(part)
+                part.rename(folder)
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def native_folder(shared_folder: Path) -> Path:
+    """Programs that the test processes of this run share."""
+    folder = shared_folder / "native"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build_native(native_folder: Path) -> Callable[..., Path]:
+    """Builds a program with options of device/native/build.py, once; skips where no compiler is."""
+    specification = importlib.util.spec_from_file_location("edgeseq_native_build", NATIVE / "build.py")
+    assert specification is not None
+    assert specification.loader is not None
+    script = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = script
+    specification.loader.exec_module(script)
+
+    def build(name: str, *options: str) -> Path:
+        program = native_folder / name
+        program.parent.mkdir(exist_ok=True)
+        arguments = ["--output", str(program), "--objects", str(native_folder / "objects"), *options]
+        with program.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not program.exists():
+                said = io.StringIO()
+                with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                    exit_code = script.main(arguments)
+                if exit_code == script.UNFIT:
+                    pytest.skip(said.getvalue().strip())
+                assert exit_code == 0, said.getvalue()
+        return program
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def build_runner(build_native: Callable[..., Path]) -> Callable[..., Path]:
+    """Gives edgeseq-run for a machine, or edgeseq-bench beside it, as it is shipped."""
+
+    def build(machine: str, program: str = "edgeseq-run") -> Path:
+        return build_native(f"{machine}/{program}", "--machine", machine, "--program", program)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def runner(build_runner: Callable[..., Path]) -> Path:
+    """edgeseq-run for this machine, as it is shipped."""
+    if platform.system() != "Linux":
+        pytest.skip("edgeseq-run is for Linux")
+    return build_runner(platform.machine())
+
+
+@pytest.fixture(scope="session")
+def arm_runner(build_runner: Callable[..., Path]) -> Path:
+    """edgeseq-run for 64-bit ARM, as it is shipped."""
+    return build_runner("aarch64")
+
+
+@pytest.fixture(scope="session")
+def bench_program(runner: Path, build_runner: Callable[..., Path]) -> Path:
+    """edgeseq-bench for this machine, beside `runner`."""
+    return build_runner(runner.parent.name, "edgeseq-bench")
+
+
+@pytest.fixture(scope="session")
+def sanitized_runner(build_native: Callable[..., Path]) -> Path:
+    """edgeseq-run for this machine with AddressSanitizer and UBSan: it ends at the first fault."""
+    return build_native("edgeseq-run-sanitized", "--sanitize")
+
+
+@pytest.fixture(scope="session")
+def library() -> Path:
+    """libLiteRt.so of this environment."""
+    package = importlib.util.find_spec("ai_edge_litert")
+    if package is None or package.origin is None:
+        pytest.skip("edgeseq-run needs libLiteRt.so, which the package ai-edge-litert has")
+    return Path(package.origin).with_name("libLiteRt.so")
 
 
 def _random_spec(generator: np.random.Generator) -> SeqSpec:

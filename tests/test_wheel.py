@@ -40,8 +40,10 @@ def test_the_command_line_runs_from_the_wheel(installed: Path) -> None:
     assert run(installed, "-m", "edgeseq", "--version").stdout == "edgeseq 0.1.0\n"
 
 
-@pytest.mark.parametrize("name", ["virtualpi", "wheels"])
-def test_the_boards_sources_travel_in_the_wheel(installed: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "files"), [("native", ("build.py", "src/*")), ("virtualpi", ("**/*",)), ("wheels", ("**/*",))]
+)
+def test_the_boards_sources_travel_in_the_wheel(installed: Path, name: str, files: tuple[str, ...]) -> None:
     script = f"from edgeseq.devices.sources import device_sources; print(device_sources({name!r}))"
     found = run(installed, "-c", script)
     assert found.returncode == 0, found.stderr
@@ -49,7 +51,8 @@ def test_the_boards_sources_travel_in_the_wheel(installed: Path, name: str) -> N
     assert installed in folder.parents
     sources = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     original = ROOT / "device" / name
-    assert sources == {path.relative_to(original) for path in original.rglob("*") if path.is_file()}
+    found_here = (path for pattern in files for path in original.glob(pattern))
+    assert sources == {path.relative_to(original) for path in found_here if path.is_file()}
 
 
 def test_neither_tests_nor_shared_folders_travel(installed: Path) -> None:
