@@ -23,7 +23,7 @@ group "default" {
 }
 
 group "images" {
-  targets = ["agent", "agent-armv7", "agent-onnx"]
+  targets = ["agent", "agent-armv7", "agent-onnx", "runner"]
 }
 
 target "common" {
@@ -58,6 +58,22 @@ target "agent-armv7" {
   platforms = ["linux/arm/v7"]
   args      = { RUNTIMES = "litert" }
   tags      = ["${IMAGE}:${VERSION}-armv7"]
+}
+
+# edgeseq-run and LiteRT's library for 64-bit systems: no Python, no shell, no base image.
+target "runner" {
+  inherits  = ["common"]
+  target    = "runner"
+  platforms = ["linux/arm64"]
+  tags      = ["${IMAGE}:${VERSION}-runner"]
+}
+
+# The files of it alone, into the folder `runner`, for a board without Docker.
+target "runner-files" {
+  inherits  = ["runner"]
+  target    = "runner-files"
+  tags      = []
+  output    = ["type=local,dest=runner"]
 }
 
 # The architecture of the machine that builds, to try an image on it.

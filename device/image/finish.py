@@ -66,7 +66,7 @@ def main() -> None:
     for folder in (SITE, _DEBIANS_PACKAGES):
         _compile(folder)
     pack(Path("edgeseq_device"), ROOT / "opt/edgeseq/agent.pyz")
-    _check_machines(target().machine)
+    check_machines(target().machine)
 
 
 def pack(package: Path, archive: Path) -> None:
@@ -98,7 +98,7 @@ def _link_alternatives() -> None:
             link.symlink_to(f"{library.parent.name}/{library.name}")
 
 
-def _check_machines(machine: str) -> None:
+def check_machines(machine: str) -> None:
     """What an image is labelled as says nothing of what is in it: each binary's own header does."""
     files = [path for path in ROOT.rglob("*") if path.is_file() and not path.is_symlink()]
     found = {path: elf_machine(path) for path in files}

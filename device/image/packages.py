@@ -29,16 +29,21 @@ _ENTRY = "\n".join(
 def main() -> None:
     """Ends the build when a package cannot be had, verified or unpacked."""
     wanted = target()
-    packages = _fetch(wanted, [*_PACKAGES, *wanted.packages])
-    _make_root()
-    for package in packages:
-        _unpack(package)
-        _list(package)
+    install(wanted, [*_PACKAGES, *wanted.packages])
     for name in _MERGED:  # the base has these links; a second time they would be in its way
         (ROOT / name).unlink()
     python = ROOT / "usr/bin/python3"
     if not python.is_symlink():
         python.symlink_to(f"python{PYTHON}")
+
+
+def install(wanted: Target, names: list[str]) -> None:
+    """Unpack these packages, with all they depend on that the base image lacks, into a new ROOT."""
+    packages = _fetch(wanted, names)
+    _make_root()
+    for package in packages:
+        _unpack(package)
+        _list(package)
 
 
 def _fetch(wanted: Target, names: list[str]) -> list[Path]:

@@ -56,5 +56,5 @@ def target() -> Target:
     architecture, variant = os.environ.get("TARGETARCH", ""), os.environ.get("TARGETVARIANT", "")
     name = f"{architecture}/{variant}" if architecture == "arm" else architecture
     if name not in _TARGETS:
-        sys.exit(f"linux/{name}: there is no agent for it, only for linux/{', linux/'.join(_TARGETS)}")
+        sys.exit(f"linux/{name}: nothing is made for it, only for linux/{', linux/'.join(_TARGETS)}")
     return _TARGETS[name]

@@ -12,23 +12,36 @@ from pathlib import Path
 
 from target import PYTHON, SITE, Target, target
 
+PIP_OPTIONS = (
+    *("--require-hashes", "--no-deps", "--only-binary=:all:", "--no-cache-dir"),
+    *("--disable-pip-version-check", "--progress-bar=off"),
+)
+"""For whatever is fetched: by its hash, and nothing but it."""
+
 _NUMPY = "numpy"
 
 
 def main() -> None:
     """Ends the build when a runtime does not exist for the target, or a wheel differs from its hash."""
-    wanted, tag = target(), f"cp{PYTHON.replace('.', '')}"
-    table = Path("wheels") / f"{tag}-{wanted.machine}.txt"
+    wanted = target()
+    install(wanted, _package_names(wanted), SITE)
+
+
+def install(wanted: Target, names: list[str], site: Path) -> list[str]:
+    """Unpack these packages into `site`; gives the lines of the table that pin them."""
+    tag = f"cp{PYTHON.replace('.', '')}"
+    lines = _chosen_lines(Path("wheels") / f"{tag}-{wanted.machine}.txt", names)
     chosen = Path("requirements.txt")
-    chosen.write_text("\n".join(_chosen_lines(table, _package_names(wanted))) + "\n")
+    chosen.write_text("\n".join(lines) + "\n")
     command = [
-        *(sys.executable, "-m", "pip", "install", "--target", str(SITE), "--requirement", str(chosen)),
-        *("--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--no-cache-dir"),
-        *("--disable-pip-version-check", "--root-user-action=ignore", "--progress-bar=off"),
+        *(sys.executable, "-m", "pip", "install", "--target", str(site), "--requirement", str(chosen)),
+        *(*PIP_OPTIONS, "--no-compile", "--root-user-action=ignore"),
         *("--implementation=cp", f"--python-version={PYTHON}", f"--abi={tag}"),
         *(f"--platform={platform}" for platform in wanted.wheel_platforms),
     ]
-    sys.exit(subprocess.run(command, check=False).returncode)
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(1)
+    return lines
 
 
 def _package_names(wanted: Target) -> list[str]:

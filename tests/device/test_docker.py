@@ -8,6 +8,7 @@ Raspberry Pi's is run under emulation, where there is no latency; that of this m
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import os
 import platform
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ import edgeseq_device
 from edgeseq.devices.agent_link import agent_archive
 from edgeseq.devices.cache import cache_root
 from edgeseq.devices.emulated import virtual
+from edgeseq_device.artifact import sha256_of
 
 CONTAINER = Path(__file__).parent / "container"
 DEVICE = Path(__file__).parents[2] / "device"
+WHEELS = DEVICE / "wheels/cp311-aarch64.txt"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def bake(debian: None) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def found(debian: None, pristine_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What was found of the images `agent` and `host`; never to be changed."""
+    """What was found of the images `agent`, `host` and `runner`; never to be changed."""
     if os.geteuid() != 0:
         pytest.skip("a Docker daemon of its own needs root")
     if _kernel() < (6, 7):
@@ -73,7 +76,7 @@ def found(debian: None, pristine_artifact: Path, tmp_path_factory: pytest.TempPa
         "--json",
         str(target),
     ]
-    done = subprocess.run([*command, "agent", "host"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "agent", "host", "runner"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     left = [sorted(now - then) for now, then in zip((_running(), _mounted()), before, strict=True)]
     return {**json.loads(target.read_text("utf-8")), "left": left}
@@ -91,9 +94,10 @@ def test_every_image_names_its_platform_runtimes_and_bases(bake: Any) -> None:
         "agent": ["linux/arm64"],
         "agent-onnx": ["linux/arm64"],
         "agent-armv7": ["linux/arm/v7"],
+        "runner": ["linux/arm64"],
     }
     assert targets["agent-onnx"]["args"]["RUNTIMES"] == "litert onnxruntime"
-    assert len({each["tags"][0] for each in targets.values()}) == 3
+    assert len({each["tags"][0] for each in targets.values()}) == 4
     for each in targets.values():
         assert each["args"]["BASE"] != each["args"]["BUILD_BASE"]  # buildah takes one name for one platform
     assert "platforms" not in bake("host")["target"]["host"]
@@ -156,6 +160,39 @@ def test_the_image_refuses_a_folder_that_is_not_there(image: dict[str, Any]) -> 
     assert "/nowhere" in image["refused"]["said"]
 
 
+def test_the_runners_image_is_small_and_has_no_python(found: dict[str, Any]) -> None:
+    image = found["runner"]
+    assert (image["labelled"], list(image["machines"])) == ("linux/arm64", ["aarch64"])
+    assert image["unpacked_bytes"] <= 16_000_000
+    assert image["python"] == []
+    assert list(image["sha256"]) == ["edgeseq-bench", "edgeseq-run", "libLiteRt.so", "libLiteRt.version"]
+    assert f"ai-edge-litert=={image['library_version'].strip()} " in WHEELS.read_text("utf-8")
+    assert image["config"]["Entrypoint"] == ["/opt/edgeseq/edgeseq-run"]
+    assert image["config"]["User"] == "65532:65532"
+
+
+@pytest.mark.parametrize("program", ["edgeseq-run", "edgeseq-bench"])
+def test_the_runners_image_has_the_programs_as_built_here(
+    found: dict[str, Any], build_runner: Callable[[str, str], Path], program: str
+) -> None:
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("only zig's program has the same bytes everywhere")
+    assert found["runner"]["sha256"][program] == sha256_of(build_runner("aarch64", program))
+
+
+def test_the_runners_image_benches_the_artifact(found: dict[str, Any]) -> None:
+    bench = found["runner"]["bench"]
+    assert bench["exit_code"] == 0, bench["table"]
+    (model,) = bench["result"]["models"]
+    assert (model["format"], model["runner"]) == ("tflite", "native")
+    assert model["parity_ok"]
+    assert model["step_parity_ok"]
+    assert model["runner_sha256"] == found["runner"]["sha256"]["edgeseq-run"]
+    assert model["library_sha256"] == found["runner"]["sha256"]["libLiteRt.so"]
+    assert found["runner"]["refused"]["exit_code"] == 6
+    assert "/nowhere" in found["runner"]["refused"]["said"]
+
+
 def test_docker_runs_the_image_of_this_machine_and_it_takes_latencies(found: dict[str, Any]) -> None:
     bench = found["host"]["bench"]
     assert bench["exit_code"] in (0, 5), bench[
@@ -172,21 +209,24 @@ def test_the_check_leaves_no_process_mount_or_control_group(found: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("script", "environment", "said"),
     [
-        ({"TARGETARCH": "riscv64"}, "linux/riscv64: there is no agent for it"),
-        ({"TARGETARCH": "arm", "TARGETVARIANT": "v6"}, "linux/arm/v6: there is no agent for it"),
+        ("wheels", {"TARGETARCH": "riscv64"}, "linux/riscv64: nothing is made for it"),
+        ("wheels", {"TARGETARCH": "arm", "TARGETVARIANT": "v6"}, "linux/arm/v6: nothing is made for it"),
         (
+            "wheels",
             {"TARGETARCH": "arm", "TARGETVARIANT": "v7", "RUNTIMES": "onnxruntime"},
             "there is no onnxruntime for armv7l, only litert",
         ),
+        ("runner", {"TARGETARCH": "arm", "TARGETVARIANT": "v7"}, "there is no edgeseq-run for armv7l"),
     ],
 )
 def test_a_build_for_what_cannot_be_had_says_so(
-    tmp_path: Path, environment: dict[str, str], said: str
+    tmp_path: Path, script: str, environment: dict[str, str], said: str
 ) -> None:
     (tmp_path / "wheels").symlink_to(DEVICE / "wheels")
-    command = [sys.executable, str(DEVICE / "image/wheels.py")]
+    command = [sys.executable, str(DEVICE / f"image/{script}.py"), "libraries"]
+    environment = {**environment, "PYTHONPATH": str(DEVICE)}
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert said in done.stderr
@@ -208,7 +248,7 @@ def _kernel() -> tuple[int, ...]:
 
 def _running() -> set[str]:
     """Daemons, and emulators of an image's agent, by number and command."""
-    words = (b"dockerd", b"containerd", b"slirp4netns", b"/opt/edgeseq/agent.pyz")
+    words = (b"dockerd", b"containerd", b"slirp4netns", b"/opt/edgeseq/")
     found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

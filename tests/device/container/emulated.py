@@ -67,7 +67,8 @@ def container(
     place of this machine's /proc/cpuinfo. The artifact must be readable by anybody. The caller is root in a
     mount namespace of its own.
     """
-    (root / "artifact").mkdir(exist_ok=True)
+    for name in ("artifact", "tmp"):
+        (root / name).mkdir(exist_ok=True)
     processor = PROCESSORS[platform]
     setup = _SETUP.format(
         registration=shlex.quote(processor.registration()),

@@ -31,6 +31,7 @@ from edgeseq.devices.emulated.apt import host_architecture
 from edgeseq.devices.emulated.board_files import board_files, read_imitation
 from edgeseq.devices.profiles import profile
 from edgeseq.devices.sources import virtualpi_sources
+from edgeseq_device.artifact import sha256_of
 from edgeseq_device.elf import elf_machine
 from edgeseq_device.measuring.request import Request, request_to_dict
 
@@ -102,15 +103,32 @@ def _check(
         "base_bytes": docker.inspect(base)["Size"],
         "config": {key: described["Config"][key] for key in ("User", "Entrypoint", "Cmd", "Env", "Labels")},
         "machines": Counter(filter(None, map(elf_machine, _files(root)))),
-        "modules": sorted(_modules(root / "opt/edgeseq/agent.pyz")),
-        "pip": [str(path.relative_to(root)) for path in root.rglob("pip") if path.is_dir()],
     }
     start: Start = partial(docker.container, target["tags"][0], asked.artifact)
     if "platforms" in target:
         start = partial(container, root, described["Config"], of, asked.artifact, _cpuinfo_file(folder))
-    entry.update(_run(start))
+    if target.get("target") == "runner":
+        entry.update(_look_at_runner(root), **_run_runner(start))
+    else:
+        entry.update(_look_at_agent(root), **_run(start))
     shutil.rmtree(root)
     return entry
+
+
+def _look_at_agent(root: Path) -> dict[str, Any]:
+    return {
+        "modules": sorted(_modules(root / "opt/edgeseq/agent.pyz")),
+        "pip": [str(path.relative_to(root)) for path in root.rglob("pip") if path.is_dir()],
+    }
+
+
+def _look_at_runner(root: Path) -> dict[str, Any]:
+    files = {path.name: path for path in (root / "opt/edgeseq").iterdir()}
+    return {
+        "sha256": {name: sha256_of(path) for name, path in sorted(files.items())},
+        "library_version": files["libLiteRt.version"].read_text(),
+        "python": [str(path.relative_to(root)) for path in root.rglob("*python*")],
+    }
 
 
 def _cpuinfo_file(folder: Path) -> Path:
@@ -123,23 +141,39 @@ def _cpuinfo_file(folder: Path) -> Path:
 
 def _run(start: Start) -> dict[str, Any]:
     """The image's agent as `bench` for people and as `serve` for a host."""
+    bench = _bench(start, ["bench", "--quick", "--json", "-"])
+    formats = tuple(model["format"] for model in (bench["result"] or {"models": []})["models"])
+    request = Request("/artifact", formats or ("tflite",), kinds=("parity",))
+    with start(["serve"]) as process:
+        events = _converse(process, request_to_dict(request))
+    return {"bench": bench, "serve": events, "refused": _refused(start)}
+
+
+def _run_runner(start: Start) -> dict[str, Any]:
+    """edgeseq-run's own `bench`."""
+    return {
+        "bench": _bench(start, ["bench", "/artifact", "--quick", "--json", "-"]),
+        "refused": _refused(start),
+    }
+
+
+def _bench(start: Start, arguments: Sequence[str]) -> dict[str, Any]:
     begun = time.monotonic()
-    with start(["bench", "--quick", "--json", "-"]) as process:
+    with start(arguments) as process:
         stdout, stderr = process.communicate(timeout=_TIMEOUT_S)
-    bench = {
+    return {
         "exit_code": process.returncode,
         "result": json.loads(stdout) if stdout.startswith(b"{") else None,
         "table": stderr.decode("utf-8", "replace").splitlines(),
         "seconds": round(time.monotonic() - begun, 1),
     }
-    formats = tuple(model["format"] for model in (bench["result"] or {"models": []})["models"])
-    request = Request("/artifact", formats or ("tflite",), kinds=("parity",))
-    with start(["serve"]) as process:
-        events = _converse(process, request_to_dict(request))
+
+
+def _refused(start: Start) -> dict[str, Any]:
+    """What is said of an artifact that is not there."""
     with start(["bench", "/nowhere"]) as process:
         _, said = process.communicate(timeout=_TIMEOUT_S)
-    refused = {"exit_code": process.returncode, "said": said.decode("utf-8", "replace")}
-    return {"bench": bench, "serve": events, "refused": refused}
+    return {"exit_code": process.returncode, "said": said.decode("utf-8", "replace")}
 
 
 def _converse(process: subprocess.Popen[bytes], request: dict[str, Any]) -> list[dict[str, Any]]:
