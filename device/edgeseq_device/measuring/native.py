@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 FORMAT = "tflite"
 """What it loads."""
-KINDS = ("ram", "parity", "step_parity", *INSTRUCTIONS, *LATENCIES, "fits", "realtime", "sustained")
+KINDS = ("ram", "parity", "step_parity", *INSTRUCTIONS, *LATENCIES, "fits")
 """The kinds of measurement that it takes."""
 _LIMITS = (
     *("warmup_runs", "warmup_s", "warmup_max_s", "steady_runs", "steady_s", "steady_max_s"),
-    *("instruction_runs", "realtime_s", "sustained_s"),
+    "instruction_runs",
 )
 
 
@@ -56,5 +56,3 @@ def _options(runner: NativeRunner, job: Mapping[str, Any], began: Began) -> Iter
         yield from ("--input", job["input"], "--frames", str(job["input_shape"][0]))
     for name in _LIMITS if "limits" in job else ():
         yield from (f"--{name.replace('_', '-')}", str(job["limits"][name]))
-    if job.get("period_ms") is not None:
-        yield from ("--period-ms", str(job["period_ms"]))
