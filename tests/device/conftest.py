@@ -6,6 +6,7 @@ import copy
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from edgeseq_device.measuring.agent import bench
 from edgeseq_device.measuring.native import NativeRunner
 from edgeseq_device.measuring.request import Limits, Request
 
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]
 _HEAD = "edgeseq-outcome 1\nruntime ai-edge-litert 2.3.0\nsetting threads 1\n"
 _PARITY = (
     "value parity_error 1e-05\nvalue parity_tolerance 0.001\nvalue parity_n 16\n"
@@ -140,25 +142,26 @@ def interpreter(version: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+def old_python(make_once: MakeOnce) -> str:
     """A Python 3.9 with numpy, in an environment of its own."""
-    environment = tmp_path_factory.mktemp("python39")
-    subprocess.run([interpreter("3.9"), "-m", "venv", str(environment)], check=True)
-    python = str(environment / "bin" / "python")
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "numpy==2.0.2"]
-    if subprocess.run(install, capture_output=True, check=False).returncode:
-        pytest.skip("pip cannot install numpy for python3.9")
-    return python
+    return environment(make_once, "3.9", "numpy==2.0.2")
 
 
 @pytest.fixture(scope="session")
-def armv7_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+def armv7_python(make_once: MakeOnce) -> str:
     """A Python 3.11 with what a 32-bit Raspberry Pi OS has: tflite-runtime 2.14.0 and numpy 1."""
-    environment = tmp_path_factory.mktemp("armv7")
-    subprocess.run([interpreter("3.11"), "-m", "venv", str(environment)], check=True)
-    python = str(environment / "bin" / "python")
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    needed = ["tflite-runtime==2.14.0", "numpy==1.26.4"]
-    if subprocess.run([*install, *needed], capture_output=True, check=False).returncode:
-        pytest.skip("pip cannot install tflite-runtime 2.14.0 for python3.11")
-    return python
+    return environment(make_once, "3.11", "tflite-runtime==2.14.0", "numpy==1.26.4")
+
+
+def environment(make_once: MakeOnce, version: str, *packages: str) -> str:
+    """The Python of an environment without pip that has these packages; one for all test processes."""
+
+    def make(folder: Path) -> None:
+        subprocess.run([interpreter(version), "-m", "venv", "--without-pip", str(folder)], check=True)
+        site = ("--target", str(folder / f"lib/python{version}/site-packages"))
+        wheels = ("--python-version", version, "--only-binary", ":all:", "--no-deps", "--no-compile")
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if subprocess.run([*install, *site, *wheels, *packages], capture_output=True, check=False).returncode:
+            pytest.skip(f"pip cannot install {' and '.join(packages)} for python{version}")
+
+    return str(make_once(f"python{version}", make) / "bin" / "python")

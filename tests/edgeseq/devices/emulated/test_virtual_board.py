@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from typing import Any
 import pytest
 
 import edgeseq_device
+from edgeseq.devices.agent_link import agent_archive, converse
 from edgeseq.devices.emulated import virtual
 from edgeseq.devices.wheel_tables import wheel_table
+from edgeseq_device.errors import DataError
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG, REGION_BEGIN
 
 _MISSING = virtual.missing_packages()
@@ -24,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(bool(_MISSING), reason=f"not installed here: {', '.join(_MISSING)}"),
 ]
 
+X86 = (b"\x7fELF\x02\x01\x01").ljust(18, b"\0") + (0x3E).to_bytes(2, "little")
 DEVICE_CODE = f"import sys; sys.path.insert(0, {str(Path(edgeseq_device.__file__).parents[1])!r})\n"
 COUNTED = f"""
 import os
@@ -102,6 +107,30 @@ def test_the_device_code_sees_the_board_and_that_it_is_emulated(pi5: virtual.Pre
     assert pi5.description in found["emulated_because"]
     assert "cortex-a76" in pi5.description
     assert set(guards.values()) == {None}
+
+
+def test_a_wheel_for_x86_is_refused_there_and_nothing_of_it_stays(
+    pi4: virtual.PreparedBoard, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "ai_edge_litert-9.1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("ai_edge_litert/_native.so", X86)
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "root" / "blobs").mkdir(parents=True)
+    wheel.rename(tmp_path / "root" / "blobs" / sha256)
+    request = {
+        "root": str(tmp_path / "root"),
+        "tag": "cp311",
+        "key": "a" * 16,
+        "wheels": [{"sha256": sha256, "name": wheel.name}],
+        "libraries": ["tflite"],
+        "host": "laptop",
+        "lock_wait_s": 0,
+    }
+    command = [*pi4.link.python, str(agent_archive()), "install"]
+    with pytest.raises(DataError, match=r"_native\.so is for x86_64, the board's Python is aarch64"):
+        converse(command, request, lambda _event: None)
+    assert list((tmp_path / "root" / "python").iterdir()) == []
 
 
 def test_both_runtimes_import_at_their_pinned_versions(pi4: virtual.PreparedBoard) -> None:
