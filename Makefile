@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-C = device/native/*/*.[ch] tests/device/native/*.c tests/device/native/unit/*.[ch]
+C = device/native/*/*.[ch] device/native/src/*/*.[ch] tests/device/native/*.c tests/device/native/unit/*.[ch]
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' device/edgeseq_device/__init__.py)
 BAKE = VERSION=$(VERSION) docker buildx bake -f device/docker-bake.hcl --load
 
@@ -62,8 +62,10 @@ soak: $(READY)
 	$(BIN)/edgeseq device start virtual-pi --ram 256MB
 	$(BIN)/python tests/bench/soak.py --runs $(or $(RUNS),50) $(ARTIFACT)
 
+# Two processes take whole files in the order of tests/conftest.py. With a thread each: with two, small matrices
+# take several times as long, as each thread waits for one that waits for a core.
 test: $(READY)
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types contracts test
 

@@ -38,7 +38,7 @@ _LINK = ("-pie",)
 _LIBRARIES = ("-ldl", "-lm")
 # The sources that are linked whether anything calls them or not. That libLiteRt.so finds the getuid of uid.c
 # needs no option: linkers export what a library of the program defines as well.
-PROGRAMS = {"edgeseq-run": ("src/main.c", "src/uid.c"), "edgeseq-bench": ("src/bench_main.c",)}
+PROGRAMS = {"edgeseq-run": ("src/edgeseq_run.c", "src/litert/uid.c"), "edgeseq-bench": ("src/edgeseq_bench.c",)}
 """Each with the module that is its own; of the others it gets what it uses."""
 
 
@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--objects", metavar="FOLDER", help="keep compiled modules here for the next build")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--sanitize", action="store_true", help="with AddressSanitizer and UBSan")
-    kind.add_argument("--unit", metavar="FILE", help="a test with a main of its own in place of main.c")
+    kind.add_argument("--unit", metavar="FILE", help="a test with a main of its own")
     kind.add_argument("--fuzz", metavar="FILE", help="likewise a fuzz target with its driver")
     return parser
 
@@ -173,10 +173,11 @@ def build(
     by relative names, so that no path of this machine gets into the program.
     """
     options = [*_COMPILE, *kind.compile, f'-DEDGESEQ_VERSION="{version}"', "-c"]
-    modules = sorted(f"src/{path.name}" for path in (HERE / "src").glob("*.c"))
+    modules = sorted(str(path.relative_to(HERE)) for path in (HERE / "src").rglob("*.c"))
     apart = {each for sources in PROGRAMS.values() for each in sources}
     sources = [*own, *(each for each in modules if each not in apart)]
-    headers = {folder: _digest(folder) for folder in {(HERE / each).parent for each in [*modules, *own]}}
+    roots = {_root(each) for each in [*modules, *own]}
+    headers = {folder: _digest(folder) for folder in roots}
     objects.mkdir(parents=True, exist_ok=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -196,16 +197,22 @@ def _archive(compiler: Compiler, modules: list[str], objects: Path) -> str:
     return _kept(objects, "modules.a", "".join(modules), lambda path: _run([*make, path, *modules]))
 
 
+def _root(source: str) -> Path:
+    """The folder whose headers, and those of its rooms, a source may include beside its own folder's."""
+    path = HERE / source
+    return HERE / "src" if HERE / "src" in path.parents else path.parent
+
+
 def _digest(folder: Path) -> str:
-    """Of all headers there."""
-    headers = [path.read_bytes() for path in sorted(folder.glob("*.h"))]
+    """Of all headers there and below."""
+    headers = [path.read_bytes() for path in sorted(folder.rglob("*.h"))]
     return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in headers)).hexdigest()
 
 
 def _compile(command: list[str], headers: dict[Path, str], objects: Path, source: str) -> str:
     path = HERE / source
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    key = "\0".join([*command, source, content, headers[HERE / "src"], headers[path.parent]])
+    key = "\0".join([*command, source, content, headers[HERE / "src"], headers[_root(source)]])
     return _kept(objects, f"{path.stem}.o", key, lambda target: _run([*command, source, "-o", target]))
 
 

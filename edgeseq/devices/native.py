@@ -167,8 +167,8 @@ def _is_this(machine: str) -> bool:
 
 def _content(sources: Path) -> list[bytes]:
     """What the runner is made from: the sources' names and contents, and how they are compiled."""
-    files = [sources / "build.py", *sorted((sources / "src").glob("*.[ch]"))]
-    return [part for file in files for part in (file.name.encode(), file.read_bytes())]
+    files = [sources / "build.py", *sorted((sources / "src").rglob("*.[ch]"))]
+    return [part for file in files for part in (str(file.relative_to(sources)).encode(), file.read_bytes())]
 
 
 def _compile(sources: Path, machine: str, chosen: Compiler, output: Path) -> None:

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "golden.h"
+#include "artifact/golden.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

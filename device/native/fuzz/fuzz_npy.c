@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "finite.h"
-#include "npy.h"
+#include "artifact/npy.h"
+#include "base/finite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

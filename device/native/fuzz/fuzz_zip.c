@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "zip.h"
+#include "artifact/zip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

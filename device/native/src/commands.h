@@ -3,7 +3,7 @@
 #ifndef EDGESEQ_COMMANDS_H
 #define EDGESEQ_COMMANDS_H
 
-#include "failure.h"
+#include "base/failure.h"
 
 enum { FAILED = -1 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "beside.h"
+#include "base/beside.h"
 #include "commands.h"
 
 #ifndef EDGESEQ_VERSION

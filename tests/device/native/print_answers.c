@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "artifact.h"
-#include "file.h"
-#include "model.h"
+#include "artifact/artifact.h"
+#include "base/file.h"
+#include "litert/model.h"
 
 static void print(const char *form, int length, bool answered, const float *logits, int count,
                   const struct failure *failure) {

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "artifact.h"
+#include "artifact/artifact.h"
 
 static void print_array(const char *name, const struct npy *npy) {
     printf("%s %ld %ld", name, npy->dims[0], npy->dims[1]);

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guards.h"
-#include "keys.h"
-#include "statistics.h"
-#include "system.h"
+#include "bench/keys.h"
+#include "board/guards.h"
+#include "board/system.h"
+#include "measure/statistics.h"
 
 static bool take(void *data, size_t size) {
     return fread(data, 1, size, stdin) == size;

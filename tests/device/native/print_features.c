@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "features.h"
-#include "stream_features.h"
+#include "front_end/features.h"
+#include "front_end/stream_features.h"
 
 static void stop(const char *why) {
     fprintf(stderr, "%s\n", why);

@@ -86,12 +86,12 @@ def tiny(tmp_path: Path) -> Path:
     if shutil.which("gcc") is None:
         pytest.skip("there is no gcc on PATH")
     folder = tmp_path / "tiny"
-    (folder / "src").mkdir(parents=True)
+    (folder / "src/litert").mkdir(parents=True)
     shutil.copy(NATIVE / "build.py", folder)
-    (folder / "src/uid.c").write_text("extern int unused;\n")
+    (folder / "src/litert/uid.c").write_text("extern int unused;\n")
     (folder / "src/answer.h").write_text("int answer(void);\n")
     (folder / "src/answer.c").write_text('#include "answer.h"\n\nint answer(void) {\n    return 7;\n}\n')
-    (folder / "src/main.c").write_text('#include "answer.h"\n\nint main(void) {\n    return answer();\n}\n')
+    (folder / "src/edgeseq_run.c").write_text('#include "answer.h"\n\nint main(void) {\n    return answer();\n}\n')
     return folder
 
 

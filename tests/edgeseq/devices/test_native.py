@@ -27,9 +27,9 @@ asked = parser.parse_args()
 here = pathlib.Path(__file__).parent
 with (here / "calls").open("a") as calls:
     print(asked.machine, asked.compiler, file=calls)
-source = (here / "src/main.c").read_text()
+source = (here / "src/edgeseq_run.c").read_text()
 if source.startswith("#error"):
-    sys.exit("src/main.c:1:2: error: " + source + "\\nedgeseq-run does not compile")
+    sys.exit("src/edgeseq_run.c:1:2: error: " + source + "\\nedgeseq-run does not compile")
 pathlib.Path(asked.output).write_text(source)
 """
 
@@ -44,7 +44,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "native"
     (folder / "src").mkdir(parents=True)
     (folder / "build.py").write_text(BUILD)
-    (folder / "src/main.c").write_text("first")
+    (folder / "src/edgeseq_run.c").write_text("first")
     monkeypatch.setattr(native, "device_sources", lambda _name: folder)
     monkeypatch.setattr(native, "compiler", lambda _machine: Compiler("zig", "0.1"))
     return folder
@@ -60,7 +60,7 @@ def test_the_runner_is_compiled_once_and_again_when_a_source_or_the_compiler_is_
     first = native.runner("aarch64", quietly)
     assert native.runner("aarch64", quietly) == first
     assert (first.name, first.read_text()) == ("edgeseq-run", "first")
-    (sources / "src/main.c").write_text("second")
+    (sources / "src/edgeseq_run.c").write_text("second")
     assert native.runner("aarch64", quietly).read_text() == "second"
     monkeypatch.setattr(native, "compiler", lambda _machine: Compiler("gcc", "12"))
     native.runner("aarch64", quietly)
@@ -70,7 +70,7 @@ def test_the_runner_is_compiled_once_and_again_when_a_source_or_the_compiler_is_
 
 
 def test_what_does_not_compile_is_told_by_its_first_error_and_leaves_nothing(sources: Path) -> None:
-    (sources / "src/main.c").write_text("#error no such board")
+    (sources / "src/edgeseq_run.c").write_text("#error no such board")
     with pytest.raises(
         DeviceError, match=r"does not compile with zig 0\.1: src/main\.c:1:2: error: #error no"
     ):

@@ -1,8 +1,8 @@
-#include "answer.h"
+#include "answer/answer.h"
 
 #include <math.h>
 
-#include "finite.h"
+#include "base/finite.h"
 
 static float largest(const float *logits, int count) {
     float found = logits[0];

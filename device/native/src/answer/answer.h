@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
 
 struct answer {
     const char *label;  /* the sheet's; NULL where the probability is below its rejection threshold */

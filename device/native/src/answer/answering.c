@@ -1,4 +1,4 @@
-#include "answering.h"
+#include "answer/answering.h"
 
 #include <stdlib.h>
 

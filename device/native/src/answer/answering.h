@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "answer.h"
-#include "artifact.h"
-#include "failure.h"
-#include "input.h"
-#include "json.h"
-#include "litert.h"
-#include "model.h"
-#include "options.h"
+#include "answer/answer.h"
+#include "answer/input.h"
+#include "artifact/artifact.h"
+#include "base/failure.h"
+#include "base/json.h"
+#include "litert/litert.h"
+#include "litert/model.h"
+#include "measure/options.h"
 
 struct answering {
     struct artifact artifact;

@@ -1,4 +1,4 @@
-#include "input.h"
+#include "answer/input.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
 
 /* FEATURES: rows [F] of the sheet's element, as the model takes them. F32LE: readings as the front end takes
  * them, of a sound samples in [-1, 1], of a series rows. S16LE: samples of a sound, full scale 32768. */

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answering.h"
+#include "answer/answering.h"
+#include "artifact/npy.h"
+#include "base/file.h"
 #include "commands.h"
-#include "features.h"
-#include "file.h"
-#include "npy.h"
+#include "front_end/features.h"
 
 static const char USE[] =
     "edgeseq-run predict ARTIFACT FILE...: the answer to each file, a line each; - is stdin\n"

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "answering.h"
+#include "answer/answering.h"
+#include "base/finite.h"
 #include "commands.h"
-#include "finite.h"
-#include "pipes.h"
-#include "stream_features.h"
+#include "front_end/stream_features.h"
+#include "process/pipes.h"
 
 static const char USE[] =
     "edgeseq-run stream ARTIFACT: answers readings on stdin as they come, by the model's step form\n"

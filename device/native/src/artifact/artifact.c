@@ -1,12 +1,12 @@
-#include "artifact.h"
+#include "artifact/artifact.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sha256.h"
-#include "sums.h"
+#include "artifact/sha256.h"
+#include "artifact/sums.h"
 
 static const char SUMS[] = "SHA256SUMS", SHEET[] = "native.txt", MANIFEST[] = "manifest.json";
 

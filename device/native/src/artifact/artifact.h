@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
-#include "file.h"
-#include "golden.h"
-#include "sheet.h"
+#include "artifact/golden.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
+#include "base/file.h"
 
 struct artifact {
     char *folder;

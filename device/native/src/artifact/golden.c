@@ -1,12 +1,12 @@
-#include "golden.h"
+#include "artifact/golden.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "finite.h"
-#include "zip.h"
+#include "artifact/zip.h"
+#include "base/finite.h"
 
 static const char REFERENCE[] = "reference_tflite.npy", STEP_REFERENCE[] = "reference_tflite_step.npy";
 

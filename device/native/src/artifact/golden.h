@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
-#include "file.h"
-#include "npy.h"
-#include "sheet.h"
+#include "artifact/npy.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
+#include "base/file.h"
 
 struct golden {
     struct bytes archive;

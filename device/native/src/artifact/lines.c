@@ -1,4 +1,4 @@
-#include "lines.h"
+#include "artifact/lines.h"
 
 #include <float.h>
 #include <stdarg.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 enum { SIZE_MAX_BYTES = 16000000 };
 

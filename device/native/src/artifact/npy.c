@@ -1,4 +1,4 @@
-#include "npy.h"
+#include "artifact/npy.h"
 
 #include <stdint.h>
 #include <string.h>

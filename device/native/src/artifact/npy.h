@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
 
 struct npy {
     enum element element;

@@ -1,11 +1,11 @@
-#include "sheet.h"
+#include "artifact/sheet.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lines.h"
-#include "sheet_check.h"
+#include "artifact/lines.h"
+#include "artifact/sheet_check.h"
 
 enum { VERSION = 1, HASH = 64, VALUES_MAX = 1 << 28 };
 enum { RATE_MAX = 100000000, FFT_MAX = 1 << 20, HOP_MAX = 1 << 24, MELS_MAX = 1024 };

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 enum element { FLOAT32, INT32 }; /* both of 4 bytes, little-endian */
 

@@ -1,9 +1,9 @@
-#include "sheet_check.h"
+#include "artifact/sheet_check.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "sums.h"
+#include "artifact/sums.h"
 
 static const double LARGEST_NUMBER = 1e30; /* of a front end's settings, as edgeseq_device has it */
 

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
 
 /* BAD_DATA names the item that cannot be; `path` is for messages. */
 bool sheet_check(const struct sheet *sheet, const char *path, struct failure *failure);

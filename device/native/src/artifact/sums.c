@@ -1,9 +1,9 @@
-#include "sums.h"
+#include "artifact/sums.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 enum { HASH = 64, NAME_AT = HASH + 2, FILES_MAX = 1024 };
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 struct sum {
     char sha256[65];

@@ -1,4 +1,4 @@
-#include "zip.h"
+#include "artifact/zip.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 /* An archive by its central directory; it points into the bytes and needs no freeing. */
 struct zip {

@@ -1,4 +1,4 @@
-#include "beside.h"
+#include "base/beside.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 /* `file` with its last part replaced by `name`; false where that is too long. */
 bool beside_file(const char *file, const char *name, char path[PATH_MAX]);

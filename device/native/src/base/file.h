@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 /* The bytes of a file: in memory of their own or mapped read-only. data is NULL where size is 0. */
 struct bytes {

@@ -1,4 +1,4 @@
-#include "finite.h"
+#include "base/finite.h"
 
 #include <math.h>
 

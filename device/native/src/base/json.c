@@ -1,10 +1,10 @@
-#include "json.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 struct json json_to(FILE *file, bool indented) {
     return (struct json){.file = file, .indented = indented, .empty = true};

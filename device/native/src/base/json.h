@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "texts.h"
+#include "base/texts.h"
 
 enum { JSON_NUMBER_MAX = 32 };
 

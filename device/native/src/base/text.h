@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 /* The value of an option (`what`, such as "--threads"): a whole decimal number from low to high. USAGE names
  * the option, what was given and the limits. */

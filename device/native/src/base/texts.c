@@ -1,4 +1,4 @@
-#include "texts.h"
+#include "base/texts.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "bench.h"
+#include "bench/bench.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "beside.h"
-#include "cooldown.h"
-#include "cpu.h"
-#include "sha256.h"
-#include "worker.h"
+#include "artifact/sha256.h"
+#include "base/beside.h"
+#include "bench/worker.h"
+#include "board/cooldown.h"
+#include "board/cpu.h"
 
 static bool hash_file(const char *path, char hex[65], struct failure *failure) {
     struct bytes bytes;

@@ -3,12 +3,12 @@
 #ifndef EDGESEQ_BENCH_H
 #define EDGESEQ_BENCH_H
 
-#include "artifact.h"
-#include "bench_request.h"
-#include "library.h"
-#include "result.h"
-#include "system.h"
-#include "watch.h"
+#include "artifact/artifact.h"
+#include "bench/bench_request.h"
+#include "bench/result.h"
+#include "board/system.h"
+#include "litert/library.h"
+#include "process/watch.h"
 
 struct bench {
     const struct bench_request *request;

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "bench/bench.h"
+#include "bench/plain_table.h"
 #include "commands.h"
-#include "plain_table.h"
 
 static bool refuse_file(const char *path, int error, struct failure *failure) {
     bool full = error == ENOSPC || error == EDQUOT;

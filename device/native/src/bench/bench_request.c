@@ -1,10 +1,10 @@
-#include "bench_request.h"
+#include "bench/bench_request.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 const char BENCH_USE[] =
     "edgeseq-run bench ARTIFACT: measures it on this machine, each figure in a process of its own\n"

@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
-#include "json.h"
-#include "keys.h"
-#include "measure.h"
+#include "base/failure.h"
+#include "base/json.h"
+#include "bench/keys.h"
+#include "measure/measure.h"
 
 enum { THREADS_MAX = 256, THREADS_COUNTS_MAX = 16 };
 

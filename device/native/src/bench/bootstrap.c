@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "statistics.h"
+#include "measure/statistics.h"
 
 enum { ROUNDS = 500 };
 

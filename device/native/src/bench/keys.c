@@ -1,4 +1,4 @@
-#include "keys.h"
+#include "bench/keys.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
-#include "latency_figures.h"
+#include "bench/latency_figures.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "statistics.h"
-#include "text.h"
+#include "base/text.h"
+#include "measure/statistics.h"
 
 static const double SPREAD_PERCENT_MAX = 10; /* launches that differ by more are warned about */
 

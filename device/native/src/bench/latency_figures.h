@@ -3,7 +3,7 @@
 #ifndef EDGESEQ_LATENCY_FIGURES_H
 #define EDGESEQ_LATENCY_FIGURES_H
 
-#include "result.h"
+#include "bench/result.h"
 
 /* Fills the entry's figures of a kind of latency and its warnings. outcomes: [count], count > 0. False where
  * one of them has no samples, or without memory; then nothing is filled. */

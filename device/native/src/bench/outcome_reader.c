@@ -1,11 +1,11 @@
-#include "outcome_reader.h"
+#include "bench/outcome_reader.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 enum { DEPTH_MAX = 8, LINES_MAX = 1000 };
 

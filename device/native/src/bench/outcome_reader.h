@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 /* "value NAME TEXT", "missing NAME TEXT", "setting NAME TEXT" or "phase NAME TEXT". */
 struct outcome_line {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plain_table.h"
+#include "bench/plain_table.h"
 
 /* One line; of an emulated processor it says so. */
 static void note(const struct result *result, FILE *file, const char *format, ...)

@@ -1,4 +1,4 @@
-#include "plain_table.h"
+#include "bench/plain_table.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "result.h"
+#include "bench/result.h"
 
 /* The figures of a result; on an emulated processor every line says so. */
 void plain_table_write(const struct result *result, FILE *file);

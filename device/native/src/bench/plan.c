@@ -1,4 +1,4 @@
-#include "plan.h"
+#include "bench/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "bench_request.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "bench/bench_request.h"
 
 /* One worker process. */
 struct measurement {

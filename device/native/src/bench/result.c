@@ -1,11 +1,11 @@
-#include "result.h"
+#include "bench/result.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "latency_figures.h"
-#include "text.h"
+#include "base/text.h"
+#include "bench/latency_figures.h"
 
 void result_name(const struct entry *entry, char name[40]) {
     if (entry->threads == 1)

@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "artifact.h"
-#include "guards.h"
-#include "outcome_reader.h"
-#include "plan.h"
-#include "system.h"
-#include "texts.h"
+#include "artifact/artifact.h"
+#include "base/texts.h"
+#include "bench/outcome_reader.h"
+#include "bench/plan.h"
+#include "board/guards.h"
+#include "board/system.h"
 
 /* What became of one measurement of the plan. */
 struct taken {

@@ -1,7 +1,7 @@
 /* result_write(): a result as JSON. */
 #include <string.h>
 
-#include "result.h"
+#include "bench/result.h"
 
 static void write_cpus(const struct entry *entry, struct json *json) {
     json_key(json, "affinity");

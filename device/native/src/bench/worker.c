@@ -1,12 +1,12 @@
-#include "worker.h"
+#include "bench/worker.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "processes.h"
-#include "texts.h"
+#include "base/texts.h"
+#include "process/processes.h"
 
 static const size_t OUTPUT_MAX = 16u << 20; /* logits of 1000 golden vectors of 150 classes are 3 MB */
 

@@ -2,10 +2,10 @@
 #ifndef EDGESEQ_WORKER_H
 #define EDGESEQ_WORKER_H
 
-#include "bench_request.h"
-#include "library.h"
-#include "outcome_reader.h"
-#include "watch.h"
+#include "bench/bench_request.h"
+#include "bench/outcome_reader.h"
+#include "litert/library.h"
+#include "process/watch.h"
 
 /* One measurement of a benchmark. */
 struct worker_job {

@@ -1,9 +1,9 @@
-#include "cooldown.h"
+#include "board/cooldown.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "guards.h"
+#include "board/guards.h"
 
 static const double WARMER_C = 3; /* as much warmer than before the first measurement a board may be */
 

@@ -2,7 +2,7 @@
 #ifndef EDGESEQ_COOLDOWN_H
 #define EDGESEQ_COOLDOWN_H
 
-#include "watch.h"
+#include "process/watch.h"
 
 /* Waits until the processor is about as cool as `wanted_c` (NaN: not known, nothing is waited for), or does
  * not get any cooler; max_s at most, and not on once a signal asks for the end. Says so on stderr. */

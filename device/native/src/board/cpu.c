@@ -1,11 +1,11 @@
-#include "cpu.h"
+#include "board/cpu.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "root_file.h"
+#include "board/root_file.h"
 
 /* Of an x86 processor's 150 flags, how those begin that choose a kernel in a runtime. */
 static const char *const X86_FEATURES[] = {

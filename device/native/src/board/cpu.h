@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
-#include "texts.h"
+#include "base/failure.h"
+#include "base/texts.h"
 
 enum { CPUS_MAX = 1024 };
 

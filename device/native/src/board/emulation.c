@@ -1,4 +1,4 @@
-#include "emulation.h"
+#include "board/emulation.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "machine.h"
-#include "proc.h"
+#include "board/machine.h"
+#include "board/proc.h"
 
 #define MARKER "etc/edgeseq-virtual-board"
 

@@ -1,4 +1,4 @@
-#include "guards.h"
+#include "board/guards.h"
 
 #include <ctype.h>
 #include <glob.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "processes.h"
-#include "root_file.h"
-#include "text.h"
+#include "base/text.h"
+#include "board/root_file.h"
+#include "process/processes.h"
 
 static const double VCGENCMD_S = 5;
 

@@ -3,9 +3,9 @@
 #ifndef EDGESEQ_GUARDS_H
 #define EDGESEQ_GUARDS_H
 
-#include "json.h"
-#include "texts.h"
-#include "watch.h"
+#include "base/json.h"
+#include "base/texts.h"
+#include "process/watch.h"
 
 /* A reading that the machine does not offer is -1 (of a double: NaN), a governor NULL. */
 struct guards {

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "guards.h"
+#include "board/guards.h"
 
 static const double HOT_C = 80; /* from here on a Raspberry Pi lowers its clock */
 

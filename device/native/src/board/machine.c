@@ -1,4 +1,4 @@
-#include "machine.h"
+#include "board/machine.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -1,12 +1,12 @@
-#include "memory.h"
+#include "board/memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "emulation.h"
-#include "proc.h"
+#include "board/emulation.h"
+#include "board/proc.h"
 
 enum { MAPPINGS_MAX = 512 };
 

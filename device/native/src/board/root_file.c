@@ -1,4 +1,4 @@
-#include "root_file.h"
+#include "board/root_file.h"
 
 #include <fcntl.h>
 #include <limits.h>

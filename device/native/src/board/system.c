@@ -1,12 +1,12 @@
-#include "system.h"
+#include "board/system.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cpu.h"
-#include "root_file.h"
+#include "board/cpu.h"
+#include "board/root_file.h"
 
 static char *dmi_name(const char *root) {
     char *vendor = root_file_text(root, "/sys/class/dmi/id/sys_vendor");

@@ -2,9 +2,9 @@
 #ifndef EDGESEQ_SYSTEM_H
 #define EDGESEQ_SYSTEM_H
 
-#include "emulation.h"
-#include "json.h"
-#include "texts.h"
+#include "base/json.h"
+#include "base/texts.h"
+#include "board/emulation.h"
 
 /* NULL and -1: not known. */
 struct system {

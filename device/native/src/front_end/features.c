@@ -1,4 +1,4 @@
-#include "features.h"
+#include "front_end/features.h"
 
 #include <limits.h>
 #include <math.h>
@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "finite.h"
-#include "stream_features.h"
+#include "base/finite.h"
+#include "front_end/stream_features.h"
 
 /* T, the frames that `count` values make; 0 where they do not fit, and then `failure` says why. */
 static size_t frames_in(const struct front_end *front_end, size_t count, struct failure *failure) {

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
 
 /* samples: [count] floats: mono in [-1, 1] for FRONT_LOG_MEL, rows [F] one after the other for
  * FRONT_STANDARDISE -> features: [frames, F], standardised where the front end has a mean, the caller's to

@@ -1,4 +1,4 @@
-#include "fft.h"
+#include "front_end/fft.h"
 
 #include <math.h>
 #include <stdlib.h>

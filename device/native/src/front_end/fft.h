@@ -2,7 +2,7 @@
 #ifndef EDGESEQ_FFT_H
 #define EDGESEQ_FFT_H
 
-#include "failure.h"
+#include "base/failure.h"
 
 struct fft;
 

@@ -1,10 +1,10 @@
-#include "log_mel.h"
+#include "front_end/log_mel.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "fft.h"
-#include "mel.h"
+#include "front_end/fft.h"
+#include "front_end/mel.h"
 
 struct log_mel {
     int frame_samples;

@@ -2,8 +2,8 @@
 #ifndef EDGESEQ_LOG_MEL_H
 #define EDGESEQ_LOG_MEL_H
 
-#include "failure.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
 
 struct log_mel;
 

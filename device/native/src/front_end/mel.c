@@ -1,4 +1,4 @@
-#include "mel.h"
+#include "front_end/mel.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
 
 /* Filter m weighs the bins first[m] .. first[m] + counts[m] - 1; the weights lie one filter after the other.
  */

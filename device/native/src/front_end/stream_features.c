@@ -1,9 +1,9 @@
-#include "stream_features.h"
+#include "front_end/stream_features.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "log_mel.h"
+#include "front_end/log_mel.h"
 
 struct stream_features {
     const struct front_end *front_end;

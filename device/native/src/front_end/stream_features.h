@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "failure.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
 
 struct stream_features;
 

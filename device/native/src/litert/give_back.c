@@ -1,4 +1,4 @@
-#include "give_back.h"
+#include "litert/give_back.h"
 
 #include <link.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "graph.h"
+#include "litert/graph.h"
 
 #include <stddef.h>
 #include <stdio.h>

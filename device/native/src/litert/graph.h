@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "failure.h"
-#include "litert_api.h"
-#include "sheet.h"
+#include "artifact/sheet.h"
+#include "base/failure.h"
+#include "litert/litert_api.h"
 
 /* A tensor of the signature. memory holds `bytes` of it, and the padding that kernels read beyond. */
 struct port {

@@ -1,9 +1,9 @@
-#include "library.h"
+#include "litert/library.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "beside.h"
+#include "base/beside.h"
 
 /* The first line of libLiteRt.version; "" where there is none. */
 static void read_version(const char *library, char version[LIBRARY_VERSION_MAX]) {

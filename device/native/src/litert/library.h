@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 enum { LIBRARY_VERSION_MAX = 64 };
 

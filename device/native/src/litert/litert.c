@@ -1,4 +1,4 @@
-#include "litert.h"
+#include "litert/litert.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "give_back.h"
-#include "litert_api.h"
-#include "machine.h"
+#include "board/machine.h"
+#include "litert/give_back.h"
+#include "litert/litert_api.h"
 
 bool litert_unfit(const char *path, struct failure *failure, const char *format, ...) {
     char cause[400];

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 struct litert;
 

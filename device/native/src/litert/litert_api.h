@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "library.h"
-#include "litert.h"
+#include "litert/library.h"
+#include "litert/litert.h"
 
 /* What the library makes and only it looks into. */
 struct litert_environment;

@@ -1,13 +1,13 @@
-#include "model.h"
+#include "litert/model.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "finite.h"
-#include "give_back.h"
-#include "graph.h"
+#include "base/finite.h"
+#include "litert/give_back.h"
+#include "litert/graph.h"
 
 /* What a step gives back under a state's name with .next, to be taken under its name. */
 struct carried {

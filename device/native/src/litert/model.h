@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-#include "artifact.h"
-#include "failure.h"
-#include "litert.h"
+#include "artifact/artifact.h"
+#include "base/failure.h"
+#include "litert/litert.h"
 
 struct model;
 

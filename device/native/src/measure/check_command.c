@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "commands.h"
-#include "litert.h"
-#include "model.h"
-#include "options.h"
-#include "parity.h"
+#include "litert/litert.h"
+#include "litert/model.h"
+#include "measure/options.h"
+#include "measure/parity.h"
 
 static const char USE[] =
     "edgeseq-run check [ARTIFACT]: try the LiteRT library, and its answers to the artifact's golden vectors\n"

@@ -1,4 +1,4 @@
-#include "counting.h"
+#include "measure/counting.h"
 
 #include <unistd.h>
 

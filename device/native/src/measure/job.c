@@ -1,10 +1,10 @@
-#include "job.h"
+#include "measure/job.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "emulation.h"
-#include "outcome.h"
+#include "board/emulation.h"
+#include "measure/outcome.h"
 
 enum { VALUE_BYTES = 4, INPUT_BYTES_MAX = 1 << 30 };
 

@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "artifact.h"
-#include "failure.h"
-#include "litert.h"
-#include "model.h"
-#include "options.h"
+#include "artifact/artifact.h"
+#include "base/failure.h"
+#include "litert/litert.h"
+#include "litert/model.h"
+#include "measure/options.h"
 
 struct job {
     const struct options *options;

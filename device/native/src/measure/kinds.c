@@ -1,12 +1,12 @@
-#include "kinds.h"
+#include "measure/kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "counting.h"
-#include "memory.h"
-#include "outcome.h"
-#include "parity.h"
+#include "board/memory.h"
+#include "measure/counting.h"
+#include "measure/outcome.h"
+#include "measure/parity.h"
 
 enum { RAM_RUNS = 10, FITS_RUNS = 10 };
 

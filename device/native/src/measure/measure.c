@@ -1,10 +1,10 @@
-#include "measure.h"
+#include "measure/measure.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "statistics.h"
+#include "measure/statistics.h"
 
 #define AGREEMENT 0.05
 #define WINDOW_NS 50000000u

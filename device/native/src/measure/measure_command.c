@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "commands.h"
-#include "kinds.h"
-#include "outcome.h"
-#include "text.h"
+#include "measure/kinds.h"
+#include "measure/outcome.h"
 
 static const char USE[] =
     "edgeseq-run measure KIND --artifact DIR: one measurement; its outcome is lines on stdout\n"

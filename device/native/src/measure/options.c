@@ -1,11 +1,11 @@
-#include "options.h"
+#include "measure/options.h"
 
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 enum { ANY = PREDICT | STREAM | CHECK_LIBRARY | MEASURE, ANSWERING = PREDICT | STREAM };
 enum { RUNS_MAX = 1000000000, SECONDS_MAX = 1000000, RATE_MAX = 100000000, THREADS_MAX = 256 };

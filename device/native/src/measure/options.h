@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
-#include "measure.h"
+#include "base/failure.h"
+#include "measure/measure.h"
 
 /* The commands, as bits. */
 enum { PREDICT = 1, STREAM = 2, CHECK_LIBRARY = 4, MEASURE = 8 };

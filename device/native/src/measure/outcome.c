@@ -1,4 +1,4 @@
-#include "outcome.h"
+#include "measure/outcome.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -16,8 +16,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "failure.h"
-#include "json.h"
+#include "base/failure.h"
+#include "base/json.h"
 
 void outcome_begin(FILE *file);
 void outcome_end(FILE *file);                                  /* flushes too */

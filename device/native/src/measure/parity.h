@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 
-#include "artifact.h"
-#include "failure.h"
-#include "golden.h"
-#include "model.h"
-#include "statistics.h"
+#include "artifact/artifact.h"
+#include "artifact/golden.h"
+#include "base/failure.h"
+#include "litert/model.h"
+#include "measure/statistics.h"
 
 /* The answers [count, C] of the whole sequence form, or of the step form behind the last frame of each; to be
  * freed. NULL on failure. */

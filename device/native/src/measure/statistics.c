@@ -1,10 +1,10 @@
-#include "statistics.h"
+#include "measure/statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "finite.h"
+#include "base/finite.h"
 
 /* Puts in place `at` of `values` what would be there if they were sorted, nothing larger before it and
  * nothing smaller behind it (Hoare 1961, Algorithm 65: FIND). */

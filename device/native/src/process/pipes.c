@@ -1,4 +1,4 @@
-#include "pipes.h"
+#include "process/pipes.h"
 
 #include <errno.h>
 #include <limits.h>

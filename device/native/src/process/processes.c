@@ -1,4 +1,4 @@
-#include "processes.h"
+#include "process/processes.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "watch.h"
+#include "process/watch.h"
 
 enum { PROCESS_SAID_MAX = 2000 };
 

@@ -1,4 +1,4 @@
-#include "watch.h"
+#include "process/watch.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 struct watch {
     int file; /* readable when a signal has come, a child's end too */

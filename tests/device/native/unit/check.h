@@ -6,7 +6,7 @@
  *     }
  *
  * A check that fails is printed with its line, and the test goes on. Test after test is compiled with every
- * module but main.c, with sanitizers, and run in a folder of its own: tests/device/native/test_units.py. */
+ * module, with sanitizers, and run in a folder of its own: tests/device/native/test_units.py. */
 #ifndef EDGESEQ_CHECK_H
 #define EDGESEQ_CHECK_H
 
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 static int check_failed;
 

@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "answer.h"
+#include "answer/answer.h"
 #include "check.h"
 
 static char *labels[] = {"circle", "line", "rest"};

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include "archive.h"
-#include "artifact.h"
+#include "artifact/artifact.h"
+#include "artifact/sha256.h"
 #include "check.h"
-#include "sha256.h"
 
 static const float VALUES[] = {1, 2, 3, 4};
 static char manifest_sha256[65], model_sha256[65];

@@ -2,9 +2,9 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-#include "bench_request.h"
+#include "bench/bench_request.h"
+#include "bench/plan.h"
 #include "check.h"
-#include "plan.h"
 
 /* The request of a command line of words, which are parted by one blank. `line` is cut up and must live on.
  */

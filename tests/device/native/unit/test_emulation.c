@@ -2,9 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "board/emulation.h"
+#include "board/machine.h"
 #include "check.h"
-#include "emulation.h"
-#include "machine.h"
 
 /* Writes a file under root/, which grows folders for it. */
 static void write_under(const char *root, const char *name, const void *content, size_t size) {

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "features.h"
-#include "stream_features.h"
+#include "front_end/features.h"
+#include "front_end/stream_features.h"
 
 enum { SAMPLES = 1000, MELS = 6 };
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "fft.h"
+#include "front_end/fft.h"
 
 enum { LARGEST = 512 };
 

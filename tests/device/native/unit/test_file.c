@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "check.h"
-#include "file.h"
 
 static void put(const char *path, const char *content) {
     FILE *file = fopen(path, "w");

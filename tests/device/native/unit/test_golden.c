@@ -2,8 +2,8 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "artifact/golden.h"
 #include "check.h"
-#include "golden.h"
 
 static const float VALUES[] = {0.5F, -1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 static const struct sheet SHEET = {.features_count = 2, .labels_count = 3, .golden_count = 3};

@@ -1,8 +1,8 @@
 #include <math.h>
 
+#include "answer/input.h"
+#include "base/finite.h"
 #include "check.h"
-#include "finite.h"
-#include "input.h"
 
 static struct sheet sheet_of(enum front_end_kind kind) {
     struct sheet sheet = {.name = "made", .features_count = 3};

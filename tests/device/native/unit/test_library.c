@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "library.h"
+#include "litert/library.h"
 
 static void write_file(const char *path, const char *text) {
     FILE *file = fopen(path, "w");

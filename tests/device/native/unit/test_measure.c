@@ -1,5 +1,5 @@
 #include "check.h"
-#include "measure.h"
+#include "measure/measure.h"
 
 static const uint64_t MS = 1000000;
 

@@ -3,11 +3,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "board/memory.h"
+#include "board/proc.h"
 #include "check.h"
-#include "file.h"
-#include "give_back.h"
-#include "memory.h"
-#include "proc.h"
+#include "litert/give_back.h"
 
 enum { MORE = 8 << 20 };
 

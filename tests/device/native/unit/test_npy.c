@@ -2,8 +2,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "artifact/npy.h"
 #include "check.h"
-#include "npy.h"
 
 enum { HEADER = 10 };
 

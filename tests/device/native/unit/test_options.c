@@ -1,6 +1,6 @@
 /* The options of the commands of edgeseq-run. */
 #include "check.h"
-#include "options.h"
+#include "measure/options.h"
 
 /* The options of a line of words, which are parted by one blank; `line` is cut up and must live on. */
 static bool parse(char *line, int command, struct options *options, struct failure *failure) {

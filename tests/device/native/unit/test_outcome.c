@@ -1,9 +1,9 @@
 /* The outcome of a worker: what is written is read, and what is damaged is refused. */
 #include <stdlib.h>
 
+#include "bench/outcome_reader.h"
 #include "check.h"
-#include "outcome.h"
-#include "outcome_reader.h"
+#include "measure/outcome.h"
 
 static bool read_text(const char *text, struct outcome *outcome, struct failure *failure) {
     return outcome_read(strdup(text), outcome, failure);

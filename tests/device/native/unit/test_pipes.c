@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "pipes.h"
+#include "process/pipes.h"
 
 enum { FULL = 1 << 20 };
 

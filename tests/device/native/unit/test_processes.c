@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "processes.h"
+#include "process/processes.h"
 
 static void run_shell(const char *script, struct task task, struct watch *watch, struct ended *ended) {
     char *argv[] = {strdup("sh"), strdup("-c"), strdup(script), NULL};

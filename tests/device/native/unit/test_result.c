@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "bench/result.h"
 #include "check.h"
-#include "result.h"
 
 enum { TAKEN = 5 };
 

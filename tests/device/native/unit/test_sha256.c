@@ -1,8 +1,8 @@
 /* Digests of FIPS 180-4's examples, and of every length around a block's end. */
 #include <stdlib.h>
 
+#include "artifact/sha256.h"
 #include "check.h"
-#include "sha256.h"
 
 static void digests_are_those_of_the_standard(void) {
     char hex[65];

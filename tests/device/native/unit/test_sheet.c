@@ -1,8 +1,8 @@
 /* native.txt: one whole sheet, and every way to spoil it. */
 #include <stdlib.h>
 
+#include "artifact/sheet.h"
 #include "check.h"
-#include "sheet.h"
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 

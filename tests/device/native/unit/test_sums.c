@@ -1,8 +1,8 @@
 /* SHA256SUMS as edgeseq_device/artifact.py reads it. */
 #include <stdlib.h>
 
+#include "artifact/sums.h"
 #include "check.h"
-#include "sums.h"
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 

@@ -1,6 +1,6 @@
 /* Numbers and texts from outside. */
+#include "base/text.h"
 #include "check.h"
-#include "text.h"
 
 static void whole_numbers_are_taken_as_a_long_holds_them(void) {
     long value = 0;

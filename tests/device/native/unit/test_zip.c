@@ -1,7 +1,7 @@
 /* Archives, right and wrong. */
 #include "archive.h"
+#include "artifact/zip.h"
 #include "check.h"
-#include "zip.h"
 
 /* Two members, "a" of 3 bytes and "bb" of none. */
 static struct archive *two_members(void) {
