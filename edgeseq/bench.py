@@ -12,7 +12,7 @@ from typing import Any
 from edgeseq import __version__
 from edgeseq.artifacts import read_provenance
 from edgeseq.bench_formats import NATIVE, formats_to_measure
-from edgeseq.devices.agent_link import AgentEndedError, HangUp, OnEvent, converse
+from edgeseq.devices.agent_link import AgentEndedError, HangUp, OnEvent, converse, error_of
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq.devices.local import LocalDevice
@@ -26,6 +26,7 @@ from edgeseq_device.measuring.keys import DEFAULT_KINDS
 from edgeseq_device.measuring.measure import compare_logits
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import Limits, Request, request_to_dict
+from edgeseq_device.measuring.runners import with_board
 from edgeseq_device.measuring.verdict import judge
 from edgeseq_device.system import describe_system
 
@@ -85,6 +86,7 @@ def bench(
         taken = Taken(request, [artifact.model(each) for each in formats])
         _measure(link, device, taken, on_event, hang_up)
     result = taken.result()
+    result["warnings"] = [with_board(each, device.name) for each in result["warnings"]]
     if device.emulated is not None and result["emulated"] != device.emulated:
         raise DeviceError(f"{device.name}: the agent found emulated={result['emulated']}; prepare it again")
     logits, reason = _host_logits(artifact, formats, device)
@@ -164,7 +166,9 @@ def _measure(link: Link, device: Device, taken: Taken, on_event: OnEvent, hang_u
             if taken.began is None:
                 raise DeviceError(lost) from error
         except EdgeseqError as error:
-            if taken.began is None or isinstance(error, _ChangedError):
+            if taken.began is None:
+                raise error_of(error.exit_code, with_board(str(error), device.name)) from error
+            if isinstance(error, _ChangedError):
                 raise
             taken.lost = _named(device, error)
             return

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from edgeseq.names import unknown
 from edgeseq_device.artifact import Artifact
-from edgeseq_device.errors import DataError, UsageError
-from edgeseq_device.manifest import NATIVE_FILE
+from edgeseq_device.errors import UsageError
 from edgeseq_device.measuring.native import FORMAT
+from edgeseq_device.measuring.runners import check_artifact
 
 NATIVE = "native"
 
@@ -31,11 +31,7 @@ def formats_to_measure(
     if FORMAT not in formats:
         lacking = f"--format {formats[0]}" if wanted else f"{artifact.name} has no {FORMAT} model"
         raise UsageError(f"{lacking}: {only}; take --runner python")
-    if not (artifact.path / NATIVE_FILE).is_file():
-        raise DataError(
-            f"{artifact.path}: has no {NATIVE_FILE}, which the native runner reads; export the artifact "
-            "again, or take --runner python"
-        )
+    check_artifact(artifact)
     if runners != (NATIVE,):
         return formats
     if wanted and len(formats) > 1:

@@ -20,7 +20,8 @@ from edgeseq.devices.machine.plan import NAME as VIRTUAL_PI
 from edgeseq.devices.profiles import virtual_board_names
 from edgeseq.devices.registry import configured_devices
 from edgeseq_device.board.libraries import try_library
-from edgeseq_device.errors import EdgeseqError
+from edgeseq_device.errors import DeviceError, EdgeseqError
+from edgeseq_device.measuring.runners import MACHINES
 
 HOST_EXTRA = f"{sys.executable} -m pip install 'edgeseq[host]'"
 
@@ -153,16 +154,18 @@ def _devices() -> list[Check]:
 
 def native_runner() -> Check:
     """What compiles the runner for each kind of machine."""
-    found = {machine: native.compiler(machine) for machine in native.MACHINES}
-    compilers = [
-        f"{machine} by {each.name} {each.version}" if each else f"no compiler for {machine}"
-        for machine, each in found.items()
-    ]
-    lacking = [machine for machine, each in found.items() if each is None]
-    if not lacking:
-        return Check("device", "native runner", True, f"compiled for {', '.join(compilers)}")
-    state = f"{', '.join(compilers)}; optional, for: bench --runner native"
-    return Check("device", "native runner", False, state, native.how_to_get(lacking[-1]))
+    states, lacking = [], None
+    for each in MACHINES:
+        try:
+            found = native.compiler(each)
+            states.append(f"{each} by {found.name} {found.version}")
+        except DeviceError as error:
+            states.append(f"no compiler for {each}")
+            lacking = str(error)
+    if lacking is None:
+        return Check("device", "native runner", True, f"compiled for {', '.join(states)}")
+    state = f"{', '.join(states)}; optional, for: bench --runner native"
+    return Check("device", "native runner", False, state, lacking.rpartition("; run: ")[2])
 
 
 def _buildx() -> Check:

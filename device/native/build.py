@@ -23,7 +23,8 @@ from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ZIG = "ziglang==0.17.1"
+ZIG = "edgeseq[native]"
+"""The extra of edgeseq that brings zig."""
 MACHINES = ("aarch64", "x86_64")
 GLIBC = "2.17"
 UNFIT = 5
@@ -38,14 +39,21 @@ _LINK = ("-pie",)
 _LIBRARIES = ("-ldl", "-lm")
 # The sources that are linked whether anything calls them or not. That libLiteRt.so finds the getuid of uid.c
 # needs no option: linkers export what a library of the program defines as well.
-PROGRAMS = {"edgeseq-run": ("src/edgeseq_run.c", "src/litert/uid.c"), "edgeseq-bench": ("src/edgeseq_bench.c",)}
+PROGRAMS = {
+    "edgeseq-run": ("src/edgeseq_run.c", "src/litert/uid.c"),
+    "edgeseq-bench": ("src/edgeseq_bench.c",),
+}
 """Each with the module that is its own; of the others it gets what it uses."""
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """The beginnings of the commands that compile and that make a library of modules."""
+    """The beginnings of the commands that compile and that make a library of modules.
 
+    name: "zig", "gcc" or "clang".
+    """
+
+    name: str
     command: tuple[str, ...]
     archiver: tuple[str, ...]
 
@@ -88,12 +96,18 @@ class BuildError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Build what the arguments say; prints where it is, its size and its sha256."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if not (asked.which or asked.output):
+        parser.error("--output FILE is missing")
     try:
         kind, name = RELEASE, asked.compiler
         if asked.sanitize or asked.unit or asked.fuzz:
             kind, name = (LIBFUZZER if name == "clang" else SANITIZED), name or "gcc"
         compiler = find_compiler(asked.machine, name)
+        if asked.which:
+            print(compiler.name, _version_of(compiler))
+            return 0
         own = [str(Path(each).resolve()) for each in (asked.unit, asked.fuzz) if each]
         own += ["fuzz/driver.c"] if asked.fuzz and kind is SANITIZED else []
         version = asked.version or read_version()
@@ -113,7 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", choices=PROGRAMS, default="edgeseq-run")
     parser.add_argument("--machine", choices=MACHINES, default=this_machine())
-    parser.add_argument("--output", required=True, metavar="FILE")
+    parser.add_argument("--output", metavar="FILE")
+    parser.add_argument(
+        "--which", action="store_true", help="build nothing; print the compiler and its version"
+    )
     parser.add_argument("--compiler", choices=("zig", "gcc", "clang"), help="default: zig, else gcc")
     parser.add_argument("--version", help="what the program calls itself (default: the checkout's)")
     parser.add_argument("--objects", metavar="FOLDER", help="keep compiled modules here for the next build")
@@ -136,20 +153,27 @@ def find_compiler(machine: str, name: str | None) -> Compiler:
     if name in ("zig", None) and package is not None and package.origin is not None:
         zig = str(Path(package.origin).with_name("zig"))
         # What zig makes of -Os is larger than what its clang does.
-        return Compiler((zig, "cc", "-target", f"{machine}-linux-gnu.{GLIBC}", "-Xclang", "-Oz"), (zig, "ar"))
+        command = (zig, "cc", "-target", f"{machine}-linux-gnu.{GLIBC}", "-Xclang", "-Oz")
+        return Compiler("zig", command, (zig, "ar"))
     own = machine == this_machine() and platform.system() == "Linux"
     prefix = "" if own else f"{machine}-linux-gnu-"
     program = "clang" if name == "clang" else f"{prefix}gcc"
     if name != "zig" and shutil.which(program):
-        return Compiler((program,), (f"{prefix}ar",))
+        return Compiler("clang" if name == "clang" else "gcc", (program,), (f"{prefix}ar",))
     gcc = "gcc libc6-dev" if own else f"gcc-{machine.replace('_', '-')}-linux-gnu"
     ways = {
-        "zig": f"{sys.executable} -m pip install {ZIG}",
+        "zig": f"{sys.executable} -m pip install '{ZIG}' (that brings zig)",
         "gcc": f"apt-get install {gcc}",
         "clang": "apt-get install clang",
     }
-    wanted = ways[name] if name else f"{ways['zig']} or {ways['gcc']}"
+    wanted = ways[name] if name else f"{ways['zig']}, or: {ways['gcc']}"
     raise BuildError(f"no C compiler for {machine} to build edgeseq-run with; run: {wanted}", UNFIT)
+
+
+def _version_of(compiler: Compiler) -> str:
+    """Such as "0.15.1"."""
+    ask = ("version",) if compiler.name == "zig" else ("-dumpfullversion", "-dumpversion")
+    return _run([compiler.command[0], *ask]).strip()
 
 
 def read_version() -> str:
@@ -216,7 +240,7 @@ def _compile(command: list[str], headers: dict[Path, str], objects: Path, source
     return _kept(objects, f"{path.stem}.o", key, lambda target: _run([*command, source, "-o", target]))
 
 
-def _kept(objects: Path, name: str, key: str, make: Callable[[str], None]) -> str:
+def _kept(objects: Path, name: str, key: str, make: Callable[[str], object]) -> str:
     """The file in `objects` that `make` has made for that key, now or before."""
     target = objects / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}-{name}"
     if not target.exists():
@@ -226,10 +250,11 @@ def _kept(objects: Path, name: str, key: str, make: Callable[[str], None]) -> st
     return str(target)
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str]) -> str:
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BuildError(f"{done.stderr.strip()}\nedgeseq-run does not compile ({command[0]})")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -27,7 +25,7 @@ from edgeseq.devices.cache import (
     part_of,
     remove_unused,
 )
-from edgeseq.devices.commands import fault, output_of
+from edgeseq.devices.commands import fault
 from edgeseq.devices.sources import device_sources
 from edgeseq.devices.wheel_cache import cached_wheels
 from edgeseq.devices.wheel_tables import WheelTable, wheel_table
@@ -35,9 +33,7 @@ from edgeseq_device.elf import python_machine
 from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.layout import LIBRARY, RUNNER
 from edgeseq_device.measuring.native import NativeRunner
-
-MACHINES = ("x86_64", "aarch64")
-"""Those that the runner is made for, as `uname -m` names them."""
+from edgeseq_device.measuring.runners import check_machine
 
 PACKAGE = "ai-edge-litert"
 VERSION_MIN = (2, 1, 6)
@@ -55,39 +51,37 @@ class Compiler:
     version: str
 
 
-def compiler(machine: str) -> Compiler | None:
-    """What compiles the runner for a machine, zig before gcc; None where there is nothing that does."""
-    if importlib.util.find_spec("ziglang") is not None:
-        return Compiler("zig", importlib.metadata.version("ziglang"))
-    gcc = shutil.which(gcc_for(machine))
-    if gcc is None:
-        return None
-    said = output_of([gcc, "-dumpfullversion", "-dumpversion"], os.environ, f"{gcc} does not run")
-    return Compiler("gcc", said.strip())
-
-
-def gcc_for(machine: str) -> str:
-    """The name of the gcc that compiles for a machine."""
-    return "gcc" if _is_this(machine) else f"{machine}-linux-gnu-gcc"
-
-
-def how_to_get(machine: str) -> str:
-    """What to install to have a compiler for a machine."""
-    package = "gcc libc6-dev" if _is_this(machine) else f"gcc-{machine.replace('_', '-')}-linux-gnu"
-    return (
-        f"{sys.executable} -m pip install 'edgeseq[native]' (that brings zig), or: apt-get install {package}"
-    )
+def compiler(machine: str, name: str | None = None) -> Compiler:
+    """What compiles the runner for a machine: by default zig, else gcc. DeviceError, saying what to install,
+    where there is none."""
+    command = [sys.executable, str(device_sources("native") / "build.py"), "--which", "--machine", machine]
+    done = _run([*command, *(("--compiler", name) if name else ())])
+    if done.returncode == DeviceError.exit_code:
+        raise DeviceError(done.stderr.strip())
+    if done.returncode != 0:
+        raise fault("the compiler for the native runner does not run", done.stderr)
+    found, _, version = done.stdout.strip().partition(" ")
+    return Compiler(found, version)
 
 
 def runner(machine: str, progress: Progress) -> Path:
-    """edgeseq-run for a machine, one of MACHINES; compiled at the first use and when its sources change.
+    """edgeseq-run for this machine, or one that is emulated here, by any compiler; compiled at the first use
+    and when its sources change.
 
-    DeviceError where there is no compiler, saying what to install.
+    DeviceError where the machine has none or there is no compiler, saying what to install.
     """
-    _check_machine(machine)
-    sources, chosen = device_sources("native"), compiler(machine)
-    if chosen is None:
-        raise DeviceError(f"no compiler here for the native runner on {machine}; run: {how_to_get(machine)}")
+    check_machine(machine)
+    return _runner(machine, compiler(machine), progress)
+
+
+def board_runner(machine: str, progress: Progress) -> Path:
+    """The same for a board, by zig alone: gcc's needs a C library as new as this machine's."""
+    check_machine(machine)
+    return _runner(machine, compiler(machine, "zig"), progress)
+
+
+def _runner(machine: str, chosen: Compiler, progress: Progress) -> Path:
+    sources = device_sources("native")
     key = content_key(__version__, machine, chosen.name, chosen.version, *_content(sources))
 
     def build(folder: Path) -> None:
@@ -99,7 +93,7 @@ def runner(machine: str, progress: Progress) -> Path:
 
 
 def litert_library(machine: str, progress: Progress) -> tuple[Path, str]:
-    """libLiteRt.so for a machine, one of MACHINES, and its version, such as "2.3.0": out of the pinned wheel.
+    """libLiteRt.so for a machine, and its version, such as "2.3.0": out of the pinned wheel.
 
     DeviceError where the wheel cannot be had.
     """
@@ -123,7 +117,7 @@ def litert_library(machine: str, progress: Progress) -> tuple[Path, str]:
 
 def library_table(machine: str) -> WheelTable:
     """The table whose wheel has the library: it is the same for every Python."""
-    _check_machine(machine)
+    check_machine(machine)
     return wheel_table(f"cp311-{machine}")
 
 
@@ -133,7 +127,7 @@ def local_runner(progress: Progress) -> NativeRunner:
     machine = python_machine()
     if platform.system() != "Linux":
         raise DeviceError(f"the native runner needs Linux, this is {platform.system()}; take --runner python")
-    _check_machine(machine)
+    check_machine(machine)
     library, version = installed_library()
     return NativeRunner((str(runner(machine, progress)),), str(library), version)
 
@@ -147,22 +141,17 @@ def installed_library() -> tuple[Path, str]:
         raise DeviceError(
             f"the native runner loads {LIBRARY} of {PACKAGE}, which is not installed; {install}"
         )
-    version = importlib.metadata.version(PACKAGE)
+    try:
+        version = importlib.metadata.version(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        raise DeviceError(
+            f"{found.submodule_search_locations[0]}: of an unknown version, no {PACKAGE} is installed; "
+            f"{install}"
+        ) from None
     library = Path(found.submodule_search_locations[0]) / LIBRARY
     if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < VERSION_MIN or not library.is_file():
         raise DeviceError(f"{PACKAGE} {version} is too old for the native runner; {install}")
     return library, version
-
-
-def _check_machine(machine: str) -> None:
-    if machine not in MACHINES:
-        raise DeviceError(
-            f"the native runner is made for {' and '.join(MACHINES)}, not for {machine}; take --runner python"
-        )
-
-
-def _is_this(machine: str) -> bool:
-    return (platform.system(), platform.machine()) == ("Linux", machine)
 
 
 def _content(sources: Path) -> list[bytes]:
@@ -176,13 +165,17 @@ def _compile(sources: Path, machine: str, chosen: Compiler, output: Path) -> Non
         *(sys.executable, str(sources / "build.py"), "--machine", machine, "--compiler", chosen.name),
         *("--version", __version__, "--output", str(output)),
     ]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
-    )
+    done = _run(command)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["it said nothing"]
         reason = next((line for line in lines if "error:" in line), lines[-1])
         raise fault(f"the native runner does not compile with {chosen.name} {chosen.version}", reason)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
 
 
 def _prepared(name: str, build: Callable[[Path], None], progress: Progress) -> Path:

@@ -105,7 +105,7 @@ def test_native_alone_measures_tflite_alone(pristine_artifact: Path, artifact_fo
     with pytest.raises(UsageError, match=r"--runner native: .*take --runner both"):
         formats_to_measure(artifact, ("tflite", "onnx"), ("native",))
     (artifact_folder / "native.txt").unlink()
-    with pytest.raises(DataError, match=r"has no native\.txt, .*export the artifact again"):
+    with pytest.raises(DataError, match=r"has no native\.txt: .*export it again"):
         formats_to_measure(replace(artifact, path=artifact_folder), (), ("native",))
 
 

@@ -24,16 +24,16 @@ from edgeseq_device.conversation import Emit, answer
 from edgeseq_device.elf import elf_machine, python_machine
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 from edgeseq_device.layout import BLOBS, LIBRARY, LIBRARY_VERSION, NATIVE, RUNNER, SETUP
-from edgeseq_device.manifest import NATIVE_FILE
+from edgeseq_device.manifest import SUMS_FILE
 from edgeseq_device.measuring.keys import Key, is_hash
 from edgeseq_device.measuring.native import FORMAT, NativeRunner
 from edgeseq_device.measuring.native_worker import run_native
 from edgeseq_device.measuring.protocol import check_keys
+from edgeseq_device.measuring.runners import check_artifact, check_machine
 from edgeseq_device.measuring.verdict import out_of_parity, parity_figures
 from edgeseq_device.measuring.workers import last_line
 from edgeseq_device.root import Turn, locked, scratch
 
-MACHINES = ("aarch64", "x86_64")
 CHECK_S = 60.0
 """For the start of the runner with its library."""
 GOLDEN_S = 300.0
@@ -78,30 +78,17 @@ def set_up(raw: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     check_keys(raw, _REQUEST, "native")
     for name in ("runner", "library"):
         check_keys(raw[name], _HASHED, f"native: {name}")
-    _check_machine()
+    check_machine(python_machine())
     root = Path(raw["root"])
     with locked(Turn(str(root), raw["host"], raw["lock_wait_s"]), emit), scratch(str(root)) as folder:
         _remove_left(root)
         artifact = copied(raw["artifact"], raw["artifact_sha256"], folder / "artifact")
-        artifact.model(FORMAT)
-        if not (artifact.path / NATIVE_FILE).is_file():
-            raise DataError(
-                f"{artifact.name} has no {NATIVE_FILE}, which the native runner reads; export it again"
-            )
+        check_artifact(artifact)
         new = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=root))
         try:
             return _fill(root, new, raw, artifact, emit)
         finally:
             _remove_left(root)
-
-
-def _check_machine() -> None:
-    machine = python_machine()
-    if machine not in MACHINES:
-        raise DeviceError(
-            f"there is no native runner for {machine}: its LiteRT has no library that C could load; "
-            "measure by Python, which runs what is exported for --target armv7"
-        )
 
 
 def _remove_left(root: Path) -> None:
@@ -132,6 +119,7 @@ def _fill(root: Path, new: Path, raw: Mapping[str, Any], artifact: Artifact, emi
         "passed": because is None,
         "because": because,
         "artifact": artifact.name,
+        "artifact_sha256": sha256_of(artifact.path / SUMS_FILE),
     }
     write_json(new / SETUP, setup)
     final = _switch(root, new, files)

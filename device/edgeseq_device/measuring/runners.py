@@ -22,7 +22,13 @@ from edgeseq_device.measuring.native import FORMAT, NativeRunner
 from edgeseq_device.measuring.protocol import check_keys
 from edgeseq_device.measuring.request import Request
 
-_AGAIN = "run `edgeseq device setup` with --native again"
+MACHINES = ("x86_64", "aarch64")
+"""Those that the native runner is made for, as `uname -m` names them."""
+
+BOARD = "BOARD"
+"""What an agent, which does not know its board's name, writes in its place: see `with_board`."""
+_SETUP = f"run `edgeseq device setup {BOARD} --native`"
+_AGAIN = f"{_SETUP} again"
 SETUP_KEYS = {
     "edgeseq": Key((str,), check=bool),
     "runner_sha256": Key((str,), check=is_hash),
@@ -31,9 +37,10 @@ SETUP_KEYS = {
     "passed": Key((bool,)),
     "because": Key((str,), check=bool, nullable=True),
     "artifact": Key((str,), check=bool),
+    "artifact_sha256": Key((str,), check=is_hash),
 }
 """edgeseq: the version that set it up; because: why it did not pass; artifact: whose golden vectors were
-answered."""
+answered; artifact_sha256: of its SHA256SUMS, and so of all of it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,31 @@ class Found:
             "runner_sha256": self.runner_sha256,
             "library_sha256": self.library_sha256,
         }
+
+
+def with_board(text: str, board: str) -> str:
+    """An agent's words, its advice naming the board as the host does."""
+    return text.replace(f"device setup {BOARD} ", f"device setup {board} ")
+
+
+def check_machine(machine: str) -> None:
+    """DeviceError unless there is a native runner for a machine, as `python_machine` names it."""
+    if machine not in MACHINES:
+        raise DeviceError(
+            f"there is no native runner for {machine}, only for {' and '.join(MACHINES)}: elsewhere LiteRT "
+            "has no library with a C interface; take --runner python (a 32-bit system needs an export with "
+            "--target armv7)"
+        )
+
+
+def check_artifact(artifact: Artifact) -> None:
+    """DataError unless the native runner can read an artifact: it has a TFLite model and a sheet of it."""
+    artifact.model(FORMAT)
+    if not (artifact.path / NATIVE_FILE).is_file():
+        raise DataError(
+            f"{artifact.name} has no {NATIVE_FILE}: exported by an edgeseq that knew no native runner; "
+            "export it again"
+        )
 
 
 def read_setup(root: Path) -> dict[str, Any] | None:
@@ -75,12 +107,17 @@ def read_setup(root: Path) -> dict[str, Any] | None:
 def find_native(request: Request, artifact: Artifact) -> Found:
     """The native runner that the request names, else that of the board's folder; its files are hashed.
 
-    DeviceError when one that the request names is not there.
+    DeviceError when one that the request names is not there, DataError when the native runner is asked for
+    and cannot read the artifact.
     """
     found = _find(request)
-    if found.runner is not None and not (artifact.path / NATIVE_FILE).is_file():
-        because = f"{artifact.name} has no {NATIVE_FILE}: an older edgeseq made it; export it again"
-        return replace(found, runner=None, because=because)
+    try:
+        if FORMAT in request.formats:
+            check_artifact(artifact)
+    except DataError as error:
+        if "native" in request.runners:
+            raise
+        return found if found.runner is None else replace(found, runner=None, because=str(error))
     return found
 
 
@@ -133,7 +170,7 @@ def choose_runners(request: Request, found: Found) -> dict[str, list[str]]:
     """
     default = ("python",) if request.native or found.runner is None else ("native",)
     if "native" in request.runners and FORMAT in request.formats and found.runner is None:
-        because = found.because or "it was not set up here; run `edgeseq device setup` with --native"
+        because = found.because or f"it was not set up here; {_SETUP}"
         raise DeviceError(f"--runner {_asked(request)}: the native runner cannot be used: {because}")
     runners = {}
     for each in request.formats:

@@ -32,7 +32,9 @@ def judge(result: Mapping[str, Any], board: str | None = None) -> EdgeseqError |
         if model["fits_ram"] is False:
             limit = f"{model['ram_limit_bytes'] / 1e6:.4g} MB of RAM"
             advice = "take a smaller model or another format, or allow more with --max-ram"
-            return BudgetError(f"{where}{model['file']}{_by(model)} does not fit into {limit}; {advice}")
+            both = len({each["runner"] for each in result["models"]}) > 1
+            whose = _by(model) or (" by Python" if both else "")
+            return BudgetError(f"{where}{model['file']}{whose} does not fit into {limit}; {advice}")
     return None
 
 

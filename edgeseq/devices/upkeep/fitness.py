@@ -14,6 +14,7 @@ from edgeseq.devices.upkeep.probing import Look
 from edgeseq.devices.wheel_tables import WheelTable, wheel_table, wheel_tags
 from edgeseq_device.board.libraries import NOT_INSTALLED
 from edgeseq_device.measuring.guards import HOT_C
+from edgeseq_device.measuring.runners import with_board
 
 CLOCK_OFF_S = 3600.0
 DISK_MIN_BYTES = 20_000_000
@@ -101,7 +102,8 @@ def _judge_native(name: str, setup: Mapping[str, Any] | None) -> Iterator[Proble
     if setup is None:
         return
     if not setup["passed"]:
-        yield Problem(f"its native runner is not used, Python is: {setup['because']}", again)
+        because = with_board(str(setup["because"]), name)
+        yield Problem(f"its native runner is not used, Python is: {because}", again)
     elif setup["edgeseq"] != __version__:
         yield Problem(
             f"its native runner is of edgeseq {setup['edgeseq']}, this is {__version__}: Python is used",

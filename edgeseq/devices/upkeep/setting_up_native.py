@@ -11,16 +11,17 @@ from typing import Any
 from edgeseq import __version__
 from edgeseq.devices.board import SshDevice, SshLink
 from edgeseq.devices.cache import Progress, part_of
-from edgeseq.devices.native import MACHINES, library_table, litert_library, runner
+from edgeseq.devices.native import board_runner, library_table, litert_library
 from edgeseq.devices.ssh.connection import Connection
 from edgeseq.devices.ssh.faults import printable
 from edgeseq.devices.ssh.transfer import Blob, blob_of, send
 from edgeseq.devices.upkeep.probing import ask
 from edgeseq.devices.upkeep.setting_up import check_glibc, show_steps
-from edgeseq_device.artifact import Artifact
-from edgeseq_device.errors import DeviceError, UsageError
+from edgeseq_device.artifact import Artifact, sha256_of
+from edgeseq_device.errors import DeviceError
 from edgeseq_device.layout import FOLDER, LIBRARY, LOCK_WAIT_S, NATIVE, RUNNER, SETUP
-from edgeseq_device.manifest import NATIVE_FILE
+from edgeseq_device.manifest import SUMS_FILE
+from edgeseq_device.measuring.runners import check_artifact, check_machine
 
 # Each line is a key and what is known of it; what follows "setup" is a file.
 _LOOK = f"""
@@ -68,7 +69,8 @@ class NativeLook:
 
     def has(self, artifact: Artifact, program: Blob, library: Blob) -> bool:
         """Whether these files are there, and have passed with this artifact and this edgeseq."""
-        passed = {"passed": True, "edgeseq": __version__, "artifact": artifact.name}
+        tried = {"artifact": artifact.name, "artifact_sha256": sha256_of(artifact.path / SUMS_FILE)}
+        passed = {"passed": True, "edgeseq": __version__, **tried}
         return passed.items() <= self.setup.items() and self.hashes == (program.sha256, library.sha256)
 
 
@@ -94,7 +96,7 @@ def look_for_native(connection: Connection) -> NativeLook:
 def set_up_native(device: SshDevice, artifact: Artifact, progress: Progress) -> NativeSetUp:
     """Give a board the native runner, in place of one it has; it answers the golden vectors of `artifact`.
 
-    UsageError for an artifact that it cannot run. DeviceError, and the board has what it had, where there can
+    DataError for an artifact that it cannot run. DeviceError, and the board has what it had, where there can
     be no runner or it does not start there.
     """
     check_artifact(artifact)
@@ -103,7 +105,7 @@ def set_up_native(device: SshDevice, artifact: Artifact, progress: Progress) -> 
             raise DeviceError(f"{device.name}: is not reached over SSH")
         look = look_for_native(link.connection)
         machine = machine_of(device.name, look)
-        program = blob_of(runner(machine, part_of(progress, 0.1, 0.4)))
+        program = blob_of(board_runner(machine, part_of(progress, 0.1, 0.4)))
         path, version = litert_library(machine, part_of(progress, 0.4, 0.6))
         library = blob_of(path)
         sizes = program.size_bytes, library.size_bytes
@@ -116,28 +118,13 @@ def set_up_native(device: SshDevice, artifact: Artifact, progress: Progress) -> 
     return NativeSetUp(device.name, version, artifact.name, *came_of_it, *sizes, sum(sizes))
 
 
-def check_artifact(artifact: Artifact) -> None:
-    """UsageError unless the native runner can read an artifact."""
-    if not (artifact.path / NATIVE_FILE).is_file():
-        raise UsageError(
-            f"{artifact.path}: has no {NATIVE_FILE} for the native runner; each artifact with a TFLite "
-            "model gets one: export it again, or name another with --artifact"
-        )
-
-
 def machine_of(name: str, look: NativeLook) -> str:
     """The processor of a board as `uname -m` names it; DeviceError where no runner runs on it."""
-    if look.bits == "32":
-        raise DeviceError(
-            f"{name}: its system is 32-bit (kernel: {look.machine}): the only LiteRT for it, "
-            "tflite-runtime 2.14, has no library with a C interface; measure with Python there, "
-            "export with --target armv7"
-        )
-    if look.machine not in MACHINES:
-        raise DeviceError(
-            f"{name}: there is no native runner for {look.machine}, only for {' and '.join(MACHINES)}; "
-            "measure with Python there"
-        )
+    machine = f"a 32-bit system (kernel: {look.machine})" if look.bits == "32" else look.machine
+    try:
+        check_machine(machine)
+    except DeviceError as error:
+        raise DeviceError(f"{name}: {error}") from error
     check_glibc(name, library_table(look.machine), look.glibc)
     return look.machine
 

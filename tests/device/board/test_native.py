@@ -104,6 +104,7 @@ def test_a_runner_that_answers_rightly_is_in_its_place_and_every_agent_finds_it(
         "passed": True,
         "because": None,
         "artifact": "gestures-gru-int8-generic",
+        "artifact_sha256": sha256_of(pristine_artifact / "SHA256SUMS"),
     }
     assert list((board.root / "blobs").iterdir()) == []
     assert content(board.root)["native"] == board.setup()
@@ -220,7 +221,7 @@ def test_a_32_bit_board_is_told_what_it_has_instead(
     with_one: BoardFolder, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(native, "python_machine", lambda: "armv7l")
-    refused(with_one, fake, DeviceError, "no native runner for armv7l: .* by Python, .* --target armv7")
+    refused(with_one, fake, DeviceError, "no native runner for armv7l, .*runner python .*--target armv7")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_an_artifact_that_the_runner_cannot_read_is_refused(
     kept = [line for line in sums.read_text().splitlines(keepends=True) if "native.txt" not in line]
     sums.write_text("".join(kept))
     with_one.artifact = artifact_folder
-    refused(with_one, fake, DataError, "has no native.txt, which the native runner reads; export it again")
+    refused(with_one, fake, DataError, r"has no native\.txt: exported by .*; export it again")
 
 
 @pytest.mark.parametrize("left", ["", "x"])
@@ -257,7 +258,7 @@ def test_what_a_set_up_left_that_was_killed_goes_with_the_next(
     (with_one.root / "native" / "setup.json").unlink()
     told = content(with_one.root)["native"]
     assert (told["passed"], told["edgeseq"]) == (False, None)
-    assert "setup.json: missing; run `edgeseq device setup` with --native again" in told["because"]
+    assert "setup.json: missing; run `edgeseq device setup BOARD --native` again" in told["because"]
     done = with_one.set_up(fake)
     assert with_one.folders() == ["native", done["folder"]]
     assert with_one.setup()["passed"] is True

@@ -14,7 +14,7 @@ import pytest
 
 import edgeseq_device
 from edgeseq_device.artifact import open_artifact, sha256_of
-from edgeseq_device.errors import DeviceError, UsageError
+from edgeseq_device.errors import DataError, DeviceError, UsageError
 from edgeseq_device.layout import RUNNER, SETUP
 from edgeseq_device.measuring import fits
 from edgeseq_device.measuring.agent import bench
@@ -144,6 +144,7 @@ def board(make_runner: Callable[[Path], Fake], tmp_path: Path) -> Callable[..., 
             "passed": True,
             "because": None,
             "artifact": "digits",
+            "artifact_sha256": "0" * 64,
             **changes,
         }
         (fake.folder / SETUP).write_text(json.dumps(setup))
@@ -198,7 +199,7 @@ def test_a_runner_that_the_host_names_is_used_only_where_it_is_asked_for(
     ("changes", "because"),
     [
         ({"passed": False, "because": "model.tflite is out of parity"}, "did not pass its set-up: model"),
-        ({"edgeseq": "0.0.9"}, "set up by edgeseq 0.0.9, this is .* with --native again"),
+        ({"edgeseq": "0.0.9"}, "set up by edgeseq 0.0.9, this is .* BOARD --native` again"),
         ({"runner_sha256": "0" * 64}, "edgeseq-run: changed since it was set up"),
         ({"library_sha256": "0" * 64}, r"libLiteRt\.so: changed since it was set up"),
         ({"library_sha256": 3}, r"setup\.json: library_sha256 is 3"),
@@ -231,7 +232,7 @@ def test_a_set_up_that_a_power_cut_broke_is_not_used(
         (root / "native" / SETUP).write_text(broken)
     found = find_native(request_of(pristine_artifact, root=str(root)), open_artifact(pristine_artifact))
     assert found.runner is None
-    assert "device setup` with --native again" in str(found.because)
+    assert "device setup BOARD --native` again" in str(found.because)
 
 
 def test_a_board_without_a_runner_is_no_reason_to_warn(pristine_artifact: Path, tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_a_board_without_a_runner_is_no_reason_to_warn(pristine_artifact: Path, 
         request = request_of(pristine_artifact, root=root)
         found = find_native(request, open_artifact(pristine_artifact))
         assert found.told() == PLAIN
-        with pytest.raises(DeviceError, match="was not set up here; run `edgeseq device setup` with"):
+        with pytest.raises(DeviceError, match="not set up here; run `edgeseq device setup BOARD --native`"):
             choose_runners(replace(request, runners=("native",)), found)
 
 
@@ -253,7 +254,10 @@ def test_an_artifact_of_an_older_edgeseq_is_measured_by_python(
     request = request_of(artifact_folder, root=str(board()))
     found = find_native(request, open_artifact(artifact_folder))
     assert choose_runners(request, found) == {"tflite": ["python"]}
-    assert "has no native.txt: an older edgeseq made it; export it again" in str(found.because)
+    said = "has no native.txt: exported by an edgeseq that knew no native runner; export it again"
+    assert said in str(found.because)
+    with pytest.raises(DataError, match=said):  # whoever asks for the native runner gets no other
+        find_native(replace(request, runners=("native",)), open_artifact(artifact_folder))
 
 
 def test_an_agent_that_begins_again_with_another_runner_is_refused() -> None:

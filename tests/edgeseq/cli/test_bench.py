@@ -104,7 +104,7 @@ def test_a_manifest_with_right_hashes_and_wrong_content_is_refused_too(
 
 
 def test_the_trap_catches_a_runtime_that_is_imported(bench: Bench, trap: Path, artifact_folder: Path) -> None:
-    done = bench(artifact_folder)
+    done = bench(artifact_folder, "--format", "onnx")
     assert trap.exists()
     assert done.returncode == 5
     assert "trap" in done.stderr

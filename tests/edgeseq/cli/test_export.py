@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from edgeseq.artifacts import read_provenance
 from edgeseq.cli import main
+from edgeseq.export import tune
 from edgeseq_device import runtimes
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.frontend import front_end_from_dict
@@ -200,7 +201,10 @@ def test_sensitivity_is_shown_and_recorded_layer_by_layer(place: Path) -> None:
     assert read_provenance(place / "artifacts/chirps-gru-int8-generic")["sensitivity"] == rows
 
 
-def test_tuning_is_shown_and_recorded_and_its_winner_shipped(place: Path) -> None:
+def test_tuning_is_shown_and_recorded_and_its_winner_shipped(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "ROUNDS", 1)
     result = edgeseq(
         *("export", "--int8", "--target", "x86", "--tune", "--format", "onnx", "--json", "report.json")
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import sys
 import zipfile
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "build.py").write_text(BUILD)
     (folder / "src/edgeseq_run.c").write_text("first")
     monkeypatch.setattr(native, "device_sources", lambda _name: folder)
-    monkeypatch.setattr(native, "compiler", lambda _machine: Compiler("zig", "0.1"))
+    monkeypatch.setattr(native, "compiler", lambda _machine, name="zig": Compiler(name, "0.1"))
     return folder
 
 
@@ -62,7 +62,7 @@ def test_the_runner_is_compiled_once_and_again_when_a_source_or_the_compiler_is_
     assert (first.name, first.read_text()) == ("edgeseq-run", "first")
     (sources / "src/edgeseq_run.c").write_text("second")
     assert native.runner("aarch64", quietly).read_text() == "second"
-    monkeypatch.setattr(native, "compiler", lambda _machine: Compiler("gcc", "12"))
+    monkeypatch.setattr(native, "compiler", lambda _machine, _name=None: Compiler("gcc", "12"))
     native.runner("aarch64", quietly)
     calls = (sources / "calls").read_text().splitlines()
     assert calls == ["aarch64 zig", "aarch64 zig", "aarch64 gcc"]
@@ -72,34 +72,51 @@ def test_the_runner_is_compiled_once_and_again_when_a_source_or_the_compiler_is_
 def test_what_does_not_compile_is_told_by_its_first_error_and_leaves_nothing(sources: Path) -> None:
     (sources / "src/edgeseq_run.c").write_text("#error no such board")
     with pytest.raises(
-        DeviceError, match=r"does not compile with zig 0\.1: src/main\.c:1:2: error: #error no"
+        DeviceError, match=r"does not compile with zig 0\.1: src/edgeseq_run\.c:1:2: error: #error no"
     ):
         native.runner("x86_64", quietly)
     assert not list((cache_root() / "native").glob("runner*"))
 
 
 def test_a_machine_without_a_runner_is_sent_to_python(sources: Path) -> None:
-    for ask in (native.runner, native.litert_library):
-        with pytest.raises(DeviceError, match=r"x86_64 and aarch64, not for armv7l; take --runner python"):
+    for ask in (native.runner, native.board_runner, native.litert_library):
+        with pytest.raises(
+            DeviceError, match=r"for armv7l, only for x86_64 and aarch64: .* take --runner python"
+        ):
             ask("armv7l", quietly)
 
 
-@pytest.mark.parametrize(("machine", "package"), [("x86_64", "gcc"), ("aarch64", "gcc-aarch64-linux-gnu")])
-def test_without_a_compiler_it_is_told_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, package: str
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert native.compiler(machine) is None
-    with pytest.raises(DeviceError, match=rf"on {machine}; .*edgeseq\[native\].* apt-get install {package}"):
+@pytest.fixture
+def no_zig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This Python without its packages; the only folder on PATH."""
+    python, programs = tmp_path / "python", tmp_path / "programs"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    programs.mkdir()
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("PATH", str(programs))
+    return programs
+
+
+@pytest.mark.parametrize(("machine", "package"), [("x86_64", "gcc"), ("aarch64", "gcc")])
+@pytest.mark.usefixtures("no_zig")
+def test_without_a_compiler_it_is_told_what_to_install(machine: str, package: str) -> None:
+    with pytest.raises(DeviceError, match=rf"for {machine} .*edgeseq\[native\].* apt-get install {package}"):
         native.runner(machine, quietly)
 
 
-def test_zig_is_taken_before_gcc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: ModuleSpec(name, None))
-    monkeypatch.setattr(importlib.metadata, "version", lambda _name: "0.17.1")
-    assert native.compiler("aarch64") == Compiler("zig", "0.17.1")
+def test_what_gcc_compiles_is_not_sent_to_a_board(no_zig: Path) -> None:
+    for name in ("gcc", "aarch64-linux-gnu-gcc", "x86_64-linux-gnu-gcc"):
+        (no_zig / name).write_text("#!/bin/sh\necho 12.2.0\n")
+        (no_zig / name).chmod(0o755)
+    assert native.compiler("aarch64") == Compiler("gcc", "12.2.0")
+    with pytest.raises(DeviceError, match=r"pip install 'edgeseq\[native\]' \(that brings zig\)$"):
+        native.board_runner("aarch64", quietly)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="zig is not installed here")
+def test_zig_is_taken_before_gcc() -> None:
+    assert native.compiler("aarch64").name == "zig"
 
 
 @pytest.fixture
@@ -153,6 +170,13 @@ def test_an_installed_library_that_is_too_old_or_missing_is_told(monkeypatch: py
     monkeypatch.setattr(importlib.metadata, "version", lambda _name: "2.1.5")
     with pytest.raises(DeviceError, match=r"ai-edge-litert 2\.1\.5 is too old .*'ai-edge-litert>=2\.1\.6'"):
         native.installed_library()
+
+    def no_package(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", no_package)
+    with pytest.raises(DeviceError, match=r"ai_edge_litert: of an unknown version, .*run: .*pip install"):
+        native.installed_library()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(DeviceError, match=r"not installed; run: .*'ai-edge-litert>=2\.1\.6'"):
         native.installed_library()
@@ -160,7 +184,7 @@ def test_an_installed_library_that_is_too_old_or_missing_is_told(monkeypatch: py
 
 def test_a_computer_that_is_no_64_bit_linux_has_no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "python_machine", lambda: "i686")
-    with pytest.raises(DeviceError, match="not for i686; take --runner python"):
+    with pytest.raises(DeviceError, match=r"for i686, only .* take --runner python"):
         native.local_runner(quietly)
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     with pytest.raises(DeviceError, match="needs Linux, this is Darwin; take --runner python"):

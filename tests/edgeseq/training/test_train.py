@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from edgeseq import data
+from edgeseq.cli import main
 from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import ModelConfig
@@ -99,10 +101,10 @@ def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(
 def test_a_training_killed_without_warning_resumes_to_the_same_weights(
     tiny_series: Path, workplace: Path
 ) -> None:
-    """SIGKILL in the midst of an epoch of a real `edgeseq train`."""
+    """SIGKILL in the midst of an epoch of a real `edgeseq train`; another process goes on, this one."""
     arguments = ["--data", str(tiny_series), "--hidden", "6", "--epochs", "25", "--patience", "0"]
-    command = [sys.executable, "-m", "edgeseq", "train", *arguments, "--name"]
-    process = subprocess.Popen([*command, "killed"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "edgeseq", "train", *arguments, "--name", "killed"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     history = Path("runs/killed/history.jsonl")
     while not history.exists() or history.read_text().count("\n") < 3:
         assert process.poll() is None, "it ended before it could be killed"
@@ -110,8 +112,9 @@ def test_a_training_killed_without_warning_resumes_to_the_same_weights(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not RunFolder(history.parent).is_finished
-    subprocess.run([*command[:4], "--resume", "killed"], check=True, capture_output=True)
-    subprocess.run([*command, "unbroken"], check=True, capture_output=True)
+    for words in (["--resume", "killed"], [*arguments, "--name", "unbroken"]):
+        done = CliRunner().invoke(main, ["train", *words])
+        assert done.exit_code == 0, done.output
     assert weights_hash(Path("runs/killed")) == weights_hash(Path("runs/unbroken"))
 
 

@@ -10,17 +10,20 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import edgeseq_device
+from edgeseq.bench import run_once
 from edgeseq.devices.agent_link import agent_archive, converse
 from edgeseq.devices.emulated import virtual
 from edgeseq.devices.wheel_tables import wheel_table
 from edgeseq_device.errors import DataError
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG, REGION_BEGIN
+from edgeseq_device.measuring.request import QUICK, Request
 
 _MISSING = virtual.missing_packages()
 pytestmark = [
@@ -176,22 +179,30 @@ def test_counting_without_a_file_for_the_counts_is_refused(pi4: virtual.Prepared
     assert done.stdout == ""
 
 
-def test_a_native_runner_is_started_and_counted_with_the_guests_library(
-    pi4: virtual.PreparedBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_native_runner_answers_there_as_python_in_a_fraction_of_its_ram(
+    pi4: virtual.PreparedBoard, arm_runner: Path, pristine_artifact: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guest's own Python in place of a runner, which would have to be compiled."""
-    monkeypatch.setattr(virtual, "runner", lambda machine, _progress: Path(f"/{machine}/edgeseq-run"))
-    native = pi4.link.native(lambda _fraction, _label: None)
-    assert native.program == "/aarch64/edgeseq-run"
+    monkeypatch.setattr(virtual, "runner", lambda _machine, _progress: arm_runner)
+    request = Request(
+        str(pristine_artifact),
+        ("tflite",),
+        ("parity", "ram", "instructions", "step_instructions"),
+        limits=replace(QUICK, timeout_s=600.0, instruction_runs=3),
+        worker_command=pi4.link.worker_command,
+        counting_worker_command=pi4.link.counting_worker_command,
+        runners=("python", "native"),
+        native=pi4.link.native(lambda _fraction, _label: None),
+    )
+    result = run_once(pi4.link, request)
+    assert (result["valid"], result["emulated"]) == (True, True), result["invalid_because"]
+    python, native = result["models"]
     pins = {pin.package: pin.version for pin in wheel_table("cp311-aarch64").pins}
-    assert native.library_version == pins["ai-edge-litert"]
-    python = str(Path(native.library).parents[2] / "root/usr/bin/python3.11")
-    code = f"import ctypes; ctypes.CDLL({native.library!r}); print('loaded')\n"
-    assert run([*native.command[:-1], python, "-S"], code) == "loaded\n"
-    assert native.counting_command is not None
-    log = tmp_path / "log"
-    run([*native.counting_command[:-1], python, "-S"], code + COUNTED, **{INSTRUCTION_LOG: str(log)})
-    assert len(log.read_text().splitlines()) == 6
+    assert native["runtime"] == f"ai-edge-litert {pins['ai-edge-litert']}"
+    assert (native["parity_ok"], native["parity_decisions_changed"]) == (True, 0)
+    for form in ("", "step_"):
+        assert 0 < native[f"{form}instructions"] < python[f"{form}instructions"]
+    assert native["logits"] == python["logits"]
+    assert native["ram_steady_bytes"] < min(9e6, python["ram_steady_bytes"] / 5)
 
 
 def test_the_guests_ram_leaves_the_emulators_out(pi4: virtual.PreparedBoard) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from edgeseq.devices.upkeep import setting_up_native
 from edgeseq.devices.upkeep.cleaning import clean
 from edgeseq.devices.upkeep.fitness import judge, table_for
 from edgeseq.devices.upkeep.setting_up_native import NativeLook, machine_of
+from edgeseq_device.artifact import sha256_of
 from edgeseq_device.errors import DeviceError
 
 BOOKWORM = NativeLook("aarch64", "64", "glibc 2.36")
@@ -34,6 +36,7 @@ SETUP = {
     "passed": True,
     "because": None,
     "artifact": "gestures",
+    "artifact_sha256": "2" * 64,
 }
 
 
@@ -63,7 +66,7 @@ def board(
     python.parent.mkdir()
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    monkeypatch.setattr(setting_up_native, "runner", lambda _machine, _progress: runner)
+    monkeypatch.setattr(setting_up_native, "board_runner", lambda _machine, _progress: runner)
     monkeypatch.setattr(setting_up_native, "litert_library", lambda _machine, _progress: (library, "2.3.0"))
     started = start_loopback(path=f"{python.parent}:/usr/bin:/bin")
     add_device(ConfiguredDevice("pi4", "board", "pi4", str(started.ssh_config)))
@@ -104,6 +107,12 @@ def test_a_board_gets_the_runner_once_and_again_when_it_is_damaged_and_loses_it_
     assert (native / "edgeseq-run").read_bytes() == runner.read_bytes()
     assert "nothing had to be sent" in set_up(pristine_artifact).output
     assert runner_by_default(board, pristine_artifact, monkeypatch) == "native"
+    again = Path(shutil.copytree(pristine_artifact, tmp_path / "of the same name"))
+    provenance = again / "provenance.json"
+    provenance.write_text(provenance.read_text() + "\n")
+    sealed = [f"{sha256_of(each)}  {each.name}\n" for each in again.iterdir() if each.name != "SHA256SUMS"]
+    (again / "SHA256SUMS").write_text("".join(sealed))
+    assert "MB; sent); it passed with gestures" in set_up(again).output
     (native / "libLiteRt.so").write_bytes(b"damaged")
     assert "MB; sent)" in set_up(pristine_artifact).output
     assert (native / "libLiteRt.so").read_bytes() == library.read_bytes()
@@ -130,11 +139,19 @@ def test_a_runner_whose_answers_are_wrong_there_exits_4_and_python_is_used(
     assert not json.loads((tmp_path / "setup.json").read_text())["passed"]
 
 
+def test_an_artifact_without_a_sheet_is_refused_as_everywhere(board: Any, artifact_folder: Path) -> None:
+    (artifact_folder / "native.txt").unlink()
+    sums = artifact_folder / "SHA256SUMS"
+    kept = [line for line in sums.read_text().splitlines(keepends=True) if "native.txt" not in line]
+    sums.write_text("".join(kept))
+    done = set_up(artifact_folder)
+    assert (done.exit_code, "has no native.txt: exported by an edgeseq that" in done.output) == (6, True)
+    assert not (Path(board.home) / ".edgeseq").exists()
+
+
 def test_a_32_bit_board_is_refused_with_the_reason() -> None:
     assert machine_of("pi4", BOOKWORM) == "aarch64"
-    with pytest.raises(
-        DeviceError, match=r"32-bit .*tflite-runtime 2\.14, has no library with a C interface"
-    ):
+    with pytest.raises(DeviceError, match=r"^pi4: .* for a 32-bit system .*: aarch64\), .* --target armv7"):
         machine_of("pi4", replace(BOOKWORM, bits="32"))
     with pytest.raises(DeviceError, match="no native runner for riscv64, only for x86_64 and aarch64"):
         machine_of("pi4", replace(BOOKWORM, machine="riscv64"))
@@ -158,6 +175,10 @@ def test_a_runner_that_is_not_used_is_a_problem_that_a_setup_mends(told: dict[st
     (stale,) = judge("pi4", None, told, table_for(told))
     assert (stale.unfit, stale.remedy) == (False, "edgeseq device setup pi4 --native")
     assert "its native runner is of edgeseq 0.0.9" in stale.what
-    told["content"]["native"] = {**SETUP, "passed": False, "because": "out of parity"}
+    told["content"]["native"] = {
+        **SETUP,
+        "passed": False,
+        "because": "old; run `edgeseq device setup BOARD -n`",
+    }
     (failed,) = judge("pi4", None, told, table_for(told))
-    assert failed.what == "its native runner is not used, Python is: out of parity"
+    assert failed.what == "its native runner is not used, Python is: old; run `edgeseq device setup pi4 -n`"
