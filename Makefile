@@ -1,7 +1,7 @@
 # make demo: everything from nothing to a benchmarked model. make test: the tests. make check: what CI runs.
 # make figures: the figures of the README, against their bounds; needs the public data sets.
 # make image: the agent for a 64-bit Raspberry Pi as a Docker image; make images: every kind; both need Docker.
-# make runner: edgeseq-run and -bench for both machines, into device/native/build; make runner-files: with LiteRT's library, by Docker.
+# make runner: edgeseq-run, -bench and LiteRT's library for both machines, into device/native/build; make runner-files: by Docker.
 # make fuzz: edgeseq-run's readers of files against RUNS= damaged ones each; uses clang's libFuzzer where there is a clang.
 # make images-check: builds them with a Docker of its own, looks into them, runs them under emulation; needs root.
 # make soak: 50 benchmarks of the newest artifact on the virtual Pi (or ARTIFACT=, RUNS=): is anything left behind?
@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 C = device/native/*/*.[ch] device/native/src/*/*.[ch] tests/device/native/*.c tests/device/native/unit/*.[ch]
+MACHINES = aarch64 x86_64
+THIS_MACHINE = $(filter $(MACHINES),$(shell uname -m))
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' device/edgeseq_device/__init__.py)
 BAKE = VERSION=$(VERSION) docker buildx bake -f device/docker-bake.hcl --load
 
@@ -46,11 +48,11 @@ images:
 runner-files:
 	VERSION=$(VERSION) docker buildx bake -f device/docker-bake.hcl runner-files
 
+# This machine first: for the other one there may be no compiler.
 runner: $(READY)
-	@for machine in aarch64 x86_64; do for program in edgeseq-run edgeseq-bench; do \
-	  $(BIN)/python device/native/build.py --program $$program --machine $$machine \
-	    --objects device/native/build/objects --output device/native/build/$$machine/$$program || exit; \
-	done; done
+	@for machine in $(THIS_MACHINE) $(filter-out $(THIS_MACHINE),$(MACHINES)); do \
+	  $(BIN)/edgeseq device runner --machine $$machine --output device/native/build/$$machine || exit; \
+	done
 
 fuzz: $(READY)
 	EDGESEQ_FUZZ_RUNS=$(or $(RUNS),1000000) $(BIN)/python -m pytest -q -s --timeout 0 tests/device/native/test_fuzz.py

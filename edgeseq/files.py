@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 
-def atomic_write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step; the folder must exist.
+def atomic_write_bytes(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Replace `path` by `content` in one step; the folder must exist. mode: before the umask.
 
     The bytes go to a hidden temporary file beside it, are flushed to the disk and take the name last.
     On a failure the temporary file is gone, an older `path` is untouched and the OSError names `path`.
@@ -21,7 +21,7 @@ def atomic_write_bytes(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fchmod(stream.fileno(), 0o666 & ~_umask())
+            os.fchmod(stream.fileno(), mode & ~_umask())
             os.fsync(stream.fileno())
         Path(temporary).replace(path)
         temporary = None

@@ -51,7 +51,7 @@ def command(artifact: str | None, json_file: Path | None, **asked: Any) -> None:
     write_json(json_file, results_to_dict(benched))
     console = output()
     for each in benched:
-        _print(console, each)
+        _print(console, each, chosen=asked["runner"] is not None)
     faults = [each.fault for each in benched if each.fault is not None]
     if faults:
         for fault in faults[:-1]:
@@ -59,7 +59,8 @@ def command(artifact: str | None, json_file: Path | None, **asked: Any) -> None:
         raise faults[-1]
 
 
-def _print(console: Console, benched: Benched) -> None:
+def _print(console: Console, benched: Benched, *, chosen: bool) -> None:
+    """chosen: whether --runner was given."""
     from edgeseq.report.bench_notes import bench_notes
     from edgeseq.report.bench_table import WIDTH_MAX, bench_tables, profile_tables
     from edgeseq.report.table import table
@@ -70,7 +71,7 @@ def _print(console: Console, benched: Benched) -> None:
     width = min(console.width, WIDTH_MAX)
     for title, heads, rows in (*bench_tables(result, width), *profile_tables(result)):
         console.print(table(title, heads, rows))
-    for note in bench_notes(result, width):
+    for note in bench_notes(result, width, runner_chosen=chosen):
         console.print(note)
 
 

@@ -31,6 +31,7 @@ RUNNERS: dict[str | None, tuple[str, ...]] = {
     None: (),
 }
 """By what --runner says; () is the default of each device."""
+_PYTHON_ONLY = ("realtime", "duration", "profile", "with_accuracy")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -142,6 +143,7 @@ def options_of(asked: Mapping[str, Any], artifact: Path) -> Iterator[BenchOption
         if asked[option] is not None and not asked[owner]:
             other = owner.replace("_", "-")
             raise UsageError(f"--{option} goes with --{other}; add that or leave --{option} out")
+    _check_native(asked)
     options = _options(asked)
     if not asked["with_accuracy"]:
         yield options
@@ -151,6 +153,17 @@ def options_of(asked: Mapping[str, Any], artifact: Path) -> Iterator[BenchOption
     with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
         readings = write_readings(artifact, asked["data"], Path(scratch))
         yield replace(options, kinds=(*options.kinds, "accuracy"), readings=readings)
+
+
+def _check_native(asked: Mapping[str, Any]) -> None:
+    """UsageError for what the native runner, asked for alone, would leave out."""
+    refused = [f"--{each.replace('_', '-')}" for each in _PYTHON_ONLY if asked[each] not in (None, False)]
+    if asked["runner"] == "native" and refused:
+        them = "it" if len(refused) == 1 else "them"
+        raise UsageError(
+            f"the native runner takes no {' and no '.join(refused)}: --runner both measures {them} with"
+            " Python"
+        )
 
 
 def _options(asked: Mapping[str, Any]) -> BenchOptions:

@@ -195,6 +195,43 @@ def _set_up_native(name: str, artifact: str | None, json_file: Path | None) -> N
 
 
 @command.command()
+@click.option(
+    "--machine", type=click.Choice(("x86_64", "aarch64")), help="That it is for; default: this one's kind."
+)
+@click.option(
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Made if missing; default: ./runner-MACHINE.",
+)
+def runner(machine: str | None, folder: Path | None) -> None:
+    """Write the native runner and its library into a folder, to copy to a board that has no SSH or no Python.
+
+    edgeseq-run answers and measures, edgeseq-bench runs a whole benchmark there. They are compiled here, the
+    library is fetched. A board that is reached over SSH gets them by `edgeseq device setup --native`.
+    """
+    from edgeseq.devices.runner_files import write_runner_files
+    from edgeseq_device.elf import python_machine
+
+    here = python_machine()
+    machine = machine or here
+    folder = folder or Path(f"runner-{machine}")
+    with _bar(machine) as progress:
+        done = write_runner_files(machine, folder, progress)
+    for name, size_bytes in done.sizes.items():
+        output().print(f"{folder / name}  {size_bytes:,} bytes", soft_wrap=True)
+    built = f"compiled by {done.compiler.name} {done.compiler.version}, with LiteRT {done.version}"
+    if done.compiler.name != "zig":
+        built += "; they need a C library as new as this machine's, zig's (edgeseq[native]) do not"
+    output().print(f"for {machine}: {built}", soft_wrap=True)
+    trial = f"to try it: {folder}/edgeseq-run check"
+    if machine != here:
+        trial = f"copy the folder to the board; to try it there: {folder.absolute().name}/edgeseq-run check"
+    output().print(trial, soft_wrap=True)
+
+
+@command.command()
 @click.argument("name")
 @click.option("--deployed", is_flag=True, help="Deployed artifacts too.")
 @json_option

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -93,7 +93,7 @@ class LocalLink:
 
     python: tuple[str, ...] = (sys.executable,)
     counting_python: tuple[str, ...] | None = None
-    find_native: Callable[[Progress], NativeRunner] = local_runner
+    find_native: Callable[[Progress], NativeRunner] = field(default=local_runner, compare=False)
     root: None = None
     default_runners: tuple[str, ...] = ("python",)
 

@@ -35,6 +35,9 @@ from edgeseq_device.layout import LIBRARY, RUNNER
 from edgeseq_device.measuring.native import NativeRunner
 from edgeseq_device.measuring.runners import check_machine
 
+BENCH = "edgeseq-bench"
+"""What measures on a board that no host reaches; like the runner out of device/native."""
+
 PACKAGE = "ai-edge-litert"
 VERSION_MIN = (2, 1, 6)
 """Of ai-edge-litert: earlier libraries have another interface."""
@@ -71,25 +74,26 @@ def runner(machine: str, progress: Progress) -> Path:
     DeviceError where the machine has none or there is no compiler, saying what to install.
     """
     check_machine(machine)
-    return _runner(machine, compiler(machine), progress)
+    return program(RUNNER, machine, compiler(machine), progress)
 
 
 def board_runner(machine: str, progress: Progress) -> Path:
     """The same for a board, by zig alone: gcc's needs a C library as new as this machine's."""
     check_machine(machine)
-    return _runner(machine, compiler(machine, "zig"), progress)
+    return program(RUNNER, machine, compiler(machine, "zig"), progress)
 
 
-def _runner(machine: str, chosen: Compiler, progress: Progress) -> Path:
+def program(name: str, machine: str, chosen: Compiler, progress: Progress) -> Path:
+    """RUNNER or BENCH for a machine that `check_machine` takes, compiled by what `compiler` found."""
     sources = device_sources("native")
     key = content_key(__version__, machine, chosen.name, chosen.version, *_content(sources))
 
     def build(folder: Path) -> None:
-        progress(0.0, f"compiling the native runner for {machine} ({chosen.name} {chosen.version})")
-        _compile(sources, machine, chosen, folder / RUNNER)
+        progress(0.0, f"compiling {name} for {machine} ({chosen.name} {chosen.version})")
+        _compile(sources, machine, chosen, folder / name)
         (folder / COMPLETE).write_text("{}\n")
 
-    return _prepared(f"runner-{machine}-{key}", build, progress) / RUNNER
+    return _prepared(f"{name.removeprefix('edgeseq-')}-{machine}-{key}", build, progress) / name
 
 
 def litert_library(machine: str, progress: Progress) -> tuple[Path, str]:
@@ -163,13 +167,13 @@ def _content(sources: Path) -> list[bytes]:
 def _compile(sources: Path, machine: str, chosen: Compiler, output: Path) -> None:
     command = [
         *(sys.executable, str(sources / "build.py"), "--machine", machine, "--compiler", chosen.name),
-        *("--version", __version__, "--output", str(output)),
+        *("--program", output.name, "--version", __version__, "--output", str(output)),
     ]
     done = _run(command)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["it said nothing"]
         reason = next((line for line in lines if "error:" in line), lines[-1])
-        raise fault(f"the native runner does not compile with {chosen.name} {chosen.version}", reason)
+        raise fault(f"{output.name} does not compile with {chosen.name} {chosen.version}", reason)
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

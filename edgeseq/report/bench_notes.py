@@ -16,7 +16,7 @@ from edgeseq.report.bench_table import (
     shown_figures,
     splits_of,
 )
-from edgeseq.report.native_notes import native_notes
+from edgeseq.report.native_notes import default_notes, native_notes
 from edgeseq_device.measuring.assemble import name
 from edgeseq_device.measuring.profile import REST
 from edgeseq_device.measuring.sustained import compared_s
@@ -26,11 +26,15 @@ _SLOWED = 1.1
 """A profile whose operators take so many times the plain inference says so."""
 
 
-def bench_notes(result: Mapping[str, Any], width: int = WIDTH_MAX) -> list[str]:
-    """Lines of at most `width` columns. Of an emulated device each says so."""
+def bench_notes(
+    result: Mapping[str, Any], width: int = WIDTH_MAX, *, runner_chosen: bool = True
+) -> list[str]:
+    """Lines of at most `width` columns. Of an emulated device each says so. runner_chosen: whether the user
+    said which runner measures; else a native one is the board's default, and a line says so."""
     models: list[Model] = result["models"]
     notes = [
         f"device: {result['board_description']}",
+        *([] if runner_chosen else default_notes(models)),
         *native_notes(models),
         *_meanings(models),
         *_gaps(result),

@@ -1,4 +1,4 @@
-"""How the native runner compares with Python where one result has both."""
+"""That the native runner was a board's default, and how it compares with Python where a result has both."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ _COMPARED = {
     "peak RAM": "ram_peak_bytes",
     "steady RAM": "ram_steady_bytes",
 }
+
+
+def default_notes(models: Sequence[Model]) -> Iterator[str]:
+    """One line where the native runner measured; for results whose runner nobody chose."""
+    formats = dict.fromkeys(model["format"] for model in models if is_native(model))
+    if formats:
+        yield (
+            f"{' and '.join(formats)} is measured by the native runner, which was set up there; --runner"
+            " python measures Python's"
+        )
 
 
 def native_notes(models: Sequence[Model]) -> Iterator[str]:

@@ -127,6 +127,25 @@ def test_the_command_refuses_before_anything_is_made_ready(pristine_artifact: Pa
     assert (done.exit_code, "give 1 MB or more" in done.output) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--realtime",), "takes no --realtime: --runner both measures it with Python"),
+        (("--duration", "5m"), "takes no --duration: --runner both measures it with Python"),
+        (("--with-accuracy",), "takes no --with-accuracy: --runner both measures it with Python"),
+        (
+            ("--profile", "--realtime"),
+            "takes no --realtime and no --profile: --runner both measures them with Python",
+        ),
+    ],
+)
+def test_native_alone_is_not_asked_for_what_python_alone_measures(
+    pristine_artifact: Path, options: tuple[str, ...], said: str
+) -> None:
+    done = run(str(pristine_artifact), "--runner", "native", *options)
+    assert (done.exit_code, f"the native runner {said}" in done.stderr) == (2, True)
+
+
 def test_a_board_over_ssh_knows_its_own_runner_and_a_container_has_none(tmp_path: Path) -> None:
     connection = Connection(Destination("board"), "pi4")
     assert SshLink(connection).native(quietly) is None

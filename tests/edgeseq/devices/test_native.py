@@ -21,12 +21,14 @@ from edgeseq_device.errors import DataError, DeviceError
 BUILD = """
 import argparse, pathlib, sys
 parser = argparse.ArgumentParser()
-for each in ("machine", "compiler", "version", "output"):
+for each in ("program", "machine", "compiler", "version", "output"):
     parser.add_argument(f"--{each}", required=True)
 asked = parser.parse_args()
 here = pathlib.Path(__file__).parent
 with (here / "calls").open("a") as calls:
     print(asked.machine, asked.compiler, file=calls)
+with (here / "programs").open("a") as programs:
+    print(asked.program, file=programs)
 source = (here / "src/edgeseq_run.c").read_text()
 if source.startswith("#error"):
     sys.exit("src/edgeseq_run.c:1:2: error: " + source + "\\nedgeseq-run does not compile")
@@ -67,6 +69,14 @@ def test_the_runner_is_compiled_once_and_again_when_a_source_or_the_compiler_is_
     calls = (sources / "calls").read_text().splitlines()
     assert calls == ["aarch64 zig", "aarch64 zig", "aarch64 gcc"]
     assert first.exists()
+
+
+def test_the_program_that_measures_on_the_board_is_compiled_beside_the_runner(sources: Path) -> None:
+    found = native.program(native.BENCH, "x86_64", Compiler("zig", "0.1"), quietly)
+    assert found.name == "edgeseq-bench"
+    assert native.runner("x86_64", quietly).name == "edgeseq-run"
+    assert found.exists()
+    assert (sources / "programs").read_text().split() == ["edgeseq-bench", "edgeseq-run"]
 
 
 def test_what_does_not_compile_is_told_by_its_first_error_and_leaves_nothing(sources: Path) -> None:

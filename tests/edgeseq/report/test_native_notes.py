@@ -139,3 +139,15 @@ def test_notes_say_what_is_inside_a_process_and_who_calls() -> None:
     alone = result(model("native", **NATIVE))
     assert "Python" not in line(alone, "RAM:")
     assert line(alone, "step:").endswith("from C")
+
+
+def test_a_native_runner_that_nobody_chose_is_told_once() -> None:
+    two = {**model("native", **NATIVE), "threads": 2}
+    shown = result({**model("python", **PYTHON), "format": "onnx"}, model("native", **NATIVE), two)
+    told = [each for each in bench_notes(shown, 300, runner_chosen=False) if "set up there" in each]
+    assert told == [
+        "tflite is measured by the native runner, which was set up there; --runner python measures Python's"
+    ]
+    assert not [each for each in bench_notes(shown, 300) if "set up there" in each]
+    python = result(model("python", **PYTHON))
+    assert bench_notes(python, 300, runner_chosen=False) == bench_notes(python, 300)
