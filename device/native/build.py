@@ -86,6 +86,10 @@ SANITIZED = Kind(("-O1", "-g1", "-fno-omit-frame-pointer", *_SANITIZERS), _SANIT
 LIBFUZZER = Kind((*SANITIZED.compile, "-fsanitize=fuzzer"), (*_SANITIZERS, "-fsanitize=fuzzer"))
 
 
+_SMALLER = {"x86_64": ("-fomit-frame-pointer", "-fno-plt")}
+"""Options by machine that make a program smaller there."""
+
+
 class BuildError(Exception):
     """Nothing was built. The text is for people; exit_code is that of edgeseq's command line."""
 
@@ -153,7 +157,8 @@ def find_compiler(machine: str, name: str | None) -> Compiler:
     if name in ("zig", None) and package is not None and package.origin is not None:
         zig = str(Path(package.origin).with_name("zig"))
         # What zig makes of -Os is larger than what its clang does.
-        command = (zig, "cc", "-target", f"{machine}-linux-gnu.{GLIBC}", "-Xclang", "-Oz")
+        target = f"{machine}-linux-gnu.{GLIBC}"
+        command = (zig, "cc", "-target", target, "-Xclang", "-Oz", *_SMALLER.get(machine, ()))
         return Compiler("zig", command, (zig, "ar"))
     own = machine == this_machine() and platform.system() == "Linux"
     prefix = "" if own else f"{machine}-linux-gnu-"

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/beside.h"
+#include "base/standard.h"
 #include "commands.h"
 
 #ifndef EDGESEQ_VERSION
@@ -55,6 +56,7 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    standard_fill();
     if (argc < 2) {
         fputs(USE, stderr);
         return USAGE;

@@ -15,6 +15,7 @@
 #include "bench/keys.h"
 #include "board/guards.h"
 #include "board/system.h"
+#include "measure/parity.h"
 #include "measure/statistics.h"
 
 static bool take(void *data, size_t size) {
@@ -38,7 +39,7 @@ static void print_keys(struct json *json) {
         json_text_of(json, "kind", keys_kind_name(KEYS[i].kind));
         json_text_of(json, "type", TYPES[KEYS[i].type]);
         json_text_of(json, "unit", UNITS[KEYS[i].unit]);
-        json_text_of(json, "label", KEYS[i].label);
+        json_text_of(json, "label", *keys_label(&KEYS[i]) == '\0' ? NULL : keys_label(&KEYS[i]));
         json_text_of(json, "worker_name", keys_worker_name(&KEYS[i]));
         json_bool_of(json, "needs_step", keys_needs_step(KEYS[i].kind));
         json_bool_of(json, "timed", keys_is_timed(KEYS[i].kind));
@@ -128,7 +129,7 @@ static void print_parity(struct json *json) {
     float *answers = malloc(size), *reference = malloc(size);
     if (!take(&tolerance, sizeof tolerance) || !take(answers, size) || !take(reference, size))
         exit(1);
-    struct parity parity = statistics_compare_logits(answers, reference, count, classes, tolerance);
+    struct parity parity = parity_compare(answers, reference, count, classes, tolerance);
     json_open(json, '{');
     json_double_of(json, "error", parity.error);
     json_long_of(json, "worst", (long)parity.worst);

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -66,6 +67,8 @@ def test_a_result_is_one_that_a_host_accepts(
         reasons = set(model["not_measured"].values())
         assert reasons == {
             "not asked for",
+            "not by the native runner: --runner python",
+            "counted by qemu-user only: edgeseq bench --device pi4 --emulate",
             "the native runner has no numpy",
             "one process launch has no spread",
             *(each for each in reasons if "samples, fewer than" in each),
@@ -107,7 +110,7 @@ def test_the_table_is_that_of_python_without_numpy(
 ) -> None:
     done, result = quick
     rows = [row for row in cells(table_lines(result)) if row[0] not in NUMPY]
-    shown = [line for line in done.stderr.splitlines() if not re.match(r"\[\d|edgeseq-bench: ", line)]
+    shown = [line for line in done.stderr.splitlines() if not re.match(r"\[\d|edgeseq-run: ", line)]
     assert shown[0] == "gestures-gru-int8-generic"
     assert cells(shown[1 : len(rows) + 1]) == rows
     device, *notes = note_lines(result)
@@ -151,14 +154,75 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(
     ):
         done = bench(pristine_artifact, "--json", place)
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == f"edgeseq-bench: {place}: {reason}\n"
+        assert done.stderr == f"edgeseq-run: {place}: cannot be written ({reason})\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_is_closed_gets_no_other_file(
+    closed: str, runner: Path, library: Path, pristine_artifact: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "result.json"
+    command = [runner, "bench", "--library", library, pristine_artifact, "--quick", "--json", place]
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *map(str, command)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    if closed == ">&-":
+        assert done.returncode == 1
+        assert done.stderr == "edgeseq-run: stdout: cannot be written (it is closed)\n"
+        assert not place.exists()
+        return
+    result = json.loads(place.read_text("utf-8"))
+    assert done.returncode in (0, 5)
+    assert done.stdout.startswith("gestures-gru-int8-generic\n")
+    assert [model["failures"] for model in result["models"]] == [[]]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_command_without_one_of_its_streams_ends_as_with_it(
+    closed: str, runner: Path, library: Path, pristine_artifact: Path
+) -> None:
+    command = [runner, "measure", "parity", "--library", library, "--artifact", pristine_artifact]
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *map(str, command)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == (1 if closed == ">&-" else 0)
+    assert done.stdout.startswith("edgeseq-outcome 1\n") == (closed != ">&-")
+
+
+def test_a_program_that_changes_meanwhile_makes_the_result_invalid(
+    bench_program: Path, runner: Path, library: Path, pristine_artifact: Path, tmp_path: Path
+) -> None:
+    for program in (bench_program, runner):
+        shutil.copy(program, tmp_path)
+    own = tmp_path / "edgeseq-run"
+    with measuring(own, library, "step parity", pristine_artifact, "--quick") as process:
+        changed = tmp_path / "new"
+        changed.write_bytes(own.read_bytes() + b"\0")
+        changed.chmod(0o755)
+        changed.replace(own)
+        stdout, _stderr = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert f"INVALID: {own} changed while it was measured\n" in stdout
+
+
+def test_the_program_itself_tells_its_version_and_its_options(bench_program: Path) -> None:
+    def said(*words: str) -> tuple[int, str, str]:
+        done = subprocess.run([bench_program, *words], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert said("--version") == (0, f"edgeseq-bench {__version__}\n", "")
+    assert said("--help")[1].startswith("edgeseq-run bench ARTIFACT: ")
+    told = "edgeseq-run: bench: give one artifact, its folder; see: edgeseq-run bench --help\n"
+    assert said() == (2, "", told)
 
 
 def test_more_threads_than_processors_are_refused(bench: Bench, pristine_artifact: Path) -> None:
     done = bench(pristine_artifact, "--threads", "256")
     cores = len(os.sched_getaffinity(0))
     assert done.returncode == 5
-    assert done.stderr == f"edgeseq-bench: --threads 256: this board has {cores} CPUs; ask for fewer\n"
+    assert done.stderr == f"edgeseq-run: --threads 256: this board has {cores} CPUs; ask for fewer\n"
 
 
 def test_a_library_that_is_not_there_is_refused(
@@ -244,7 +308,7 @@ def test_an_early_end_keeps_what_was_measured(
     validate_result(result, complete=False)
     lost = f"interrupted by {name}: the rest was not measured"
     assert process.returncode == 5
-    assert f"edgeseq-bench: not a valid result: {lost}" in stderr
+    assert f"edgeseq-run: not a valid result: {lost}" in stderr
     assert f"INVALID: {lost}\n" in stdout
     assert result["invalid_because"][0] == lost
     model = result["models"][0]

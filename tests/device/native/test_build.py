@@ -91,7 +91,9 @@ def tiny(tmp_path: Path) -> Path:
     (folder / "src/litert/uid.c").write_text("extern int unused;\n")
     (folder / "src/answer.h").write_text("int answer(void);\n")
     (folder / "src/answer.c").write_text('#include "answer.h"\n\nint answer(void) {\n    return 7;\n}\n')
-    (folder / "src/edgeseq_run.c").write_text('#include "answer.h"\n\nint main(void) {\n    return answer();\n}\n')
+    (folder / "src/edgeseq_run.c").write_text(
+        '#include "answer.h"\n\nint main(void) {\n    return answer();\n}\n'
+    )
     return folder
 
 
@@ -160,8 +162,8 @@ def test_what_does_not_compile_leaves_the_last_program_alone(tiny: Path) -> None
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "pip install ziglang=="),
-        (("--compiler", "zig"), "pip install ziglang=="),
+        ((), "pip install 'edgeseq[native]'"),
+        (("--compiler", "zig"), "pip install 'edgeseq[native]'"),
         (("--machine", "aarch64", "--compiler", "gcc"), "apt-get install gcc"),
         (("--sanitize",), "apt-get install gcc"),
     ],
@@ -184,7 +186,17 @@ def test_without_a_compiler_it_says_what_to_install(
     assert not list(tmp_path.iterdir())
 
 
+def test_it_tells_which_compiler_it_would_take(tmp_path: Path) -> None:
+    gcc = tmp_path / "gcc"
+    gcc.write_text("#!/bin/sh\necho 12.3\n")
+    gcc.chmod(0o755)
+    command = [sys.executable, str(NATIVE / "build.py"), "--which", "--compiler", "gcc"]
+    environment = {"PATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "gcc 12.3\n"), done.stderr
+
+
 def test_one_version_of_zig_is_pinned_everywhere() -> None:
-    for name in ("pyproject.toml", "constraints.txt", "device/native/zig.txt", "device/native/build.py"):
+    for name in ("pyproject.toml", "constraints.txt", "device/native/zig.txt"):
         text = (NATIVE.parents[1] / name).read_text("utf-8")
         assert set(re.findall(r"ziglang==[\w.]+", text)) == {"ziglang==0.17.1"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -125,10 +126,46 @@ def outcomes(_artifact: Path) -> Iterable[bytes]:
     yield REFUSED.encode()
 
 
+def programs(_artifact: Path) -> Iterable[bytes]:
+    """Headers of ELF files, and of one for another processor, with parts as long as the file and longer."""
+    for machine, bits, length in ((0x3E, 2, 200), (0xB7, 2, 300), (0x28, 1, 200)):
+        identity = b"\x7fELF" + bytes([bits, 1, 1]) + bytes(9)
+        header = struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, 2, 64, 0, 0)
+        code = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, 176, 176, 4096)
+        data = struct.pack("<IIQQQQQQ", 1, 6, 176, 176, 176, length - 176, length, 4096)
+        yield identity + header + code + data + bytes(24)
+
+
+MAPS = """55d0c0a00000-55d0c0a01000 r--p 00000000 fe:01 1234    /usr/bin/edgeseq-run
+Rss:                   4 kB
+Pss:                   1 kB
+7f0000000000-7f0000021000 rw-p 00000000 00:00 0
+ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0    [vsyscall]
+7f1000000000-7f1000001000 r-xp 0000f000 fe:01 77    /usr/bin/qemu-aarch64 (deleted)
+VmHWM:     8123 kB
+"""
+MARKER = """{"board": "virtual-pi4", "tier": "user", "emulator": "qemu-aarch64 7.2"}\n"""
+CPUINFO = "processor\t: 0\nvendor_id\t: GenuineIntel\n"
+
+
+def lines_of_proc(_artifact: Path) -> Iterable[bytes]:
+    yield MAPS.encode()
+    yield ("x" * 5000 + "\n" + MAPS).encode()
+
+
+def evidence(_artifact: Path) -> Iterable[bytes]:
+    """Behind a letter that says which file it is (fuzz_emulation.c)."""
+    for letter, text in (("m", MARKER), ("c", CPUINFO), ("p", MAPS), ("d", "QEMU Virtual\n")):
+        yield (letter + text).encode()
+
+
 SEEDS: dict[str, Callable[[Path], Iterable[bytes]]] = {
+    "fuzz_elf": programs,
+    "fuzz_emulation": evidence,
     "fuzz_golden": archives,
     "fuzz_npy": arrays,
     "fuzz_outcome": outcomes,
+    "fuzz_proc": lines_of_proc,
     "fuzz_sheet": sheets,
     "fuzz_sums": sums,
     "fuzz_zip": archives,

@@ -100,7 +100,7 @@ def test_ram_is_told_by_stage(measure: Callable[..., Outcome]) -> None:
     assert 0 < values["ram_start_bytes"] < values["ram_first_bytes"] <= values["ram_steady_bytes"] + 200_000
     assert values["ram_runtime_bytes"] < values["ram_loaded_bytes"] < values["ram_first_bytes"]
     if "ram_peak_bytes" in values:
-        assert values["ram_steady_bytes"] <= values["ram_peak_bytes"] < 12_000_000
+        assert values["ram_steady_bytes"] <= values["ram_peak_bytes"] < 10_000_000
         assert values["ram_pss_bytes"] <= values["ram_steady_bytes"]
 
 

@@ -6,7 +6,9 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -32,10 +34,13 @@ def stream(runner: Path, library: Path) -> Iterator[Stream]:
     """Starts it with pipes at all three ends; it is killed with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(artifact: Path, *arguments: str, stdin: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+
+    def start(
+        artifact: Path, *arguments: str, stdin: Any = pipe, stdout: Any = pipe
+    ) -> subprocess.Popen[bytes]:
         command = [str(runner), "stream", str(artifact), "--library", str(library), *arguments]
-        pipe = subprocess.PIPE
-        started.append(subprocess.Popen(command, stdin=stdin, stdout=pipe, stderr=pipe))
+        started.append(subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=pipe))
         return started[-1]
 
     yield start
@@ -275,6 +280,45 @@ def test_a_reader_that_goes_away_ends_the_stream_in_silence(
     process.stdout.close()
     assert process.wait() == 0  # though the input is open and nothing comes
     assert b"edgeseq-run" not in process.stderr.read()
+
+
+def test_a_socket_whose_other_end_goes_away_ends_the_stream_in_silence(
+    tiny_artifact: Callable[..., Path], stream: Stream
+) -> None:
+    ours, theirs = socket.socketpair()
+    process = stream(tiny_artifact("series"), stdout=theirs)
+    theirs.close()
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(readings_of(3).tobytes())
+    process.stdin.flush()
+    assert json.loads(ours.recv(1000).splitlines()[0])["frame"] == 0
+    ours.close()
+    assert process.wait() == 0  # though the input is open and nothing comes
+    assert b"edgeseq-run" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("size", [None, 0], ids=["changed", "cut off"])
+def test_a_model_that_changes_in_place_changes_no_answer_of_a_stream(
+    size: int | None, tiny_artifact: Callable[..., Path], stream: Stream, tmp_path: Path
+) -> None:
+    artifact = shutil.copytree(tiny_artifact("text"), tmp_path / "artifact")
+    ids = ids_of(40)
+    expected = answers_of_python(artifact, ids)
+    process = stream(artifact, "--logits")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(ids[:1].tobytes())
+    process.stdin.flush()
+    first = process.stdout.readline()
+    model = artifact / "model.tflite"
+    with model.open("r+b") as file:  # the same file: not one renamed over it
+        file.write(b"\x55" * model.stat().st_size)
+        if size is not None:
+            file.truncate(size)
+    rest, _err = process.communicate(ids[1:].tobytes())
+    assert process.returncode == 0
+    check_answers(first + rest, expected)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

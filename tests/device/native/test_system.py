@@ -111,7 +111,7 @@ def test_the_figures_of_a_result_are_those_of_python(ask: Ask) -> None:
                 "kind": key.kind,
                 "type": types[key.types],
                 "unit": unit if unit in units else "",
-                "label": "" if numpy else LABELS.get(short),
+                "label": "-" if numpy else LABELS.get(short),
                 "worker_name": short[len(STEP) :] if is_of_step(key.kind) else short,
                 "needs_step": needs_step(key.kind),
                 "timed": key.kind in TIMED,

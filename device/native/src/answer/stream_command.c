@@ -8,6 +8,7 @@
 #include "base/finite.h"
 #include "commands.h"
 #include "front_end/stream_features.h"
+#include "litert/give_back.h"
 #include "process/pipes.h"
 
 static const char USE[] =
@@ -231,7 +232,7 @@ static enum pipes_event open_and_run(struct stream *stream, struct failure *fail
     if (!ready)
         return PIPES_FAILED;
     model_reset(stream->answering.model);
-    litert_give_back(stream->answering.litert);
+    give_back_code();
     return run(stream, failure);
 }
 

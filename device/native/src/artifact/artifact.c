@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "artifact/sha256.h"
+#include "artifact/listed.h"
 #include "artifact/sums.h"
 
 static const char SUMS[] = "SHA256SUMS", SHEET[] = "native.txt", MANIFEST[] = "manifest.json";
@@ -14,21 +14,6 @@ static const char SUMS[] = "SHA256SUMS", SHEET[] = "native.txt", MANIFEST[] = "m
 static bool exists(const char *path) {
     struct stat status;
     return lstat(path, &status) == 0;
-}
-
-/* Maps a file and compares the hash of what is mapped with the listed one. */
-static bool map_verified(const char *path, const char *sha256, struct bytes *bytes, struct failure *failure) {
-    if (!exists(path))
-        return fail_export(failure, "%s: listed in %s but missing; take the whole folder that was exported",
-                           path, SUMS);
-    if (!file_map_listed(path, bytes, failure))
-        return false;
-    char found[65];
-    sha256_hex(bytes->data, bytes->size, found);
-    if (strcmp(found, sha256) == 0)
-        return true;
-    bytes_free(bytes);
-    return fail_export(failure, "%s: its content changed after the export (sha256 differs)", path);
 }
 
 static bool read_sums(const char *folder, struct sums *sums, struct failure *failure) {
@@ -76,7 +61,7 @@ static bool read_sheet(const char *folder, const struct sums *sums, struct sheet
     else if (sha256 == NULL)
         fail(failure, BAD_DATA, "%s: missing: %s", path, why_no_sheet(sums));
     else
-        read = map_verified(path, sha256, &text, failure) &&
+        read = listed_read(path, sha256, &text, failure) &&
                sheet_parse((const char *)text.data, text.size, path, sheet, failure);
     bytes_free(&text);
     free(path);
@@ -93,12 +78,11 @@ static bool check_manifest(const char *folder, const struct sums *sums, const st
            fail_export(failure, "%s/%s: belongs to another %s", folder, SHEET, MANIFEST);
 }
 
-static bool map_model(const struct sums *sums, struct artifact *artifact, struct failure *failure) {
+static bool read_model(const struct sums *sums, struct artifact *artifact, struct failure *failure) {
     const char *name = artifact->sheet.model_file;
     const char *sha256 = listed(artifact->folder, sums, name, failure);
     artifact->model_path = sha256 == NULL ? NULL : file_in(artifact->folder, name, failure);
-    if (artifact->model_path == NULL ||
-        !map_verified(artifact->model_path, sha256, &artifact->model, failure))
+    if (artifact->model_path == NULL || !listed_read(artifact->model_path, sha256, &artifact->model, failure))
         return false;
     memcpy(artifact->model_sha256, sha256, sizeof artifact->model_sha256);
     if (artifact->sheet.step.there)
@@ -125,7 +109,7 @@ bool artifact_open(const char *folder, struct artifact *artifact, struct failure
     opened = opened && read_sums(folder, &sums, failure) &&
              read_sheet(folder, &sums, &artifact->sheet, failure) &&
              check_manifest(folder, &sums, &artifact->sheet, failure) &&
-             map_model(&sums, artifact, failure) && note_golden(&sums, artifact, failure);
+             read_model(&sums, artifact, failure) && note_golden(&sums, artifact, failure);
     sums_free(&sums);
     if (!opened)
         artifact_close(artifact);
@@ -138,7 +122,7 @@ bool artifact_golden(const struct artifact *artifact, struct golden *golden, str
     if (path == NULL)
         return false;
     struct bytes archive = {0};
-    bool read = map_verified(path, artifact->golden_sha256, &archive, failure) &&
+    bool read = listed_read(path, artifact->golden_sha256, &archive, failure) &&
                 golden_parse(&archive, path, &artifact->sheet, golden, failure);
     free(path);
     return read;

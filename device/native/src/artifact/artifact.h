@@ -12,7 +12,7 @@
 struct artifact {
     char *folder;
     struct sheet sheet;
-    struct bytes model; /* mapped once: what was hashed is what is loaded */
+    struct bytes model; /* read once: what was hashed is what is loaded, whatever becomes of the file */
     char *model_path;
     char model_sha256[65];
     char step_sha256[65];   /* "" where there is no step form; else model_sha256, as it is in the same file */
@@ -26,7 +26,7 @@ bool artifact_open(const char *folder, struct artifact *artifact, struct failure
 /* The golden vectors, checked against SHA256SUMS and the sheet. golden_free() frees. */
 bool artifact_golden(const struct artifact *artifact, struct golden *golden, struct failure *failure);
 
-/* Frees and unmaps; one of all zeros is fine. */
+/* Frees; one of all zeros is fine. */
 void artifact_close(struct artifact *artifact);
 
 #endif

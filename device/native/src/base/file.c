@@ -28,9 +28,9 @@ static bool map(int file, const char *path, struct bytes *bytes, struct failure 
 }
 
 /* O_NONBLOCK: opening a pipe must not wait for somebody to write into it. */
-static bool open_and_map(const char *path, int flags, struct bytes *bytes, struct failure *failure) {
+bool file_map(const char *path, struct bytes *bytes, struct failure *failure) {
     *bytes = (struct bytes){0};
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0 && errno == ELOOP && flags != 0)
         return fail(failure, BAD_DATA, "%s: not a regular file", path);
     if (file < 0)
@@ -38,14 +38,6 @@ static bool open_and_map(const char *path, int flags, struct bytes *bytes, struc
     bool mapped = map(file, path, bytes, failure);
     close(file);
     return mapped;
-}
-
-bool file_map(const char *path, struct bytes *bytes, struct failure *failure) {
-    return open_and_map(path, 0, bytes, failure);
-}
-
-bool file_map_listed(const char *path, struct bytes *bytes, struct failure *failure) {
-    return open_and_map(path, O_NOFOLLOW, bytes, failure);
 }
 
 /* Adds what one read() gives; *end: there was nothing more. */
@@ -100,7 +92,7 @@ void bytes_free(struct bytes *bytes) {
     *bytes = (struct bytes){0};
 }
 
-static bool write_all(int file, const char *path, const void *data, size_t size, struct failure *failure) {
+bool file_write_all(int file, const char *path, const void *data, size_t size, struct failure *failure) {
     const char *at = data;
     while (size > 0) {
         ssize_t count = write(file, at, size);
@@ -119,19 +111,59 @@ static bool write_plainly(const char *path, const void *data, size_t size, struc
     int file = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
     if (file < 0)
         return fail_errno(failure, FAULT, path, "cannot be written");
-    bool written = write_all(file, path, data, size, failure);
+    bool written = file_write_all(file, path, data, size, failure);
     if (close(file) != 0 && written)
         return fail_errno(failure, FAULT, path, "cannot be written");
     return written;
 }
 
-static bool write_and_rename(const char *path, const char *beside, const void *data, size_t size,
-                             struct failure *failure) {
+/* Where a file is written before it is renamed; to be freed. NULL and FAULT without memory. */
+static char *beside_of(const char *path, struct failure *failure) {
+    char *beside = NULL;
+    if (asprintf(&beside, "%s.%ld.new", path, (long)getpid()) >= 0)
+        return beside;
+    fail_memory(failure);
+    return NULL;
+}
+
+/* A new file, which is written before it becomes `path`; -1 where there can be none. */
+static int open_new(const char *beside, const char *path, struct failure *failure) {
     unlink(beside);
     int file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file < 0)
+        fail_errno(failure, FAULT, path, "cannot be written");
+    return file;
+}
+
+bool file_check_writable(const char *path, struct failure *failure) {
+    struct stat status;
+    if (strcmp(path, "-") == 0) {
+        int flags = fcntl(STDOUT_FILENO, F_GETFL);
+        return (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY) ||
+               fail(failure, FAULT, "stdout: cannot be written (it is closed)");
+    }
+    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) { /* such as /dev/null: it is not replaced */
+        if (!S_ISDIR(status.st_mode) && access(path, W_OK) == 0)
+            return true;
+        errno = S_ISDIR(status.st_mode) ? EISDIR : errno;
         return fail_errno(failure, FAULT, path, "cannot be written");
-    bool written = write_all(file, path, data, size, failure);
+    }
+    char *beside = beside_of(path, failure);
+    int file = beside == NULL ? -1 : open_new(beside, path, failure);
+    if (file >= 0) {
+        close(file);
+        unlink(beside);
+    }
+    free(beside);
+    return file >= 0;
+}
+
+static bool write_and_rename(const char *path, const char *beside, const void *data, size_t size,
+                             struct failure *failure) {
+    int file = open_new(beside, path, failure);
+    if (file < 0)
+        return false;
+    bool written = file_write_all(file, path, data, size, failure);
     if (written && fsync(file) != 0)
         written = fail_errno(failure, FAULT, path, "cannot be written");
     if (close(file) != 0 && written)
@@ -146,14 +178,14 @@ static bool write_and_rename(const char *path, const char *beside, const void *d
 bool file_write_atomic(const char *path, const void *data, size_t size, struct failure *failure) {
     if (strcmp(path, "-") == 0) {
         fflush(stdout);
-        return write_all(STDOUT_FILENO, "stdout", data, size, failure);
+        return file_write_all(STDOUT_FILENO, "stdout", data, size, failure);
     }
     struct stat status;
     if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return write_plainly(path, data, size, failure);
-    char *beside = NULL;
-    if (asprintf(&beside, "%s.%ld.new", path, (long)getpid()) < 0)
-        return fail_memory(failure);
+    char *beside = beside_of(path, failure);
+    if (beside == NULL)
+        return false;
     bool written = write_and_rename(path, beside, data, size, failure);
     free(beside);
     return written;

@@ -18,9 +18,6 @@ struct bytes {
  * regular, FAULT where the system refuses. bytes_free() unmaps. */
 bool file_map(const char *path, struct bytes *bytes, struct failure *failure);
 
-/* file_map() of a file that may not be a symbolic link either: one that SHA256SUMS lists. */
-bool file_map_listed(const char *path, struct bytes *bytes, struct failure *failure);
-
 /* Reads a file of any kind ("-": stdin) into memory, to its end; BAD_DATA where it holds more than size_max
  * bytes. bytes_free() frees. */
 bool file_read(const char *path, size_t size_max, struct bytes *bytes, struct failure *failure);
@@ -30,6 +27,13 @@ char *file_in(const char *folder, const char *name, struct failure *failure);
 
 /* Frees or unmaps, and leaves no bytes. NULL data is fine. */
 void bytes_free(struct bytes *bytes);
+
+/* Writes all of the bytes; `path` is for the message of a FAULT. */
+bool file_write_all(int file, const char *path, const void *data, size_t size, struct failure *failure);
+
+/* Whether file_write_atomic() would be able to write there, as far as can be known before. FAULT says why
+ * not. */
+bool file_check_writable(const char *path, struct failure *failure);
 
 /* Writes a file whole or not at all: beside it, synced, then renamed over it ("-": plainly to stdout). A
  * path that is there and is no regular file, such as /dev/null, is written plainly. FAULT says why not. */

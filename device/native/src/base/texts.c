@@ -9,6 +9,7 @@
 static const char *take(struct texts *texts, char *text) {
     char **items = realloc(texts->items, (texts->count + 1) * sizeof *items);
     if (items == NULL) {
+        texts->incomplete = true;
         free(text);
         return NULL;
     }
@@ -22,6 +23,7 @@ const char *texts_add(struct texts *texts, const char *format, ...) {
     char *text = NULL;
     int size = vasprintf(&text, format, values);
     va_end(values);
+    texts->incomplete = texts->incomplete || size < 0;
     return size < 0 ? NULL : take(texts, text);
 }
 

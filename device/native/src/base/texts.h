@@ -9,9 +9,10 @@
 struct texts {
     char **items;
     size_t count;
+    bool incomplete; /* there was no memory for one that was to be added */
 };
 
-/* Adds a text; returns it, or NULL without memory, and then the list is as it was. */
+/* Adds a text; returns it, or NULL without memory, and then the list says that it is incomplete. */
 const char *texts_add(struct texts *texts, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Whether a text like this one is in the list. */

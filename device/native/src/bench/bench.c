@@ -1,6 +1,5 @@
 #include "bench/bench.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -24,16 +23,7 @@ static bool hash_file(const char *path, char hex[65], struct failure *failure) {
     return true;
 }
 
-static bool write_all(int file, const char *data, size_t size) {
-    while (size > 0) {
-        ssize_t put = write(file, data, size);
-        if (put <= 0)
-            return false;
-        data += put;
-        size -= (size_t)put;
-    }
-    return true;
-}
+static const char INPUT[] = "a file in memory for the workers' input";
 
 /* The golden input of median length as a bare file: unpacking an archive would be in a worker's memory. It is
  * in memory, and a worker has it open from its start. */
@@ -44,9 +34,9 @@ static bool open_input(struct bench *bench, struct failure *failure) {
     const struct npy *rows = &golden.features[golden_median(&golden)];
     bench->frames = rows->dims[0];
     bench->input = (int)syscall(SYS_memfd_create, "edgeseq-input", 0u);
-    bool written = bench->input >= 0 && write_all(bench->input, rows->data, npy_count(rows) * sizeof(float));
-    if (!written)
-        fail(failure, FAULT, "a file in memory for the workers' input: %s", strerror(errno));
+    bool written = bench->input < 0 ? fail_errno(failure, FAULT, INPUT, "cannot be made")
+                                    : file_write_all(bench->input, INPUT, rows->data,
+                                                     npy_count(rows) * sizeof(float), failure);
     golden_free(&golden);
     snprintf(bench->input_path, sizeof bench->input_path, "/proc/self/fd/%d", bench->input);
     return written;
@@ -67,10 +57,10 @@ static bool open_entries(struct bench *bench, struct failure *failure) {
             continue;
         entry->cpus = calloc((size_t)entry->cpus_count, sizeof *cpus);
         if (entry->cpus == NULL)
-            return fail(failure, FAULT, "no memory for the result");
+            return fail_memory(failure);
         memcpy(entry->cpus, cpus, (size_t)entry->cpus_count * sizeof *cpus);
     }
-    return entries != NULL || fail(failure, FAULT, "no memory for the result");
+    return entries != NULL || fail_memory(failure);
 }
 
 static bool open_plan(struct bench *bench, struct failure *failure) {
@@ -80,13 +70,15 @@ static bool open_plan(struct bench *bench, struct failure *failure) {
     for (size_t i = 0; bench->taken != NULL && i < bench->result.taken_count; i++)
         bench->taken[i].what = plan[i];
     free(plan);
-    return bench->taken != NULL || fail(failure, FAULT, "no memory for the plan");
+    return bench->taken != NULL || fail_memory(failure);
 }
 
 static bool open_all(struct bench *bench, struct failure *failure) {
     const struct bench_request *request = bench->request;
     struct result *result = &bench->result;
     if (!artifact_open(request->artifact, &bench->artifact, failure) ||
+        (bench->sums_path = file_in(request->artifact, "SHA256SUMS", failure)) == NULL ||
+        !hash_file(bench->sums_path, bench->sums_sha256, failure) ||
         !library_find(request->library, request->library_version, &bench->library, failure) ||
         !hash_file(bench->library.path, result->library_sha256, failure) ||
         !beside_program("edgeseq-run", "put it there, `make runner` builds both", bench->runner, failure) ||
@@ -160,6 +152,22 @@ static bool take(struct bench *bench, size_t at) {
     return true;
 }
 
+/* A file that is measured: workers open it by its path, each anew. Puts one that is another one by now among
+ * what makes the result invalid. */
+static void compare_file(const char *path, const char *sha256, struct texts *invalid) {
+    char now[65];
+    struct failure failure;
+    if (!hash_file(path, now, &failure) || strcmp(now, sha256) != 0)
+        texts_add(invalid, "%s changed while it was measured", path);
+}
+
+static void compare_files(struct bench *bench) {
+    struct result *result = &bench->result;
+    compare_file(bench->runner, result->runner_sha256, &result->invalid);
+    compare_file(bench->library.path, result->library_sha256, &result->invalid);
+    compare_file(bench->sums_path, bench->sums_sha256, &result->invalid);
+}
+
 bool bench_run(struct bench *bench, struct failure *failure) {
     struct result *result = &bench->result;
     time_t now = time(NULL);
@@ -185,7 +193,8 @@ bool bench_run(struct bench *bench, struct failure *failure) {
     result->after = &bench->after;
     result->taken = bench->taken;
     result_assemble(result);
-    return true;
+    compare_files(bench);
+    return result_is_whole(result) || fail_memory(failure);
 }
 
 void bench_close(struct bench *bench) {
@@ -203,6 +212,7 @@ void bench_close(struct bench *bench) {
     guards_free(&bench->after);
     system_free(&bench->system);
     artifact_close(&bench->artifact);
+    free(bench->sums_path);
     if (bench->watch.file >= 0)
         watch_end(&bench->watch);
     if (bench->input >= 0)

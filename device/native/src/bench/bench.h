@@ -14,6 +14,8 @@ struct bench {
     const struct bench_request *request;
     char runner[PATH_MAX]; /* edgeseq-run, which takes each measurement */
     struct artifact artifact;
+    char *sums_path; /* of SHA256SUMS, by which each worker verifies the artifact */
+    char sums_sha256[65];
     struct library library;
     struct system system;
     struct guards before, after;

@@ -1,33 +1,19 @@
 #include "bench/bench_request.h"
 
-#include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "measure/options.h"
 
-const char BENCH_USE[] =
-    "edgeseq-run bench ARTIFACT: measures it on this machine, each figure in a process of its own\n"
-    "\n"
-    "  --threads N[,N...]  of the model; each number is measured [default: 1]\n"
-    "  --quick             one short launch: less precise\n"
-    "  --json FILE         write the whole result there; - is stdout, the table then goes to stderr\n"
-    "  --library FILE      libLiteRt.so [default: beside edgeseq-run]\n"
-    "  --library-version VERSION  of its package [default: as libLiteRt.version beside it says]\n";
+const char BENCH_USE[] = "edgeseq-run bench ARTIFACT: measures it on this machine\n"
+                         "\n"
+                         "  --quick            one short launch\n"
+                         "  --json FILE        the result; - is stdout, and stderr has the table\n"
+                         "  --threads N,N...   each number is measured\n";
 
 static const struct bench_request DEFAULTS = {
     .threads = {1},
     .threads_count = 1,
-    .limits =
-        {
-            .warmup_runs = 10,
-            .warmup_s = 0.5,
-            .warmup_max_s = 5.0,
-            .steady_runs = 1000,
-            .steady_s = 1.0,
-            .steady_max_s = 10.0,
-            .instruction_runs = 11,
-        },
     .launches = 3,
     .profile_runs = 100,
     .realtime_s = 10.0,
@@ -52,15 +38,15 @@ static void make_quick(struct bench_request *request) {
 
 /* Numbers with commas between; one that is there twice counts once. */
 static bool parse_threads(const char *text, struct bench_request *request, struct failure *failure) {
-    char copy[128], *rest = copy;
-    if (strlen(text) >= sizeof copy)
-        return fail(failure, USAGE, "--threads: too many numbers; give %d at most", THREADS_COUNTS_MAX);
-    strcpy(copy, text);
     request->threads_count = 0;
-    for (char *part; (part = strsep(&rest, ",")) != NULL;) {
+    for (const char *rest = text; rest != NULL;) {
+        char part[12];
         long number;
-        if (!text_long("--threads", part, 1, THREADS_MAX, &number, failure))
+        size_t size = strcspn(rest, ",");
+        snprintf(part, sizeof part, "%.*s", (int)size, rest);
+        if (!text_long("--threads", size < sizeof part ? part : rest, 1, THREADS_MAX, &number, failure))
             return false;
+        rest = rest[size] == '\0' ? NULL : rest + size + 1;
         bool known = false;
         for (int i = 0; i < request->threads_count; i++)
             known = known || request->threads[i] == number;
@@ -73,53 +59,23 @@ static bool parse_threads(const char *text, struct bench_request *request, struc
     return true;
 }
 
-static bool parse_option(int letter, const char *value, struct bench_request *request,
-                         struct failure *failure) {
-    switch (letter) {
-    case 't':
-        return parse_threads(value, request, failure);
-    case 'q':
-        make_quick(request);
-        return true;
-    case 'j':
-        request->json = value;
-        return *value != '\0' || fail(failure, USAGE, "--json: give the name of a file");
-    case 'l':
-        request->library = value;
-        return true;
-    case 'v':
-        request->library_version = value;
-        return true;
-    default:
-        return request->help = true;
-    }
-}
-
 bool bench_request_parse(int argc, char **argv, struct bench_request *request, struct failure *failure) {
-    static const struct option OPTIONS[] = {
-        {"threads", required_argument, NULL, 't'},
-        {"quick", no_argument, NULL, 'q'},
-        {"json", required_argument, NULL, 'j'},
-        {"library", required_argument, NULL, 'l'},
-        {"library-version", required_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    struct options options;
+    if (!options_parse(argc, argv, BENCH, 1, 1, "one artifact, its folder", &options, failure))
+        return false;
     *request = DEFAULTS;
-    opterr = 0;
-    for (int letter; (letter = getopt_long(argc, argv, ":h", OPTIONS, NULL)) != -1;) {
-        if (letter == '?' || letter == ':')
-            return fail(failure, USAGE, "bench: %s %s; see: edgeseq-run bench --help", argv[optind - 1],
-                        letter == ':' ? "takes a value" : "is no option");
-        if (!parse_option(letter, optarg, request, failure))
-            return false;
-    }
-    if (request->help)
-        return true;
-    if (argc - optind != 1)
-        return fail(failure, USAGE, "bench: give one artifact, its folder; see: edgeseq-run bench --help");
-    request->artifact = argv[optind];
-    return true;
+    request->limits = options.limits;
+    request->artifact = options.operands[0];
+    request->library = options.library;
+    request->library_version = options.library_version;
+    request->json = options.json_path;
+    request->help = options.help;
+    if (options.quick)
+        make_quick(request);
+    if (options.json_path != NULL && *options.json_path == '\0')
+        return fail(failure, USAGE, "--json: give the name of a file");
+    return options.help || options.threads_list == NULL ||
+           parse_threads(options.threads_list, request, failure);
 }
 
 bool bench_request_asks(enum kind kind) {

@@ -7,7 +7,7 @@
 #include "base/failure.h"
 #include "base/json.h"
 #include "bench/keys.h"
-#include "measure/measure.h"
+#include "measure/limits.h"
 
 enum { THREADS_MAX = 256, THREADS_COUNTS_MAX = 16 };
 

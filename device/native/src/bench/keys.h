@@ -31,12 +31,10 @@ enum value_type { WHOLE, NUMBER, FLAG, TEXT, LIST };
 /* Units that a name ends in, or that are shown behind a figure; ANOTHER is neither. */
 enum unit { ANOTHER, BYTES, MILLISECONDS, SECONDS, WATTS, MILLIJOULES, PERCENT };
 
+/* Without pointers, which a loader would have to fill in: it is the larger part of the program's tables. */
 struct key {
-    const char *name; /* such as "step_latency_p50_ms" */
-    enum kind kind;
-    enum value_type type;
-    enum unit unit;
-    const char *label; /* in a table; NULL: by its name; "": not there, as the native runner never has it */
+    char name[42];                  /* such as "step_latency_p50_ms"; its label stands behind the NUL */
+    unsigned char kind, type, unit; /* an enum kind, value_type and unit */
 };
 
 enum { KEYS_COUNT = 77 };
@@ -54,6 +52,9 @@ bool keys_needs_step(enum kind kind);
 /* Whether it is of several process launches; whether an emulated processor cannot have it. */
 bool keys_is_latency(enum kind kind);
 bool keys_is_timed(enum kind kind);
+
+/* What a key is called in a table; "": by its name; "-": not at all, as the native runner never has it. */
+const char *keys_label(const struct key *key);
 
 /* A key's name as a worker says it: of the step form without the "step_". */
 const char *keys_worker_name(const struct key *key);

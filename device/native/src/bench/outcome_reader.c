@@ -42,7 +42,7 @@ static const char *json_members(const char *at, int depth) {
 
 /* Behind the value in JSON that begins at `at`; NULL where there is none. Escapes are not looked into. */
 static const char *json_value(const char *at, int depth) {
-    static const char *const WORDS[] = {"true", "false", "null"};
+    static const char WORDS[][6] = {"true", "false", "null"};
     if (depth == 0)
         return NULL;
     if (*at == '"')
@@ -110,7 +110,7 @@ static bool read_named(const char *item, char *rest, struct outcome *outcome) {
 
 /* Takes in a line between the first and the last. */
 static bool read_line(char *line, struct outcome *outcome) {
-    static const char *const NAMED[] = {"value", "missing", "setting", "phase"};
+    static const char NAMED[][8] = {"value", "missing", "setting", "phase"};
     char *rest = line;
     const char *item = next_word(&rest);
     if (strcmp(item, "runtime") == 0) {
@@ -159,9 +159,8 @@ static bool read_lines(struct outcome *outcome, struct failure *failure) {
 bool outcome_read(char *content, struct outcome *outcome, struct failure *failure) {
     *outcome = (struct outcome){.content = content == NULL ? strdup("") : content};
     outcome->lines = calloc(LINES_MAX, sizeof *outcome->lines);
-    bool read = outcome->content != NULL && outcome->lines != NULL
-                    ? read_lines(outcome, failure)
-                    : fail(failure, FAULT, "no memory for a worker's outcome");
+    bool read = outcome->content != NULL && outcome->lines != NULL ? read_lines(outcome, failure)
+                                                                   : fail_memory(failure);
     if (!read)
         outcome_free(outcome);
     return read;

@@ -8,7 +8,7 @@ static const char NOT_MEASURED[] = "not measured";
 
 /* How the name of a key with that unit ends, and how the unit is written; none of ANOTHER. */
 static const struct {
-    const char *suffix, *shown;
+    char suffix[9], shown[3];
 } UNITS[] = {
     [ANOTHER] = {"", ""},          [BYTES] = {"_bytes", ""}, [MILLISECONDS] = {"_ms", "ms"},
     [SECONDS] = {"_s", "s"},       [WATTS] = {"_w", "W"},    [MILLIJOULES] = {"_mj", "mJ"},
@@ -47,8 +47,8 @@ static void spell(const char *name, size_t size, char spelt[CELL_MAX]) {
 static void label_of(const struct key *key, char label[CELL_MAX]) {
     const char *suffix = UNITS[key->unit].suffix;
     size_t size = strlen(key->name), taken = strlen(suffix);
-    if (key->label != NULL)
-        snprintf(label, CELL_MAX, "%s", key->label);
+    if (*keys_label(key) != '\0')
+        snprintf(label, CELL_MAX, "%s", keys_label(key));
     else if (size > taken && strcmp(key->name + size - taken, suffix) == 0)
         spell(key->name, size - taken, label);
     else
@@ -59,8 +59,7 @@ static void label_of(const struct key *key, char label[CELL_MAX]) {
  * runner can have. */
 static bool is_shown(const struct result *result, size_t at) {
     const struct key *key = &KEYS[at];
-    return key->type != LIST && (key->label == NULL || *key->label != '\0') &&
-           bench_request_asks(key->kind) &&
+    return key->type != LIST && *keys_label(key) != '-' && key->kind != KIND_FITS && /* not asked for */
            (!keys_is_of_step(key->kind) || result->artifact->sheet.step.there);
 }
 

@@ -5,7 +5,7 @@
 
 const char *plan_reason_not_to(const struct plan_of *of, enum kind kind, char reason[REASON_MAX]) {
     const struct form *step = &of->sheet->step;
-    if (!bench_request_asks(kind))
+    if (kind == KIND_FITS)
         return "not asked for";
     if (keys_needs_step(kind) && !step->there) {
         snprintf(reason, REASON_MAX, "no step form: %s", step->reason == NULL ? "unknown" : step->reason);
@@ -13,7 +13,9 @@ const char *plan_reason_not_to(const struct plan_of *of, enum kind kind, char re
     }
     if (keys_is_timed(kind) && of->emulated)
         return "emulated: the time of an emulated processor says nothing about the board";
-    return NULL;
+    if (kind == KIND_INSTRUCTIONS || kind == KIND_STEP_INSTRUCTIONS)
+        return "counted by qemu-user only: edgeseq bench --device pi4 --emulate";
+    return bench_request_asks(kind) ? NULL : "not by the native runner: --runner python";
 }
 
 struct measurement *plan_make(const struct plan_of *of, size_t *count) {

@@ -116,16 +116,16 @@ static void fill_kind(struct result *result, struct entry *entry, enum kind kind
         texts_add(&entry->failures, "%s: %s", keys_kind_name(kind), failed);
     if (left_out != NULL) {
         leave_out_all(entry, kind, texts_add(&result->kept, "%s", left_out));
-    } else if (failed != NULL || count == 0) {
-        leave_out_all(entry, kind, failed == NULL ? "there is no outcome" : failed);
-    } else {
+    } else if (failed != NULL) {
+        leave_out_all(entry, kind, failed);
+    } else if (count > 0) {
         take_provenance(entry, outcomes[0]);
         if (!keys_is_latency(kind))
             take_values(entry, kind, outcomes[0]);
         else if (!latency_figures(result, entry, kind, outcomes, count))
             texts_add(&entry->failures, "%s: a worker told no samples", keys_kind_name(kind));
-        find_gaps(entry, kind);
     }
+    find_gaps(entry, kind);
 }
 
 void result_assemble(struct result *result) {
@@ -144,7 +144,15 @@ void result_assemble(struct result *result) {
         for (size_t j = 0; j < entry->failures.count; j++)
             texts_add(&result->invalid, "%s: %s", name, entry->failures.items[j]);
     }
+    result->kept.incomplete = result->kept.incomplete || outcomes == NULL;
     free(outcomes);
+}
+
+bool result_is_whole(const struct result *result) {
+    bool lacks = result->kept.incomplete || result->invalid.incomplete || result->warnings.incomplete;
+    for (int i = 0; i < result->request->threads_count; i++)
+        lacks = lacks || result->entries[i].failures.incomplete || result->entries[i].warnings.incomplete;
+    return !lacks;
 }
 
 static const struct figure *figure_of(const struct entry *entry, enum kind kind, const char *name) {

@@ -55,6 +55,9 @@ struct result {
 /* Fills the entries' figures, `invalid` and `warnings` from what was taken; all else has been filled in. */
 void result_assemble(struct result *result);
 
+/* False where there was no memory for something that it says. */
+bool result_is_whole(const struct result *result);
+
 /* How a result calls one of its entries: "tflite native", or "tflite native, 2 threads". For
  * edgeseq_device.measuring.assemble.name says the same. */
 void result_name(const struct entry *entry, char name[40]);

@@ -53,8 +53,7 @@ static void write_figures(const struct entry *entry, struct json *json) {
     json_open(json, '{');
     for (size_t i = 0; i < KEYS_COUNT; i++)
         if (entry->figures[i].json == NULL)
-            json_text_of(json, KEYS[i].name,
-                         entry->figures[i].reason == NULL ? "no memory for it" : entry->figures[i].reason);
+            json_text_of(json, KEYS[i].name, entry->figures[i].reason);
     json_close(json, '}');
 }
 

@@ -18,15 +18,13 @@ static void add_limits(const struct bench_request *request, struct texts *words)
         const char *name;
         double value;
     } options[] = {
+        {"--warmup-runs", (double)limits->warmup_runs},
+        {"--steady-runs", (double)limits->steady_runs},
         {"--warmup-s", limits->warmup_s},
         {"--warmup-max-s", limits->warmup_max_s},
         {"--steady-s", limits->steady_s},
         {"--steady-max-s", limits->steady_max_s},
     };
-    texts_add(words, "--warmup-runs");
-    texts_add(words, "%ld", limits->warmup_runs);
-    texts_add(words, "--steady-runs");
-    texts_add(words, "%ld", limits->steady_runs);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         texts_add(words, "%s", options[i].name);
         texts_add(words, "%.17g", options[i].value);
@@ -105,10 +103,10 @@ bool worker_run(const struct workplace *workplace, const struct worker_job *job,
                 struct outcome *outcome, struct failure *failure) {
     struct texts words = {0};
     add_words(workplace, job, &words);
-    char **argv = calloc(words.count + 1, sizeof *argv);
+    char **argv = words.incomplete ? NULL : calloc(words.count + 1, sizeof *argv);
     if (argv == NULL) {
         texts_free(&words);
-        return fail(failure, FAULT, "no memory for a worker's arguments");
+        return fail_memory(failure);
     }
     memcpy(argv, words.items, words.count * sizeof *argv);
     struct task task = {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "board/machine.h"
+#include "board/elf.h"
 #include "board/proc.h"
 
 #define MARKER "etc/edgeseq-virtual-board"
@@ -89,7 +89,7 @@ static bool program_of(const char *root, const char *folder, char name[WORD_MAX]
     char path[PATH_LENGTH], target[PATH_LENGTH];
     snprintf(path, sizeof path, "%s/%s/exe", root, folder);
     ssize_t length = readlink(path, target, sizeof target - 1);
-    if (length < 0 || !machine_of(path, machine))
+    if (length < 0 || !elf_machine(path, machine))
         return false;
     target[length] = '\0';
     const char *slash = strrchr(target, '/');

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,7 +68,7 @@ bool proc_mapping(const char *line, struct mapping *mapping) {
     const char *at = line;
     if (!take_hex(&at, '-', &mapping->start) || !take_hex(&at, ' ', &mapping->end))
         return false;
-    if (strcspn(at, " ") != 4)
+    if (strcspn(at, " ") != 4 || at[4] == '\0')
         return false;
     memcpy(mapping->permissions, at, 4);
     mapping->permissions[4] = '\0';
@@ -86,7 +87,8 @@ long proc_bytes(const char *line, const char *key) {
     size_t length = strlen(key);
     if (strncmp(line, key, length) != 0)
         return -1;
-    return 1024 * strtol(line + length, NULL, 10);
+    long kb = strtol(line + length, NULL, 10);
+    return kb < 0 || kb > LONG_MAX / 1024 ? -1 : 1024 * kb;
 }
 
 long proc_bytes_in(const char *path, const char *key) {

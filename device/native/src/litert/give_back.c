@@ -47,7 +47,3 @@ static int drop_parts(struct dl_phdr_info *library, size_t size, void *of) {
 void give_back_code(void) {
     dl_iterate_phdr(drop_parts, NULL);
 }
-
-void give_back_mapping(const void *begin, size_t size) {
-    drop((uintptr_t)begin, (uintptr_t)begin + size);
-}

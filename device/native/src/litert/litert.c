@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "board/machine.h"
+#include "board/elf.h"
 #include "litert/give_back.h"
 #include "litert/litert_api.h"
 
@@ -29,12 +29,12 @@ static bool check_file(const char *path, struct failure *failure) {
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return litert_unfit(path, failure, "not a file");
-    if (!machine_of(path, machine))
+    if (!elf_machine(path, machine))
         return litert_unfit(path, failure, "%s", strerror(errno));
     if (strcmp(machine, MACHINE_OWN) != 0)
         return litert_unfit(path, failure, machine[0] == '\0' ? "not a shared library" : "a library for %s",
                             machine);
-    return machine_is_whole(path) || litert_unfit(path, failure, "cut off, there is more to it");
+    return elf_is_whole(path) || litert_unfit(path, failure, "cut off, there is more to it");
 }
 
 /* Without a slash in it the loader would search for the name elsewhere. */
@@ -106,12 +106,6 @@ const char *litert_path(const struct litert *litert) {
 
 const char *litert_version(const struct litert *litert) {
     return litert->version;
-}
-
-/* Its code is not told from that of the libraries under it, which start-up alone needed as well. */
-void litert_give_back(const struct litert *litert) {
-    (void)litert;
-    give_back_code();
 }
 
 /* No dlclose: threads that the library has started may still be in it. */

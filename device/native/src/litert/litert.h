@@ -9,7 +9,9 @@
 
 struct litert;
 
-/* Opens the library file and makes its environment: CPU only, quiet but for errors.
+/* Opens the library file and makes its environment: CPU only. LiteRT tells errors alone then;
+ * TFLite within it, whose logger nothing exported reaches, one line more on stderr as a model is compiled:
+ * "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
  * path, version: of the file and of the package that it is from, such as "2.3.0"; NULL: as library_find().
  * What of its code only opening it needed is given back to the kernel.
  * NULL and UNFIT where the file is missing, for another machine, no library, or of a LiteRT before 2.1.6. */
@@ -24,10 +26,6 @@ const char *litert_path(const struct litert *litert);
 
 /* "ai-edge-litert 2.3.0", or "ai-edge-litert, version unknown". Lives as long as the library is open. */
 const char *litert_version(const struct litert *litert);
-
-/* Gives the kernel back what can be read again from files: code and constants, the libraries' under it too,
- * that start-up alone needed. What is used again comes back by itself, from the page cache. */
-void litert_give_back(const struct litert *litert);
 
 /* Frees it, NULL too; every model must have been freed. The code stays mapped until the process ends. */
 void litert_close(struct litert *litert);

@@ -86,13 +86,6 @@ static bool open_forms(struct model *model, struct failure *failure) {
                                    graph_pin_inputs(&model->step.graph, model->options, failure)));
 }
 
-/* What only the last stage needed: code, and of the model what was hashed, or copied out of it. */
-static void give_back(const struct model *model) {
-    litert_give_back(model->litert);
-    if (model->artifact->model.mapped)
-        give_back_mapping(model->artifact->model.data, model->artifact->model.size);
-}
-
 static bool compile(struct model *model, int threads, struct failure *failure) {
     const struct litert_calls *calls = &model->litert->calls;
     const struct bytes *file = &model->artifact->model;
@@ -100,7 +93,7 @@ static bool compile(struct model *model, int threads, struct failure *failure) {
     int status = calls->create_model(environment, file->data, file->size, &model->model);
     if (status != LITERT_OK)
         return refused(model, "not a TFLite model that it knows", status, failure);
-    give_back(model);
+    give_back_code();
     if (!make_options(model, threads, failure) || !open_forms(model, failure))
         return false;
     status = calls->compile(environment, model->model, model->options, &model->compiled);
@@ -123,7 +116,7 @@ struct model *model_load(struct litert *litert, const struct artifact *artifact,
         model_free(model);
         return NULL;
     }
-    give_back(model);
+    give_back_code();
     return model;
 }
 

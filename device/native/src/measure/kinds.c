@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "board/emulation.h"
 #include "board/memory.h"
 #include "measure/counting.h"
 #include "measure/outcome.h"
 #include "measure/parity.h"
+#include "measure/timing.h"
 
 enum { RAM_RUNS = 10, FITS_RUNS = 10 };
 
@@ -57,6 +59,16 @@ static bool measure_ram(const struct job *job, struct session *session, FILE *ou
     return true;
 }
 
+/* UNFIT on an emulated processor: nothing is timed there, whoever asks. */
+static bool refuse_emulation(struct failure *failure) {
+    struct emulation emulation;
+    emulation_find(&emulation);
+    if (emulation.emulated)
+        return fail(failure, UNFIT, "latency is never measured on an emulated processor: %s",
+                    emulation.because);
+    return true;
+}
+
 /* Warm-up and steady state; called when nothing can fail any more but the work itself. */
 static bool write_samples(const struct job *job, const struct session *session, const struct work *work,
                           FILE *outcome, struct failure *failure) {
@@ -65,8 +77,8 @@ static bool write_samples(const struct job *job, const struct session *session, 
         return fail_memory(failure);
     struct warm_up warm_up;
     size_t count;
-    bool ran = measure_warm_up(work, &job->options->limits, measure_now_ns, &warm_up, failure) &&
-               measure_steady(work, &job->options->limits, measure_now_ns, samples, &count, failure);
+    bool ran = timing_warm_up(work, &job->options->limits, timing_now_ns, &warm_up, failure) &&
+               timing_steady(work, &job->options->limits, timing_now_ns, samples, &count, failure);
     if (ran) {
         session_write_runtime(session, job, outcome);
         outcome_warm_up(outcome, warm_up.runs, warm_up.seconds, warm_up.settled);
@@ -86,18 +98,18 @@ static double ms_between(uint64_t begin_ns, uint64_t end_ns) {
  * input is in none of them, as no program of a user's would read it so: first_answer is their sum. */
 static bool measure_latency(const struct job *job, struct session *session, FILE *outcome,
                             struct failure *failure) {
-    if (!job_refuse_emulation(failure) || !session_read_input(session, job, failure))
+    if (!refuse_emulation(failure) || !session_read_input(session, job, failure))
         return false;
-    uint64_t begin_ns = measure_now_ns();
+    uint64_t begin_ns = timing_now_ns();
     if (!session_open_library(session, job, failure))
         return false;
-    uint64_t imported_ns = measure_now_ns();
+    uint64_t imported_ns = timing_now_ns();
     if (!session_load(session, job, failure))
         return false;
-    uint64_t loaded_ns = measure_now_ns();
+    uint64_t loaded_ns = timing_now_ns();
     if (!session_run(session, failure))
         return false;
-    uint64_t answered_ns = measure_now_ns();
+    uint64_t answered_ns = timing_now_ns();
     struct work work = {NULL, session_run, session};
     if (!write_samples(job, session, &work, outcome, failure))
         return false;
@@ -115,15 +127,15 @@ static bool measure_latency(const struct job *job, struct session *session, FILE
 
 static bool measure_step_latency(const struct job *job, struct session *session, FILE *outcome,
                                  struct failure *failure) {
-    if (!job_refuse_emulation(failure) || !session_read_input(session, job, failure) ||
+    if (!refuse_emulation(failure) || !session_read_input(session, job, failure) ||
         !session_open_library(session, job, failure))
         return false;
-    uint64_t begin_ns = measure_now_ns();
+    uint64_t begin_ns = timing_now_ns();
     if (!session_load(session, job, failure))
         return false;
-    double load_ms = ms_between(begin_ns, measure_now_ns());
-    struct stream stream = {session, -1};
-    struct work work = {stream_before, stream_run, &stream};
+    double load_ms = ms_between(begin_ns, timing_now_ns());
+    struct replay replay = {session, -1};
+    struct work work = {replay_before, replay_run, &replay};
     if (!write_samples(job, session, &work, outcome, failure))
         return false;
     outcome_phase(outcome, "load_ms", load_ms);
@@ -175,7 +187,7 @@ static bool measure_instructions(const struct job *job, struct session *session,
                                  struct failure *failure) {
     if (!session_open(session, job, failure))
         return false;
-    struct stream stream = {session, -1};
+    struct replay replay = {session, -1};
     long runs = COUNTING_WARMUP_RUNS + job->options->limits.instruction_runs;
     for (long i = 0; i < runs; i++) {
         counting_begin();
@@ -183,9 +195,9 @@ static bool measure_instructions(const struct job *job, struct session *session,
     }
     for (long i = 0; i < runs; i++) {
         if (job->of_step)
-            stream_before(&stream);
+            replay_before(&replay);
         counting_begin();
-        bool ran = job->of_step ? stream_run(&stream, failure) : session_run(session, failure);
+        bool ran = job->of_step ? replay_run(&replay, failure) : session_run(session, failure);
         counting_end();
         if (!ran)
             return false;

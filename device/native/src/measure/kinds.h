@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/failure.h"
-#include "measure/job.h"
+#include "measure/session.h"
 
 /* Measures the kind of that name, and writes what an outcome holds between its first and its last line. On
  * failure nothing was written. USAGE for a kind that this program does not take. */

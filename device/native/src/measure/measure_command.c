@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "measure/kinds.h"
 #include "measure/outcome.h"
+#include "measure/timing.h"
 
 static const char USE[] =
     "edgeseq-run measure KIND --artifact DIR: one measurement; its outcome is lines on stdout\n"
@@ -68,7 +69,7 @@ static bool write_outcome(struct job *job, FILE *outcome, struct failure *failur
 
 int command_measure(int argc, char **argv, struct failure *failure) {
     struct options options;
-    struct job job = {.options = &options, .entered_ns = measure_now_ns()};
+    struct job job = {.options = &options, .entered_ns = timing_now_ns()};
     if (!options_parse(argc, argv, MEASURE, 1, 1, "one kind of measurement", &options, failure))
         return FAILED;
     if (options.help)

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-enum { ANY = PREDICT | STREAM | CHECK_LIBRARY | MEASURE, ANSWERING = PREDICT | STREAM };
+enum { ANSWERING = PREDICT | STREAM, RUNNING = ANSWERING | CHECK_LIBRARY | MEASURE, ANY = RUNNING | BENCH };
 enum { RUNS_MAX = 1000000000, SECONDS_MAX = 1000000, RATE_MAX = 100000000, THREADS_MAX = 256 };
 
 enum type { FLAG, TEXT, WHOLE, DECIMAL };
@@ -26,10 +26,13 @@ static const struct row ROWS[] = {
     {"help", FLAG, ANY, TO(help), 0, 0},
     {"library", TEXT, ANY, TO(library), 0, 0},
     {"library-version", TEXT, ANY, TO(library_version), 0, 0},
-    {"threads", WHOLE, ANY, TO(threads), 1, THREADS_MAX},
+    {"threads", WHOLE, RUNNING, TO(threads), 1, THREADS_MAX},
+    {"threads", TEXT, BENCH, TO(threads_list), 0, 0},
     {"input", TEXT, ANSWERING | MEASURE, TO(input), 0, 0},
     {"rate", WHOLE, ANSWERING, TO(rate_hz), 1, RATE_MAX},
     {"json", FLAG, PREDICT, TO(json), 0, 0},
+    {"json", TEXT, BENCH, TO(json_path), 0, 0},
+    {"quick", FLAG, BENCH, TO(quick), 0, 0},
     {"every", WHOLE, STREAM, TO(every), 1, RUNS_MAX},
     {"logits", FLAG, STREAM, TO(logits), 0, 0},
     {"artifact", TEXT, MEASURE, TO(artifact), 0, 0},
@@ -48,8 +51,9 @@ static const struct row ROWS[] = {
 /* The option of that name, so many characters long; NULL where the command has none. */
 static const struct row *find(const char *name, size_t length, int command) {
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
-        if (strlen(ROWS[i].name) == length && memcmp(ROWS[i].name, name, length) == 0)
-            return (ROWS[i].commands & command) != 0 ? &ROWS[i] : NULL;
+        if ((ROWS[i].commands & command) != 0 && strlen(ROWS[i].name) == length &&
+            memcmp(ROWS[i].name, name, length) == 0)
+            return &ROWS[i];
     return NULL;
 }
 
@@ -90,16 +94,7 @@ static bool take_option(char **argv, int *at, int command, struct options *optio
 
 bool options_parse(int argc, char **argv, int command, int fewest, int most, const char *operands,
                    struct options *options, struct failure *failure) {
-    *options = (struct options){.threads = 1,
-                                .every = 1,
-                                .limits = {.warmup_runs = 10,
-                                           .warmup_s = 0.5,
-                                           .warmup_max_s = 5,
-                                           .steady_runs = 1000,
-                                           .steady_s = 1,
-                                           .steady_max_s = 10,
-                                           .instruction_runs = 11},
-                                .operands = argv + 1};
+    *options = (struct options){.threads = 1, .every = 1, .limits = LIMITS_DEFAULT, .operands = argv + 1};
     for (int i = 1; i < argc && !options->help; i++) {
         if (argv[i][0] != '-' || argv[i][1] == '\0') /* - is stdin */
             options->operands[options->operands_count++] = argv[i];

@@ -5,21 +5,22 @@
 #include <stdbool.h>
 
 #include "base/failure.h"
-#include "measure/measure.h"
+#include "measure/limits.h"
 
 /* The commands, as bits. */
-enum { PREDICT = 1, STREAM = 2, CHECK_LIBRARY = 4, MEASURE = 8 };
+enum { PREDICT = 1, STREAM = 2, CHECK_LIBRARY = 4, MEASURE = 8, BENCH = 16 };
 
 /* A text that was not given is NULL, a number 0, unless another default stands here. */
 struct options {
     const char *library;         /* default: libLiteRt.so beside the program */
     const char *library_version; /* default: what libLiteRt.version beside the library says */
     const char *artifact, *input, *agent;
-    long threads, every;  /* 1 */
-    long rate_hz, frames; /* frames: rows that the file `input` holds */
+    const char *threads_list, *json_path; /* of bench: --threads and --json */
+    long threads, every;                  /* 1 */
+    long rate_hz, frames;                 /* frames: rows that the file `input` holds */
     long spawned_ns;
-    struct limits limits; /* those of edgeseq_device.measuring.request.Limits */
-    bool json, logits, help;
+    struct limits limits; /* default: LIMITS_DEFAULT */
+    bool json, logits, quick, help;
     char **operands; /* the words that are no options, in their order */
     int operands_count;
 };

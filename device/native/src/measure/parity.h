@@ -3,12 +3,25 @@
 #define EDGESEQ_PARITY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "artifact/artifact.h"
 #include "artifact/golden.h"
 #include "base/failure.h"
 #include "litert/model.h"
-#include "measure/statistics.h"
+
+struct parity {
+    bool finite;              /* else an answer is NaN or infinite, and there is no error */
+    double error;             /* the largest max|a-b| / max(1, max|b|) of a recording */
+    size_t worst;             /* which recording that is */
+    size_t decisions_changed; /* recordings whose class differs although the reference was surer than the
+                                 tolerance */
+    bool ok;
+};
+
+/* Parity of answers [count, classes] against a reference of the same shape; count and classes > 0. */
+struct parity parity_compare(const float *answers, const float *reference, size_t count, size_t classes,
+                             double tolerance);
 
 /* The answers [count, C] of the whole sequence form, or of the step form behind the last frame of each; to be
  * freed. NULL on failure. */

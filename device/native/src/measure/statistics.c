@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/finite.h"
-
 /* Puts in place `at` of `values` what would be there if they were sorted, nothing larger before it and
  * nothing smaller behind it (Hoare 1961, Algorithm 65: FIND). */
 static double select_at(double *values, size_t count, size_t at) {
@@ -68,61 +66,4 @@ static int by_size(const void *left, const void *right) {
 
 void statistics_sort(double *values, size_t count) {
     qsort(values, count, sizeof *values, by_size);
-}
-
-static double largest_of(const float *values, size_t count) {
-    double largest = 0;
-    for (size_t i = 0; i < count; i++)
-        largest = fmax(largest, fabs((double)values[i]));
-    return largest;
-}
-
-static size_t best_of(const float *values, size_t count) {
-    size_t best = 0;
-    for (size_t i = 1; i < count; i++)
-        best = values[i] > values[best] ? i : best;
-    return best;
-}
-
-/* By how much the best of some values exceeds the second best. */
-static double lead_of(const float *values, size_t count) {
-    size_t best = best_of(values, count);
-    double lead = INFINITY;
-    for (size_t i = 0; i < count; i++)
-        if (i != best)
-            lead = fmin(lead, (double)values[best] - (double)values[i]);
-    return lead;
-}
-
-static void compare_one(const float *answer, const float *reference, size_t classes, double tolerance,
-                        size_t index, struct parity *parity) {
-    double scale = fmax(1.0, largest_of(reference, classes)), difference = 0;
-    for (size_t i = 0; i < classes; i++)
-        difference = fmax(difference, fabs((double)answer[i] - (double)reference[i]));
-    double error = difference / scale;
-    if (error > parity->error || index == 0) {
-        parity->error = error;
-        parity->worst = index;
-    }
-    bool sure = lead_of(reference, classes) > tolerance * scale;
-    if (sure && best_of(answer, classes) != best_of(reference, classes))
-        parity->decisions_changed++;
-}
-
-struct parity statistics_compare_logits(const float *answers, const float *reference, size_t count,
-                                        size_t classes, double tolerance) {
-    struct parity parity = {.finite = true};
-    struct parity broken = {.finite = false, .error = NAN};
-    for (size_t i = 0; i < count; i++) {
-        const float *answer = answers + i * classes, *expected = reference + i * classes;
-        if (finite_count(answer, classes) < classes || finite_count(expected, classes) < classes) {
-            broken.worst = broken.decisions_changed++ == 0 ? i : broken.worst;
-            continue;
-        }
-        compare_one(answer, expected, classes, tolerance, i, &parity);
-    }
-    if (broken.decisions_changed > 0)
-        return broken;
-    parity.ok = parity.error <= tolerance && parity.decisions_changed == 0;
-    return parity;
 }

@@ -1,4 +1,4 @@
-/* Medians, percentiles, their intervals and the parity of answers, as edgeseq_device.measuring.measure. */
+/* Medians, percentiles, and their intervals, as edgeseq_device.measuring.measure. */
 #ifndef EDGESEQ_STATISTICS_H
 #define EDGESEQ_STATISTICS_H
 
@@ -30,18 +30,5 @@ struct launches {
  * (Efron & Tibshirani 1993, An Introduction to the Bootstrap, percentile interval, section 13.3). Each launch
  * has a sample at least. False without the memory. */
 bool statistics_bootstrap_p50(const struct launches *launches, double *low, double *high);
-
-struct parity {
-    bool finite;              /* else an answer is NaN or infinite, and there is no error */
-    double error;             /* the largest max|a-b| / max(1, max|b|) of a recording */
-    size_t worst;             /* which recording that is */
-    size_t decisions_changed; /* recordings whose class differs although the reference was surer than the
-                                 tolerance */
-    bool ok;
-};
-
-/* Parity of answers [count, classes] against a reference of the same shape; count and classes > 0. */
-struct parity statistics_compare_logits(const float *answers, const float *reference, size_t count,
-                                        size_t classes, double tolerance);
 
 #endif

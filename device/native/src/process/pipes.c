@@ -40,11 +40,15 @@ static bool wait_for(const struct pipes *pipes, struct pollfd *files, short inpu
 
 enum pipes_event pipes_wait(const struct pipes *pipes, struct failure *failure) {
     struct pollfd files[3];
-    if (!wait_for(pipes, files, POLLIN, 0, failure))
-        return PIPES_FAILED;
-    if (files[0].revents != 0)
-        return PIPES_ENDED;
-    return (files[1].revents & POLLERR) != 0 ? PIPES_CLOSED : PIPES_GO_ON;
+    do {
+        if (!wait_for(pipes, files, POLLIN, 0, failure))
+            return PIPES_FAILED;
+        if (files[0].revents != 0)
+            return PIPES_ENDED;
+        if (files[1].revents != 0) /* a pipe says POLLERR, a socket POLLHUP */
+            return PIPES_CLOSED;
+    } while (files[2].revents == 0);
+    return PIPES_GO_ON;
 }
 
 /* At most PIPE_BUF bytes, which a pipe with any room takes without waiting. Gives how many, -1 for none. */

@@ -26,7 +26,7 @@ bool pipes_open(struct pipes *pipes, int input, int output, struct failure *fail
 
 void pipes_close(struct pipes *pipes);
 
-/* Waits until a read would give something or the end of the input. */
+/* Waits until a read would not wait: it gives something, or the end of the input. */
 enum pipes_event pipes_wait(const struct pipes *pipes, struct failure *failure);
 
 /* Writes the whole text, or, when told to end and nobody takes it, a part. */

@@ -1,6 +1,5 @@
 #include "process/watch.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +11,7 @@ static const int ENDING[] = {SIGTERM, SIGINT, SIGHUP};
 
 static const struct {
     int number;
-    const char *name;
+    char name[8];
 } NAMES[] = {
     {SIGABRT, "SIGABRT"}, {SIGALRM, "SIGALRM"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},
     {SIGHUP, "SIGHUP"},   {SIGILL, "SIGILL"},   {SIGINT, "SIGINT"},   {SIGKILL, "SIGKILL"},
@@ -35,7 +34,7 @@ bool watch_begin(struct watch *watch, struct failure *failure) {
     watch->file = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watch->file >= 0)
         return true;
-    fail(failure, FAULT, "no signal can be waited for: %s", strerror(errno));
+    fail_errno(failure, FAULT, "signals", "cannot be waited for");
     sigprocmask(SIG_SETMASK, &watch->before, NULL);
     return false;
 }

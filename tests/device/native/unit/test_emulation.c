@@ -2,8 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "board/elf.h"
 #include "board/emulation.h"
-#include "board/machine.h"
 #include "check.h"
 
 /* Writes a file under root/, which grows folders for it. */
@@ -120,16 +120,16 @@ static void an_emulated_machine_shows_in_its_firmware(void) {
 static void a_file_says_which_processor_it_is_for(void) {
     char machine[MACHINE_MAX];
     write_program("elf", "arm", AARCH64);
-    CHECK(machine_of("elf/arm", machine));
+    CHECK(elf_machine("elf/arm", machine));
     CHECK_TEXT(machine, "aarch64");
     write_program("elf", "odd", 0x99);
-    CHECK(machine_of("elf/odd", machine));
+    CHECK(elf_machine("elf/odd", machine));
     CHECK_TEXT(machine, "class 2, e_machine 0x99");
     write_text("elf", "text", "not a library, but longer than the head of one");
-    CHECK(machine_of("elf/text", machine));
+    CHECK(elf_machine("elf/text", machine));
     CHECK_TEXT(machine, "");
-    CHECK(!machine_of("elf/none", machine));
-    CHECK(machine_of("/proc/self/exe", machine));
+    CHECK(!elf_machine("elf/none", machine));
+    CHECK(elf_machine("/proc/self/exe", machine));
     CHECK_TEXT(machine, MACHINE_OWN);
 }
 
@@ -141,10 +141,10 @@ static void a_program_that_is_cut_off_is_not_whole(void) {
         fclose(file);
     write_under("cut", "short", content, size);
     write_under("cut", "shorter", content, 70);
-    CHECK(machine_is_whole("/proc/self/exe"));
-    CHECK(!machine_is_whole("cut/short"));
-    CHECK(!machine_is_whole("cut/shorter"));
-    CHECK(!machine_is_whole("cut/none"));
+    CHECK(elf_is_whole("/proc/self/exe"));
+    CHECK(!elf_is_whole("cut/short"));
+    CHECK(!elf_is_whole("cut/shorter"));
+    CHECK(!elf_is_whole("cut/none"));
 }
 
 int main(void) {

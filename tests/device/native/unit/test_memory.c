@@ -3,7 +3,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "board/memory.h"
 #include "board/proc.h"
 #include "check.h"
@@ -23,29 +22,6 @@ static void memory_that_is_used_counts_until_it_is_given_back(void) {
     munmap(block, MORE);
     CHECK(memory_rss_bytes() < with - MORE / 2);
     CHECK(memory_peak_bytes() >= with - MORE / 8); /* the kernel keeps it in round numbers */
-}
-
-static void a_file_that_was_given_back_reads_the_same(void) {
-    struct failure failure;
-    struct bytes bytes;
-    FILE *file = fopen("big", "wb");
-    if (!CHECK(file != NULL))
-        return;
-    for (int i = 0; i < MORE / 4; i++)
-        fwrite(&i, sizeof i, 1, file);
-    fclose(file);
-    if (!CHECK(file_map("big", &bytes, &failure)))
-        return;
-    const int *numbers = (const int *)(const void *)bytes.data;
-    long sum = 0;
-    for (int i = 0; i < MORE / 4; i++)
-        sum += numbers[i] == i;
-    CHECK_LONG(sum, MORE / 4);
-    long with = memory_rss_bytes();
-    give_back_mapping(bytes.data, bytes.size);
-    CHECK(memory_rss_bytes() < with - MORE / 2);
-    CHECK_LONG(numbers[MORE / 8], MORE / 8);
-    bytes_free(&bytes);
 }
 
 static void code_that_was_given_back_runs_on(void) {
@@ -104,7 +80,6 @@ static void the_user_is_who_the_kernel_says(void) {
 
 int main(void) {
     memory_that_is_used_counts_until_it_is_given_back();
-    a_file_that_was_given_back_reads_the_same();
     code_that_was_given_back_runs_on();
     lines_come_whole_or_in_pieces();
     a_mapping_is_told_from_other_lines();

@@ -93,7 +93,7 @@ static void test_a_whole_result(void) {
     CHECK_TEXT(figure(&made, KIND_RAM, "ram_peak_bytes").json, "6");
     CHECK_TEXT(figure(&made, KIND_RAM, "ram_pss_bytes").reason, "not kept");
     CHECK_TEXT(figure(&made, KIND_PARITY, "logits").json, "[[1.0, 2.0], [1.0, 0.5]]");
-    CHECK_TEXT(figure(&made, KIND_POWER, "power_w").reason, "not asked for");
+    CHECK_TEXT(figure(&made, KIND_POWER, "power_w").reason, "not by the native runner: --runner python");
     CHECK_TEXT(figure(&made, KIND_STEP_PARITY, "parity_ok").reason, "no step form: model.tflite");
     CHECK_TEXT(figure(&made, KIND_LATENCY, "latency_n").json, "4");
     CHECK_TEXT(figure(&made, KIND_LATENCY, "latency_launches").json, "2");

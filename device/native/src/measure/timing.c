@@ -1,4 +1,4 @@
-#include "measure/measure.h"
+#include "measure/timing.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,13 +9,13 @@
 #define AGREEMENT 0.05
 #define WINDOW_NS 50000000u
 
-uint64_t measure_now_ns(void) {
+uint64_t timing_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-bool measure_once(const struct work *work, clock_ns *now, uint64_t *duration_ns, struct failure *failure) {
+bool timing_once(const struct work *work, clock_ns *now, uint64_t *duration_ns, struct failure *failure) {
     if (work->before != NULL)
         work->before(work->of);
     uint64_t begin_ns = now();
@@ -49,14 +49,14 @@ static bool fill(struct window *window, const struct work *work, long runs_min, 
     uint64_t begin_ns = now(), duration_ns;
     window->count = 0;
     while (window->count < (size_t)runs_min || now() - begin_ns < WINDOW_NS) {
-        if (!measure_once(work, now, &duration_ns, failure) || !append(window, (double)duration_ns, failure))
+        if (!timing_once(work, now, &duration_ns, failure) || !append(window, (double)duration_ns, failure))
             return false;
     }
     return true;
 }
 
-bool measure_warm_up(const struct work *work, const struct limits *limits, clock_ns *now,
-                     struct warm_up *warm_up, struct failure *failure) {
+bool timing_warm_up(const struct work *work, const struct limits *limits, clock_ns *now,
+                    struct warm_up *warm_up, struct failure *failure) {
     struct window window = {0};
     uint64_t begin_ns = now();
     double median = 0, previous = 0;
@@ -79,12 +79,12 @@ bool measure_warm_up(const struct work *work, const struct limits *limits, clock
     return ran;
 }
 
-bool measure_steady(const struct work *work, const struct limits *limits, clock_ns *now, uint64_t *samples,
-                    size_t *count, struct failure *failure) {
+bool timing_steady(const struct work *work, const struct limits *limits, clock_ns *now, uint64_t *samples,
+                   size_t *count, struct failure *failure) {
     uint64_t begin_ns = now();
     *count = 0;
     while (*count < STEADY_RUNS_MAX) {
-        if (!measure_once(work, now, &samples[*count], failure))
+        if (!timing_once(work, now, &samples[*count], failure))
             return false;
         ++*count;
         double seconds = (double)(now() - begin_ns) / 1e9;

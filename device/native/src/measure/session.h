@@ -1,6 +1,6 @@
-/* One measurement in this process, and what its kinds share: the input, the library, the model, a stream. */
-#ifndef EDGESEQ_JOB_H
-#define EDGESEQ_JOB_H
+/* One measurement in this process, and what its kinds share: the input, the library, the model. */
+#ifndef EDGESEQ_SESSION_H
+#define EDGESEQ_SESSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,20 +43,17 @@ void session_close(struct session *session);
 /* One inference of the whole input: struct work's run, `of` a session. */
 bool session_run(void *of, struct failure *failure);
 
-/* Frame after frame of the input through the step form; from the last one the stream goes back to the first
- * and forgets all, which is no part of a step. */
-struct stream {
+/* Frame after frame of the input through the step form; behind the last one comes the first again and all is
+ * forgotten, which is no part of a step. */
+struct replay {
     struct session *session;
     int at; /* the frame that comes now; -1: none was */
 };
 
-void stream_before(void *of); /* struct work's before and run, `of` a stream */
-bool stream_run(void *of, struct failure *failure);
+void replay_before(void *of); /* struct work's before and run, `of` a replay */
+bool replay_run(void *of, struct failure *failure);
 
 /* What an outcome says of the runtime. */
 void session_write_runtime(const struct session *session, const struct job *job, FILE *outcome);
-
-/* UNFIT on an emulated processor: nothing is timed there, whoever asks. */
-bool job_refuse_emulation(struct failure *failure);
 
 #endif

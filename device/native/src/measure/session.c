@@ -1,9 +1,8 @@
-#include "measure/job.h"
+#include "measure/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "board/emulation.h"
 #include "measure/outcome.h"
 
 enum { VALUE_BYTES = 4, INPUT_BYTES_MAX = 1 << 30 };
@@ -96,17 +95,17 @@ bool session_run(void *of, struct failure *failure) {
     return model_run(session->model, session->features, session->frames, session->logits, failure);
 }
 
-void stream_before(void *of) {
-    struct stream *stream = of;
-    stream->at = (stream->at + 1) % stream->session->frames;
-    if (stream->at == 0)
-        model_reset(stream->session->model);
+void replay_before(void *of) {
+    struct replay *replay = of;
+    replay->at = (replay->at + 1) % replay->session->frames;
+    if (replay->at == 0)
+        model_reset(replay->session->model);
 }
 
-bool stream_run(void *of, struct failure *failure) {
-    const struct stream *stream = of;
-    const struct session *session = stream->session;
-    const char *frame = (const char *)session->features + (size_t)stream->at * session->row_bytes;
+bool replay_run(void *of, struct failure *failure) {
+    const struct replay *replay = of;
+    const struct session *session = replay->session;
+    const char *frame = (const char *)session->features + (size_t)replay->at * session->row_bytes;
     return model_step(session->model, frame, session->logits, failure);
 }
 
@@ -114,13 +113,4 @@ void session_write_runtime(const struct session *session, const struct job *job,
     outcome_runtime(outcome, litert_version(session->litert));
     outcome_setting_long(outcome, "threads", job->options->threads);
     outcome_setting_text(outcome, "delegate", "the runtime's default (XNNPACK)");
-}
-
-bool job_refuse_emulation(struct failure *failure) {
-    struct emulation emulation;
-    emulation_find(&emulation);
-    if (emulation.emulated)
-        return fail(failure, UNFIT, "latency is never measured on an emulated processor: %s",
-                    emulation.because);
-    return true;
 }

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "measure/measure.h"
+#include "measure/timing.h"
 
 static const uint64_t MS = 1000000;
 
@@ -43,7 +43,7 @@ static void a_warm_up_ends_when_windows_agree_and_its_time_is_over(void) {
     struct labour labour = {.ns = MS};
     struct warm_up warm_up;
     struct failure failure;
-    CHECK(measure_warm_up(&(struct work){NULL, run, &labour}, &LIMITS, now, &warm_up, &failure));
+    CHECK(timing_warm_up(&(struct work){NULL, run, &labour}, &LIMITS, now, &warm_up, &failure));
     CHECK_LONG(warm_up.runs, 500);
     CHECK_NEAR(warm_up.seconds, 0.5, 1e-9);
     CHECK(warm_up.settled);
@@ -53,7 +53,7 @@ static void a_warm_up_that_does_not_settle_ends_all_the_same(void) {
     struct labour labour = {.ns = MS, .factor = 1.01};
     struct warm_up warm_up;
     struct failure failure;
-    CHECK(measure_warm_up(&(struct work){NULL, run, &labour}, &LIMITS, now, &warm_up, &failure));
+    CHECK(timing_warm_up(&(struct work){NULL, run, &labour}, &LIMITS, now, &warm_up, &failure));
     CHECK(warm_up.seconds >= 5);
     CHECK(!warm_up.settled);
 }
@@ -62,7 +62,7 @@ static void what_comes_before_a_run_is_not_in_its_time(void) {
     struct labour labour = {.ns = 2 * MS};
     struct failure failure;
     uint64_t duration_ns;
-    CHECK(measure_once(&(struct work){before, run, &labour}, now, &duration_ns, &failure));
+    CHECK(timing_once(&(struct work){before, run, &labour}, now, &duration_ns, &failure));
     CHECK_LONG(duration_ns, 2 * MS);
 }
 
@@ -72,10 +72,10 @@ static void work_that_fails_ends_the_measurement(void) {
     struct failure failure;
     uint64_t samples[STEADY_RUNS_MAX];
     size_t count;
-    CHECK(!measure_warm_up(&(struct work){NULL, run, &labour}, &LIMITS, now, &warm_up, &failure));
+    CHECK(!timing_warm_up(&(struct work){NULL, run, &labour}, &LIMITS, now, &warm_up, &failure));
     CHECK_FAILURE(failure, BAD_DATA, "run 20");
     labour.runs = 0;
-    CHECK(!measure_steady(&(struct work){NULL, run, &labour}, &LIMITS, now, samples, &count, &failure));
+    CHECK(!timing_steady(&(struct work){NULL, run, &labour}, &LIMITS, now, samples, &count, &failure));
 }
 
 static size_t steady_count(uint64_t ns) {
@@ -83,7 +83,7 @@ static size_t steady_count(uint64_t ns) {
     struct failure failure;
     uint64_t samples[STEADY_RUNS_MAX];
     size_t count = 0;
-    CHECK(measure_steady(&(struct work){NULL, run, &labour}, &LIMITS, now, samples, &count, &failure));
+    CHECK(timing_steady(&(struct work){NULL, run, &labour}, &LIMITS, now, samples, &count, &failure));
     CHECK_LONG(samples[count - 1], ns);
     return count;
 }

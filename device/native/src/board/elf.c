@@ -1,4 +1,4 @@
-#include "board/machine.h"
+#include "board/elf.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static void name_machine(const unsigned char *header, char machine[MACHINE_MAX])
     snprintf(machine, MACHINE_MAX, "class %u, e_machine %#x", (unsigned)header[4], number);
 }
 
-bool machine_of(const char *path, char machine[MACHINE_MAX]) {
+bool elf_machine(const char *path, char machine[MACHINE_MAX]) {
     unsigned char header[20];
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
@@ -62,7 +62,7 @@ static uint64_t end_of_parts(int file) {
     return end;
 }
 
-bool machine_is_whole(const char *path) {
+bool elf_is_whole(const char *path) {
     struct stat status;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)

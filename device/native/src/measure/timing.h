@@ -1,20 +1,15 @@
 /* Durations of one piece of work: warm-up until it has settled, and the steady state. */
-#ifndef EDGESEQ_MEASURE_H
-#define EDGESEQ_MEASURE_H
+#ifndef EDGESEQ_TIMING_H
+#define EDGESEQ_TIMING_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/failure.h"
+#include "measure/limits.h"
 
 enum { STEADY_RUNS_MAX = 10000 };
-
-/* How long a measurement goes on. Warm-up and steady state end when both count and time are reached. */
-struct limits {
-    long warmup_runs, steady_runs, instruction_runs;
-    double warmup_s, warmup_max_s, steady_s, steady_max_s;
-};
 
 /* What is measured. `before` comes ahead of each run and is no part of it; NULL: nothing does. */
 struct work {
@@ -33,18 +28,18 @@ struct warm_up {
 typedef uint64_t clock_ns(void); /* a test gives one of its own */
 
 /* The monotonic clock in ns. */
-uint64_t measure_now_ns(void);
+uint64_t timing_now_ns(void);
 
 /* One run and its duration in ns. */
-bool measure_once(const struct work *work, clock_ns *now, uint64_t *duration_ns, struct failure *failure);
+bool timing_once(const struct work *work, clock_ns *now, uint64_t *duration_ns, struct failure *failure);
 
 /* Runs until the counts and times of `limits` are reached and the last windows agree. */
-bool measure_warm_up(const struct work *work, const struct limits *limits, clock_ns *now,
-                     struct warm_up *warm_up, struct failure *failure);
+bool timing_warm_up(const struct work *work, const struct limits *limits, clock_ns *now,
+                    struct warm_up *warm_up, struct failure *failure);
 
 /* Durations in ns into samples[STEADY_RUNS_MAX]: at least limits' steady_runs and steady_s, cut off at
  * steady_max_s or STEADY_RUNS_MAX. */
-bool measure_steady(const struct work *work, const struct limits *limits, clock_ns *now, uint64_t *samples,
-                    size_t *count, struct failure *failure);
+bool timing_steady(const struct work *work, const struct limits *limits, clock_ns *now, uint64_t *samples,
+                   size_t *count, struct failure *failure);
 
 #endif

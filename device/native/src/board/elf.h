@@ -1,6 +1,6 @@
 /* Which processor a program or library is for, read from its own header: names and labels can be wrong. */
-#ifndef EDGESEQ_MACHINE_H
-#define EDGESEQ_MACHINE_H
+#ifndef EDGESEQ_ELF_H
+#define EDGESEQ_ELF_H
 
 #include <stdbool.h>
 
@@ -16,10 +16,10 @@
 enum { MACHINE_MAX = 32 };
 
 /* Such as "aarch64"; "" for what is no ELF file. False where the file cannot be read: see errno. */
-bool machine_of(const char *path, char machine[MACHINE_MAX]);
+bool elf_machine(const char *path, char machine[MACHINE_MAX]);
 
 /* Whether a file for this processor is as long as its header says; of one that is cut off the loader would
  * let the process be killed. */
-bool machine_is_whole(const char *path);
+bool elf_is_whole(const char *path);
 
 #endif
