@@ -31,8 +31,6 @@ static bool map(int file, const char *path, struct bytes *bytes, struct failure 
 bool file_map(const char *path, struct bytes *bytes, struct failure *failure) {
     *bytes = (struct bytes){0};
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0 && errno == ELOOP && flags != 0)
-        return fail(failure, BAD_DATA, "%s: not a regular file", path);
     if (file < 0)
         return fail_errno(failure, BAD_DATA, path, "cannot be read");
     bool mapped = map(file, path, bytes, failure);
