@@ -21,10 +21,11 @@ BAKE = VERSION=$(VERSION) docker buildx bake -f device/docker-bake.hcl --load
 
 setup: $(READY)
 
+# Compiled at its first import: most of PyTorch never is.
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): a minute or more, PyTorch is large"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
 demo: $(READY)

@@ -41,7 +41,8 @@ def test_the_command_line_runs_from_the_wheel(installed: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "files"), [("native", ("build.py", "src/*")), ("virtualpi", ("**/*",)), ("wheels", ("**/*",))]
+    ("name", "files"),
+    [("native", ("build.py", "src/**/*.[ch]")), ("virtualpi", ("**/*",)), ("wheels", ("**/*",))],
 )
 def test_the_boards_sources_travel_in_the_wheel(installed: Path, name: str, files: tuple[str, ...]) -> None:
     script = f"from edgeseq.devices.sources import device_sources; print(device_sources({name!r}))"

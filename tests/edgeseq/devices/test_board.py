@@ -189,8 +189,8 @@ def test_an_agent_that_rotted_on_the_board_is_sent_again(board: Any) -> None:
         agent.write_bytes(b"x" * agent.stat().st_size)
 
 
-BUSY = replace(OPTIONS, kinds=("realtime",), period_ms=100.0, limits=replace(QUICK, realtime_s=8.0))
-"""Keeps the board while another host comes, and sleeps meanwhile."""
+BUSY = replace(OPTIONS, kinds=("realtime",), period_ms=100.0, limits=replace(QUICK, realtime_s=60.0))
+"""Keeps the board while another host comes, and sleeps meanwhile; then it is interrupted."""
 
 
 def test_two_hosts_do_not_measure_at_once(board: Any, pristine_artifact: Path) -> None:
@@ -208,8 +208,10 @@ def test_two_hosts_do_not_measure_at_once(board: Any, pristine_artifact: Path) -
         if event["event"] == "began":
             other.start()
             assert waited.wait(60)
+            raise KeyboardInterrupt
 
-    measure(pristine_artifact, device(board), first, BUSY)
+    with pytest.raises(KeyboardInterrupt):
+        measure(pristine_artifact, device(board), first, BUSY)
     other.join()
     assert results[0]["models"][0]["parity_ok"]
 
@@ -224,8 +226,10 @@ def test_a_host_that_does_not_wait_is_refused_with_the_holders_name(
             with pytest.raises(DeviceError, match=r"the board is in use: .* measures on it since") as caught:
                 measure(pristine_artifact, device(board), options=replace(OPTIONS, lock_wait_s=0.0))
             refusals.append(str(caught.value))
+            raise KeyboardInterrupt
 
-    measure(pristine_artifact, device(board), first, BUSY)
+    with pytest.raises(KeyboardInterrupt):
+        measure(pristine_artifact, device(board), first, BUSY)
     assert refusals
 
 
