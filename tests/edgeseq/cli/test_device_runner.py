@@ -1,4 +1,4 @@
-"""`edgeseq device runner`, with programs that this session has compiled and the library that is installed."""
+"""`edgeseq device runner`, with programs compiled for this run and the library that is installed."""
 
 from __future__ import annotations
 
