@@ -36,13 +36,17 @@ def machine_state(parent: Path) -> Iterator[None]:
 
 @contextmanager
 def virtual_pi(parent: Path, ram_bytes: int = RAM_BYTES, bits: int = 64) -> Iterator[Running]:
-    """A virtual Pi that runs, with its state in `parent`; skips where there can be none."""
+    """A virtual Pi that runs, with its state in `parent`; skips where there can be none.
+
+    It has one core: where two are emulated on a busy host, one waits for the other with all its might, and
+    everything takes half as much processor time again.
+    """
     missing = run.missing_packages()
     if missing:
         pytest.skip(f"not installed here: {', '.join(missing)}")
     with machine_state(parent):
         try:
-            yield run.start(ram_bytes, bits=bits)
+            yield run.start(ram_bytes, bits=bits, cores=1)
         finally:
             run.stop()
 
@@ -63,10 +67,12 @@ def await_boot(found: Running, before: str) -> None:
         time.sleep(0.3)
 
 
-def reboot(found: Running) -> None:
-    """Reboot the machine as a user would and return when it answers again."""
-    before = boot_id(found)
-    on(found, "(sleep 0.1; reboot) > /dev/null 2>&1 &", "root")
+def reboot(found: Running, before: str, script: str) -> None:
+    """Run a shell script and reboot the machine, as a user would, and return when it answers again.
+
+    before: its `boot_id` until now.
+    """
+    on(found, f"{script}; (sleep 0.1; reboot) > /dev/null 2>&1 &", "root")
     await_boot(found, before)
 
 

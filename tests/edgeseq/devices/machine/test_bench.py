@@ -108,14 +108,14 @@ def interrupted(
     A worker before that has what it reads in the page cache: in 8 MB it would be read again and again.
     """
     losses: list[str] = []
-    before = look(on)
+    before, boot_id = look(on), machines.boot_id(virtual_pi)
 
     def hear(event: Mapping[str, Any]) -> None:
         if event["event"] == "lost":
             losses.append(event["message"])
         elif event["event"] == "progress" and event["kind"] == "ram":
-            on("echo kept > /home/pi/kept; echo lost > /tmp/lost; date -s @2000000000", "root")
-            machines.reboot(virtual_pi)
+            script = "echo kept > /home/pi/kept; echo lost > /tmp/lost; date -s @2000000000"
+            machines.reboot(virtual_pi, boot_id, script)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("edgeseq.bench.DEFAULT_KINDS", ("ram", "parity"))  # each takes 5 s there

@@ -87,6 +87,14 @@ def test_a_stopped_machine_is_gone_with_its_port_and_its_folder(launched: Runnin
     assert run.stop() is False
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_machine_has_the_cores_that_were_asked_for(blank: Blank, cores: int) -> None:
+    state.state_home().mkdir(parents=True)
+    found = launch.launch(blank, 128_000_000, cores)
+    assert found.cores == cores
+    assert len(qmp.execute(found.folder, "query-cpus-fast")) == cores
+
+
 def test_a_machine_that_was_killed_is_noticed_and_tidied_up(launched: Running) -> None:
     wait_for_its_end(launched, signal.SIGKILL)
     assert run.running() is None
@@ -115,6 +123,9 @@ def test_a_machine_that_does_not_come_up_is_an_error_with_its_last_words(
 
 
 def test_a_machine_that_takes_too_long_is_ended(blank: Blank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose processor is not let go, so that it does not end by itself meanwhile."""
+    command = launch._command
+    monkeypatch.setattr(launch, "_command", lambda *settings: [*command(*settings), "-S"])
     monkeypatch.setattr(run, "prepare", lambda *_: blank)
     monkeypatch.setattr(run, "BOOT_S", 0.0)
     with pytest.raises(DeviceError, match="does not answer over SSH in 0 s"):
