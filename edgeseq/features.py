@@ -68,13 +68,15 @@ class FeatureSplits:
 class Prepared:
     """Everything that training needs from data. `front_end` is fitted on the training split alone.
 
-    places: of the recordings of each split in `dataset.recordings`.
+    places: of the recordings of each split in `dataset.recordings`. labels: what a model's outputs are of:
+    the classes, the tokens of a vocabulary, or the channels of a series.
     """
 
     dataset: Dataset
     front_end: FrontEnd
     splits: FeatureSplits
     places: Splits
+    labels: tuple[str, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -104,7 +106,7 @@ def prepare(dataset: Dataset, splitting: SplitOptions, front_end_options: FrontE
     splits = split_features(dataset, front_end, chosen, dataset.labels)
     parts = {name: [dataset.recordings[i] for i in getattr(chosen, name)] for name in SPLITS}
     warnings = (*dataset.warnings, *chosen.warnings, *cut_warnings(front_end, parts))
-    return Prepared(dataset, front_end, splits, chosen, warnings)
+    return Prepared(dataset, front_end, splits, chosen, dataset.labels, warnings)
 
 
 def _fitted(dataset: Dataset, training: Sequence[Recording], options: FrontEndOptions) -> FrontEnd:

@@ -16,8 +16,8 @@ from edgeseq import models
 from edgeseq.data import Dataset, SplitOptions, Splits
 from edgeseq.features import FeatureSplits, split_features
 from edgeseq.files import atomic_write_bytes
-from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.models.config import inputs_of
+from edgeseq.models.model import SequenceModel
 from edgeseq.names import check_folder_name, unknown
 from edgeseq.training.checkpoint import load_weights
 from edgeseq.training.recipe import Recipe
@@ -106,7 +106,7 @@ class Run:
         """run.json with the run's name and recipe: what `edgeseq train --json` writes."""
         return {"name": self.name, **_read_json(RunFolder(self.path).result), "recipe": self.recipe.to_dict()}
 
-    def module(self) -> SequenceClassifier:
+    def module(self) -> SequenceModel:
         """The torch module with the best weights, in evaluation mode. Raises DataError on damaged weights."""
         module = models.build(self.recipe.model, inputs_of(self.front_end), self.labels)
         weights, _ = load_weights(RunFolder(self.path).weights)

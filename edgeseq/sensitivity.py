@@ -11,7 +11,7 @@ import numpy as np
 from edgeseq.batches import logits_of
 from edgeseq.evaluate import Evaluation, evaluate_logits
 from edgeseq.features import FloatArray, LabelledFeatures
-from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.model import SequenceModel
 from edgeseq.training.quantized import quantized_logits
 from edgeseq_export.reference import Rounding
 from edgeseq_export.spec import SeqSpec, parameters, quantize_spec, quantized_layers, walk
@@ -70,7 +70,7 @@ class _Measurement:
 
 
 def sensitivity(
-    module: SequenceClassifier, spec: SeqSpec, rounding: Rounding, split: LabelledFeatures
+    module: SequenceModel, spec: SeqSpec, rounding: Rounding, split: LabelledFeatures
 ) -> list[LayerSensitivity]:
     """A row for each layer that has a weight matrix, the most harmful first, and a last row `ALL`.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgeseq.models.config import FAMILIES, POOLINGS, POSITIONS, SIZES, check_family
+from edgeseq.models.config import ALL_FAMILIES, POOLINGS, POSITIONS, SIZES, check_family
 from edgeseq_device.tokenizer import TOKENIZERS
 
 LARGEST_SEED = 2**63 - 1  # the generators take no more
@@ -27,7 +27,7 @@ MODEL_OPTIONS = [
         default="gru",
         show_default=True,
         callback=_family,
-        help=f"{' or '.join(FAMILIES)}.",
+        help=f"{' or '.join(ALL_FAMILIES)}.",
     ),
     click.option(
         "--size",

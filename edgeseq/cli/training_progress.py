@@ -73,7 +73,7 @@ class TrainingDisplay:
             arithmetic = "quantization-aware" if phase.name == "qat" else "fine-tuning"
             self._console.print(
                 f"{arithmetic}: {phase.config.epochs} epochs from validation loss {before.loss:.3f}, accuracy"
-                f" {percent(before.accuracy)}{' in int8' if phase.name == 'qat' else ''}"
+                f" {_accuracy(before.accuracy)}{' in int8' if phase.name == 'qat' else ''}"
             )
 
     def batch(self, done: int, of: int) -> None:
@@ -87,8 +87,8 @@ class TrainingDisplay:
         left = f"  ETA {self._eta(self._done)}" if self._done < self._epochs else ""
         self._console.print(
             f"{f'{result.epoch:>3}/{self._epochs}':<11}{result.train_loss:>14.3f}"
-            f"{percent(result.train_accuracy):>10}{result.validation_loss:>17.3f}"
-            f"{percent(result.validation_accuracy):>10}{'*' if best else ' '}{left}"
+            f"{_accuracy(result.train_accuracy):>10}{result.validation_loss:>17.3f}"
+            f"{_accuracy(result.validation_accuracy):>10}{'*' if best else ' '}{left}"
         )
 
     def measuring(self, recordings: int) -> None:
@@ -104,3 +104,8 @@ class TrainingDisplay:
         if trained <= 0:
             return "unknown"
         return duration((time.monotonic() - self._start) / trained * (self._epochs - done))
+
+
+def _accuracy(part: float | None) -> str:
+    """A percentage; nothing where there is no right and wrong."""
+    return "" if part is None else percent(part)

@@ -11,7 +11,7 @@ from torch import Tensor
 from edgeseq.batches import padded
 from edgeseq.distill.answers import Answers
 from edgeseq.distill.transfer import TransferSet, version_in
-from edgeseq.training.examples import UNLABELLED, Batch, IntArray
+from edgeseq.training.examples import UNLABELLED, Batch, IntArray, Shuffled
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,7 +34,7 @@ class TransferBatch(Batch):
 
 
 @dataclass(frozen=True, eq=False)
-class TransferExamples:
+class TransferExamples(Shuffled):
     """Epoch e trains on version `version_in(e, V)` of each example.
 
     answers: the teachers'; None for a student that learns from labels alone.

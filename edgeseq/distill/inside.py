@@ -11,8 +11,8 @@ from math import floor
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgeseq.models.classify.transformer import Trace
 from edgeseq.models.config import ModelConfig
-from edgeseq.models.transformer import Trace
 
 UNSEEN = -1e4  # the score of a row behind the recording's end: its softmax is 0, and no infinity meets a 0
 

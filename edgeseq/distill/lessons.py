@@ -12,8 +12,8 @@ from edgeseq.distill.objectives import Imitation, MixedLabels, SoftTargets
 from edgeseq.distill.teachers import Teacher
 from edgeseq.distill.transfer import TransferSet
 from edgeseq.features import Prepared
-from edgeseq.models.classifier import SequenceClassifier
-from edgeseq.models.transformer import TransformerClassifier
+from edgeseq.models.classify.transformer import TransformerClassifier
+from edgeseq.models.model import SequenceModel
 from edgeseq.settings import require
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.recipe import DistillConfig, Phase, Recipe
@@ -32,7 +32,7 @@ def student_lesson(
 ) -> Lesson:
     """The teachers' answers; in fp32 the inside of the one teacher too, where the config asks for it."""
 
-    def objective(phase: Phase, module: SequenceClassifier) -> nn.Module:
+    def objective(phase: Phase, module: SequenceModel) -> nn.Module:
         soft = SoftTargets(config.temperature, config.hard_weight, phase.config.label_smoothing)
         if phase.name == "qat" or not config.looks_inside:
             return soft
@@ -72,7 +72,7 @@ def check_inside(recipe: Recipe, prepared: Prepared, teachers: Sequence[Teacher]
         require(fits, f"{heads} relation heads do not divide hidden {model.hidden}; give --relation-heads")
 
 
-def _transformer(module: SequenceClassifier | None) -> TransformerClassifier:
+def _transformer(module: SequenceModel | None) -> TransformerClassifier:
     if not isinstance(module, TransformerClassifier):
         raise UsageError("only transformers have an inside to compare; take them for teacher and student")
     return module

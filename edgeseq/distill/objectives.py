@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from edgeseq.distill.examples import TransferBatch
 from edgeseq.distill.inside import HiddenStates, RelationLoss
-from edgeseq.models.transformer import TransformerClassifier
+from edgeseq.models.classify.transformer import TransformerClassifier
 from edgeseq.training.examples import UNLABELLED
 from edgeseq.training.qat import Forward
 from edgeseq.training.recipe import DistillConfig

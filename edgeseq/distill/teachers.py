@@ -20,7 +20,7 @@ from edgeseq.batches import logits_of
 from edgeseq.data import Dataset
 from edgeseq.data.dataset import Kind
 from edgeseq.features import FeatureArray, FloatArray, Prepared
-from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.model import SequenceModel
 from edgeseq.names import unknown
 from edgeseq.runs import RUNS, Run, RunFolder, open_run
 from edgeseq.training.recipe import TeacherSource
@@ -60,7 +60,7 @@ class Teacher(Protocol):
     def run(self) -> Run | None: ...
 
     @property
-    def module(self) -> SequenceClassifier | None: ...
+    def module(self) -> SequenceModel | None: ...
 
     @property
     def max_tokens(self) -> int | None: ...
@@ -115,7 +115,7 @@ class RunTeacher:
         return f"torch {torch.__version__}"
 
     @cached_property
-    def module(self) -> SequenceClassifier:
+    def module(self) -> SequenceModel:
         """With the best weights, in evaluation mode."""
         return self.run.module()
 

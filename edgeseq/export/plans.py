@@ -11,7 +11,7 @@ from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Subject, Tuning, Watched, tune
 from edgeseq.features import FeatureSplits
 from edgeseq.gates import other_rounding_warning, slower_warning
-from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.model import SequenceModel
 from edgeseq.runs import Run
 from edgeseq.sensitivity import LayerSensitivity, sensitivity
 from edgeseq.training.qat import rounding_of
@@ -40,7 +40,7 @@ def spec_to_export(run: Run, trained: SeqSpec, options: ExportOptions) -> SeqSpe
 
 
 def measure_sensitivity(
-    module: SequenceClassifier, trained: SeqSpec, options: ExportOptions, splits: FeatureSplits
+    module: SequenceModel, trained: SeqSpec, options: ExportOptions, splits: FeatureSplits
 ) -> list[LayerSensitivity]:
     """On the validation split, with the rounding of the form that is shipped; of two formats TFLite's."""
     model_format = options.formats[-1]
@@ -60,9 +60,7 @@ def table_plans(
     return plans
 
 
-def other_roundings(
-    run: Run, module: SequenceClassifier, models: Mapping[Format, ExportedModel]
-) -> list[str]:
+def other_roundings(run: Run, module: SequenceModel, models: Mapping[Format, ExportedModel]) -> list[str]:
     """A warning for each file whose int8 layers round activations otherwise than the run's training did."""
     qat = run.recipe.qat
     if qat is None:

@@ -15,13 +15,29 @@ if TYPE_CHECKING:
     from edgeseq.data.dataset import Kind
     from edgeseq_device.frontend import FrontEnd
 
-# The module that builds each family. Imported on use, because each one needs torch.
-FAMILIES = {
-    "gru": "edgeseq.models.recurrent",
-    "lstm": "edgeseq.models.recurrent",
-    "transformer": "edgeseq.models.transformer",
-    "bag": "edgeseq.models.bag",
+Task = Literal["classify", "lm", "forecast"]
+# By task, the module that builds each family. Imported on use, because each one needs torch.
+FAMILIES: Mapping[Task, Mapping[str, str]] = {
+    "classify": {
+        "gru": "edgeseq.models.classify.recurrent",
+        "lstm": "edgeseq.models.classify.recurrent",
+        "transformer": "edgeseq.models.classify.transformer",
+        "bag": "edgeseq.models.classify.bag",
+    },
+    "lm": {
+        "gru": "edgeseq.models.lm.recurrent",
+        "lstm": "edgeseq.models.lm.recurrent",
+        "transformer": "edgeseq.models.lm.transformer",
+    },
+    "forecast": {
+        "gru": "edgeseq.models.forecast.recurrent",
+        "lstm": "edgeseq.models.forecast.recurrent",
+        "transformer": "edgeseq.models.forecast.transformer",
+        "linear": "edgeseq.models.forecast.linear",
+    },
 }
+TASKS: tuple[Task, ...] = ("classify", "lm", "forecast")
+ALL_FAMILIES = tuple(dict.fromkeys(family for of_task in FAMILIES.values() for family in of_task))
 Size = Literal["tiny", "small", "base"]
 SIZES = ("tiny", "small", "base")
 _RECURRENT: Mapping[str, Mapping[str, int]] = {
@@ -57,9 +73,59 @@ TEXT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "transformer": {"embedding_dropout": 0.4},
     "bag": {"dropout": 0.3, "embedding_dropout": 0.3},
 }
+# Of the other tasks: the shape that a size stands for (base, unless one is given), and what any size has.
+_LM_RECURRENT: Mapping[str, Mapping[str, Any]] = {
+    "defaults": {"dropout": 0.3, "embedding_dropout": 0.1},
+    "tiny": {"hidden": 128, "embedding": 64},
+    "small": {"hidden": 256, "embedding": 64},
+    "base": {"hidden": 512, "embedding": 64},
+}
+_SEGMENTS: Mapping[str, Mapping[str, Any]] = {
+    "defaults": {"dropout": 0.2, "segment": 24},
+    "tiny": {"hidden": 64},
+    "small": {"hidden": 128},
+    "base": {"hidden": 256},
+}
+TASK_SHAPES: Mapping[Task, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+    "lm": {
+        "gru": _LM_RECURRENT,
+        "lstm": _LM_RECURRENT,
+        "transformer": {
+            "defaults": {"dropout": 0.2, "embedding_dropout": 0.1, "window": 128},
+            "tiny": {"hidden": 64, "embedding": 64, "layers": 2},
+            "small": {"hidden": 128, "embedding": 64, "layers": 4},
+            "base": {"hidden": 192, "embedding": 64, "layers": 6, "heads": 6},
+        },
+    },
+    "forecast": {
+        "gru": _SEGMENTS,
+        "lstm": _SEGMENTS,
+        "transformer": {
+            "defaults": {"dropout": 0.3, "segment": 16, "heads": 4},
+            "tiny": {"hidden": 16, "layers": 2},
+            "small": {"hidden": 16, "layers": 3},
+            "base": {"hidden": 32, "layers": 3},
+        },
+        "linear": {"defaults": {}, "tiny": {}, "small": {}, "base": {}},
+    },
+}
 TRANSFORMER_ONLY = ("heads", "feedforward", "positions", "max_frames", "causal", "window")
 NOT_OF_A_BAG = ("layers", "bidirectional", "conv_kernel", *TRANSFORMER_ONLY)
 TEXT_ONLY = ("embedding", "embedding_dropout")
+_CAUSAL_TRANSFORMER = ("heads", "feedforward", "window")
+_OF_LM = ("hidden", "layers", "dropout", *TEXT_ONLY, "tied")
+_OF_FORECAST = ("hidden", "dropout", "context", "horizon", "segment")
+# The settings that a model of another task than classify has; classify has all but those of these alone.
+SETTINGS: Mapping[Task, Mapping[str, tuple[str, ...]]] = {
+    "lm": {"gru": _OF_LM, "lstm": _OF_LM, "transformer": (*_OF_LM, *_CAUSAL_TRANSFORMER)},
+    "forecast": {
+        "gru": _OF_FORECAST,
+        "lstm": _OF_FORECAST,
+        "transformer": (*_OF_FORECAST, "layers", "heads", "feedforward"),
+        "linear": ("context", "horizon"),
+    },
+}
+NOT_OF_CLASSIFY = {"tied": "lm", "context": "forecast", "horizon": "forecast", "segment": "forecast"}
 
 Pooling = Literal["last", "mean", "max", "cls"]
 POOLINGS = ("last", "mean", "max", "cls")
@@ -77,9 +143,15 @@ class ModelConfig:
     layers in units of `hidden`; positions, rotary or learned for at most max_frames; causal, whether a frame
     sees only the `window` frames up to itself, so that the model has a step form; pooling `cls`, a learned
     row in front of the frames that the classifier reads.
+
+    Of a language model: tied, whether the table of the tokens that come in is that of the logits too; it is
+    causal in any case, and a transformer sees `window` tokens. Of a forecaster: context, the moments that it
+    reads; horizon, those that it says; segment, the moments that a step of its GRU or LSTM, or a patch of its
+    transformer, takes together.
     """
 
     family: str = "gru"
+    task: Task = "classify"
     hidden: int = 64
     layers: int = 1
     bidirectional: bool = False
@@ -94,10 +166,14 @@ class ModelConfig:
     window: int = 64
     embedding: int = 0
     embedding_dropout: float = 0.0
+    tied: bool = False
+    context: int = 336
+    horizon: int = 96
+    segment: int = 24
 
     def __post_init__(self) -> None:
-        check_family(self.family)
-        for name in ("hidden", "layers", "heads", "feedforward", "max_frames", "window"):
+        check_family(self.family, self.task)
+        for name in _COUNTS:
             require(getattr(self, name) >= 1, f"{_words(name)} is {getattr(self, name)}; give at least 1")
         require(self.pooling in POOLINGS, f"pooling {self.pooling!r} is not one of {', '.join(POOLINGS)}")
         require(self.positions in POSITIONS, f"positions {self.positions!r} is not rotary or learned")
@@ -106,10 +182,18 @@ class ModelConfig:
             require(0 <= value < 1, f"{_words(name)} is {value}; it must be at least 0 and below 1")
         require(self.conv_kernel >= 0, f"conv kernel is {self.conv_kernel}; give 0 for none, or its frames")
         require(self.embedding >= 0, f"embedding is {self.embedding}; give 0 for none, or its width")
+        check_fits(self.family, [name for name in DEFAULTS if self._is_set(name)], self.task)
+        if self.task == "lm":
+            self._check_lm()
+        elif self.task == "forecast":
+            self._check_forecast()
+        else:
+            self._check_classifier()
+
+    def _check_classifier(self) -> None:
         if self.family == "transformer":
             self._check_transformer()
             return
-        check_fits(self.family, [name for name in DEFAULTS if self._is_set(name)])
         require(self.pooling != "cls", f"pooling cls is a transformer's; a {self.family} has no such row")
         if self.family == "bag":
             require(self.pooling != "last", "a bag of tokens has no last one; give pooling mean or max")
@@ -119,21 +203,54 @@ class ModelConfig:
         """What a table calls the model, such as `gru 1x64`, `transformer 2x64 causal 64` or `bag 128+256`."""
         if self.family == "bag":
             return f"bag {self.embedding}+{self.hidden}"
+        if self.task == "forecast":
+            return self._forecaster_title
         words = [self.family, f"{self.embedding}+" * bool(self.embedding) + f"{self.layers}x{self.hidden}"]
         words += ["bidirectional"] * self.bidirectional
         words += [f"causal {self.window}"] * self.causal
         words += [f"conv {self.conv_kernel}"] * bool(self.conv_kernel)
+        words += [f"window {self.window}"] * (self.task == "lm" and self.family == "transformer")
+        words += ["tied"] * self.tied
         return " ".join(words)
+
+    @property
+    def _forecaster_title(self) -> str:
+        reach = f"{self.context} to {self.horizon}"
+        if self.family == "linear":
+            return f"linear {reach}"
+        return f"{self.family} {self.layers}x{self.hidden} by {self.segment}, {reach}"
+
+    def _check_lm(self) -> None:
+        require(self.embedding >= 1, "a language model has an embedding; give at least 1")
+        if self.tied:
+            equal = f"embedding {self.embedding} is not hidden {self.hidden}"
+            require(self.embedding == self.hidden, f"tied tables have one width: {equal}")
+        if self.family == "transformer":
+            self._check_heads()
+
+    def _check_forecast(self) -> None:
+        if self.family == "transformer":
+            self._check_heads()
+            fits = self.segment <= self.context
+            require(fits, f"segment {self.segment} is longer than the context, {self.context}")
+        elif self.family != "linear":
+            for name in ("context", "horizon"):
+                value = getattr(self, name)
+                rest = value % self.segment
+                require(not rest, f"{name} {value} is no multiple of segment {self.segment}; give another")
+
+    def _check_heads(self) -> None:
+        width, rest = divmod(self.hidden, self.heads)
+        not_divided = f"hidden {self.hidden} does not divide by {self.heads} heads; give a multiple of them"
+        require(not rest, not_divided)
+        if self.task != "forecast" and self.positions == "rotary":
+            even = f"hidden {self.hidden} over {self.heads} heads is {width}"
+            require(width % 2 == 0, f"rotary positions need heads of an even width; {even}")
 
     def _check_transformer(self) -> None:
         require(not self.bidirectional, "a transformer sees both sides already; leave bidirectional out")
-        width, rest = divmod(self.hidden, self.heads)
-        require(
-            not rest, f"hidden {self.hidden} does not divide by {self.heads} heads; give a multiple of them"
-        )
+        self._check_heads()
         if self.positions == "rotary":
-            even = f"hidden {self.hidden} over {self.heads} heads is {width}"
-            require(width % 2 == 0, f"rotary positions need heads of an even width; {even}")
             no_limit = "rotary positions know no longest recording"
             require(not self._is_set("max_frames"), f"{no_limit}; leave max frames out, or take learned ones")
         if self.causal:
@@ -150,18 +267,35 @@ class ModelConfig:
         return bool(getattr(self, name) != DEFAULTS[name])
 
 
+_COUNTS = (
+    *("hidden", "layers", "heads", "feedforward", "max_frames", "window"),
+    *("context", "horizon", "segment"),
+)
 DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
 
 
-def check_family(name: str) -> None:
-    """Raises UsageError, naming the nearest family, when `name` is none."""
-    if name not in FAMILIES:
-        raise UsageError(unknown("model", name, FAMILIES))
+def check_family(name: str, task: Task | None = None) -> None:
+    """Raises UsageError, naming the nearest family, when `name` is none of the task's; None: of any task."""
+    if name not in ALL_FAMILIES:
+        raise UsageError(unknown("model", name, ALL_FAMILIES if task is None else FAMILIES[task]))
+    if task is not None and name not in FAMILIES[task]:
+        families = " or ".join(FAMILIES[task])
+        raise UsageError(f"{name} is no model of the task {task}; take {families}")
 
 
-def check_fits(family: str, given: list[str]) -> None:
-    """Raises UsageError where one of the settings that were given is not one of the family's."""
+def check_fits(family: str, given: list[str], task: Task = "classify") -> None:
+    """Raises UsageError where one of the settings that were given is not one of the family's in that task."""
+    if task != "classify":
+        allowed = (*SETTINGS[task][family], "family", "task")
+        for name in given:
+            if name not in allowed:
+                raise UsageError(
+                    f"{_words(name)} is no setting of a {family} of the task {task}; leave it out"
+                )
+        return
     for name in given:
+        if name in NOT_OF_CLASSIFY:
+            raise UsageError(f"{_words(name)} is a setting of the task {NOT_OF_CLASSIFY[name]}; leave it out")
         if name in TRANSFORMER_ONLY and family != "transformer":
             raise UsageError(
                 f"{_words(name)} is a setting of a transformer; a {family} has none, leave it out"
@@ -171,17 +305,28 @@ def check_fits(family: str, given: list[str]) -> None:
 
 
 def model_config(
-    family: str, given: Mapping[str, Any], kind: Kind | None = None, size: str | None = None
+    family: str,
+    given: Mapping[str, Any],
+    kind: Kind | None = None,
+    size: str | None = None,
+    task: Task = "classify",
 ) -> ModelConfig:
-    """The shape with what was given, else that of the size, else what suits the family and the data's kind.
+    """The shape with what was given, else that of the size, else what suits the task, the family and the
+    data's kind.
 
     kind: None where it is not known yet; the shape is then checked, not settled. Raises UsageError.
     """
-    check_family(family)
-    check_fits(family, list(given))
+    check_family(family, task)
+    check_fits(family, list(given), task)
     if size is not None and size not in SIZES:
         raise UsageError(unknown("size", size, SIZES))
-    found: dict[str, Any] = dict(FAMILY_DEFAULTS.get(family, {}))
+    if task != "classify":
+        shape = TASK_SHAPES[task][family]
+        found = {**shape["defaults"], **shape[size or "base"]}
+        if given.get("tied") and "embedding" not in given:
+            found["embedding"] = given.get("hidden", found["hidden"])
+        return ModelConfig(family=family, task=task, **{**found, **given})
+    found = dict(FAMILY_DEFAULTS.get(family, {}))
     if kind == "text":
         found |= TEXT_DEFAULTS[family]
         size = size or TEXT_SIZES[family]
@@ -197,6 +342,9 @@ def model_config(
 
 def check_kind(config: ModelConfig, *, takes_text: bool) -> None:
     """Raises UsageError where the shape is not one for text, or for sounds and series."""
+    if config.task == "forecast":
+        require(not takes_text, "a forecaster reads series, and this data is text")
+        return
     if takes_text:
         require(config.embedding >= 1, "a model of text has an embedding; give at least 1")
         return

@@ -7,8 +7,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from edgeseq.models.classifier import Leaf
 from edgeseq.models.config import Inputs, ModelConfig
+from edgeseq.models.model import Leaf
 from edgeseq_export import spec
 
 PADDING = 0  # the id whose row is zero and stays it

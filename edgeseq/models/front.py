@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeseq.models.classifier import Leaf
+from edgeseq.models.model import Leaf
 from edgeseq_export import spec
 
 

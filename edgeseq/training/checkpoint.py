@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from edgeseq.files import atomic_write_bytes
-from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.model import SequenceModel
 from edgeseq.settings import settings_from_dict
 from edgeseq.training.recipe import PhaseName
 from edgeseq_device.errors import DataError
@@ -32,14 +32,15 @@ OPTIMIZER_FIELDS = ("step", "exp_avg", "exp_avg_sq")
 class EpochResult:
     """One finished epoch; epoch counts from 1 over all phases, learning_rate is that of its last step.
 
-    phase: qat where the validation, as the training, was in the arithmetic of the int8 model.
+    accuracies: of classes, or of next tokens; None of what has no right and wrong. phase: qat where the
+    validation, as the training, was in the arithmetic of the int8 model.
     """
 
     epoch: int
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None
     validation_loss: float
-    validation_accuracy: float
+    validation_accuracy: float | None
     learning_rate: float
     seconds: float
     phase: PhaseName = "float"
@@ -47,10 +48,10 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class Validation:
-    """Mean cross-entropy and accuracy on the validation split."""
+    """The loss on the validation split, and of a classifier its accuracy, which then goes before the loss."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class History:
 
     @property
     def best(self) -> EpochResult | None:
-        """The first epoch of the phase of highest validation accuracy; the lower loss decides among equals.
+        """The first epoch of the phase of highest validation accuracy; the lower loss decides among equals,
+        and where there is no accuracy.
 
         None where no epoch is better than the weights that the phase started from.
         """
@@ -112,9 +114,9 @@ def _best(epochs: tuple[EpochResult, ...]) -> EpochResult | None:
     return min(epochs, key=lambda each: _rank(each.validation_accuracy, each.validation_loss), default=None)
 
 
-def _rank(accuracy: float, loss: float) -> tuple[float, float]:
+def _rank(accuracy: float | None, loss: float) -> tuple[float, float]:
     """Lower is better."""
-    return -accuracy, loss
+    return -(accuracy or 0.0), loss
 
 
 @dataclass(eq=False)
@@ -125,7 +127,7 @@ class TrainingState:
     moving average of the module's weights, empty where the phase takes none.
     """
 
-    module: SequenceClassifier
+    module: SequenceModel
     objective: nn.Module
     optimizer: torch.optim.AdamW
     history: History

@@ -9,15 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 
-from edgeseq.batches import logits_of, training_batches
 from edgeseq.draws import stream
-from edgeseq.evaluate import evaluate_logits
-from edgeseq.features import LabelledFeatures
 from edgeseq.training.checkpoint import EpochResult, TrainingState, Validation
 from edgeseq.training.examples import UNLABELLED, Batch, Examples
+from edgeseq.training.judge import Judge
 from edgeseq.training.qat import Forward
 from edgeseq.training.recipe import Phase
 from edgeseq_device.errors import EdgeseqError
@@ -30,12 +27,15 @@ RATE_OPTION = {"float": "--learning-rate", "qat": "--qat-learning-rate"}
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """A phase's way to train. forward: the module itself, or its weights in the int8 model's arithmetic."""
+    """A phase's way to train. forward: the module itself, or its weights in the int8 model's arithmetic.
+
+    judge: what a forward reaches on the validation split.
+    """
 
     phase: Phase
     forward: Forward
     examples: Examples
-    validation: LabelledFeatures
+    judge: Judge
     watch_batch: Callable[[int, int], None]
 
     def epoch(self, state: TrainingState) -> EpochResult:
@@ -56,23 +56,15 @@ class Trainer:
         )
 
     def validate(self, module: nn.Module) -> Validation:
-        """Mean cross-entropy without smoothing, and accuracy."""
+        """What the module's present weights reach."""
         module.eval()
-        logits = logits_of(self.forward, self.validation.features)
-        loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(self.validation.labels))
-        return Validation(loss.item(), evaluate_logits(logits, self.validation).accuracy)
+        return self.judge(self.forward)
 
-    def _train(self, state: TrainingState) -> tuple[float, float, float]:
+    def _train(self, state: TrainingState) -> tuple[float, float | None, float]:
         """(mean loss, accuracy, last learning rate) over one pass in the order of the epoch's number."""
         config, examples = self.phase.config, self.examples
         number, of_phase = len(state.history.epochs) + 1, len(state.history.phase_epochs)
-        batches = training_batches(
-            examples.lengths(number),
-            config.batch_size,
-            by_length=config.bucket_by_length,
-            seed=config.seed,
-            epoch=number,
-        )
+        batches = examples.batches(config, number)
         torch.manual_seed(int(stream("dropout", config.seed, number).integers(2**32)))
         state.module.train()
         loss_sum, right, judged, learning_rate = 0.0, 0, 0, 0.0
@@ -86,7 +78,7 @@ class Trainer:
             right += batch_right
             judged += int((batch.judged != UNLABELLED).sum())
             self.watch_batch(done + 1, len(batches))
-        return loss_sum / len(examples), right / max(1, judged), learning_rate
+        return loss_sum / len(examples), right / judged if judged else None, learning_rate
 
     def _step(self, state: TrainingState, batch: Batch, learning_rate: float) -> tuple[float, int]:
         """One update: (loss, number right)."""
@@ -103,7 +95,12 @@ class Trainer:
         loss.backward()
         nn.utils.clip_grad_norm_([each for _, each in state.named_parameters()], config.gradient_clip)
         state.optimizer.step()
-        return loss.item(), int((logits.argmax(dim=1) == batch.judged).sum())
+        return loss.item(), _right(logits.detach(), batch.judged)
+
+
+def _right(logits: Tensor, judged: Tensor) -> int:
+    """How many of the answers [n, C] are the judged [n] ones; none where nothing is judged."""
+    return int((logits.argmax(dim=1) == judged).sum()) if len(judged) else 0
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,10 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edgeseq.batches import padded
+from edgeseq.batches import padded, training_batches
 from edgeseq.features import LabelledFeatures
 from edgeseq.training.augment import AugmentConfig, augmented
 from edgeseq.training.augment_text import Ids, augmented_texts
+from edgeseq.training.recipe import TrainConfig
 from edgeseq_device.tokens import Tokens
 
 IntArray = npt.NDArray[np.int64]
@@ -43,15 +45,30 @@ class Examples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def lengths(self, epoch: int) -> IntArray:
-        """[n]: about how long each example is in that epoch; alike ones share a batch."""
+    def batches(self, config: TrainConfig, epoch: int) -> list[IntArray]:
+        """The numbers of the examples of each batch, in the order of training; each example is in one."""
 
     def batch(self, chosen: IntArray, epoch: int) -> Batch:
         """The examples of these numbers, as they look in that epoch. chosen: [B]."""
 
 
+class Shuffled(ABC):
+    """Examples in an order drawn for each epoch, alike lengths together where the training says so."""
+
+    @abstractmethod
+    def lengths(self, epoch: int) -> IntArray:
+        """[n]: about how long each example is in that epoch; alike ones share a batch."""
+
+    def batches(self, config: TrainConfig, epoch: int) -> list[IntArray]:
+        """As `Examples.batches`."""
+        by_length = config.bucket_by_length
+        return training_batches(
+            self.lengths(epoch), config.batch_size, by_length=by_length, seed=config.seed, epoch=epoch
+        )
+
+
 @dataclass(frozen=True, eq=False)
-class Augmented:
+class Augmented(Shuffled):
     """The recordings of a split, each varied anew in each epoch."""
 
     data: LabelledFeatures
@@ -75,7 +92,7 @@ class Augmented:
 
 
 @dataclass(eq=False)
-class AugmentedTexts:
+class AugmentedTexts(Shuffled):
     """The texts of a split, each varied anew in each epoch. Those of the last epoch asked for are kept."""
 
     data: LabelledFeatures

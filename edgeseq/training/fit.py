@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from edgeseq import models
 from edgeseq.draws import stream
 from edgeseq.features import Prepared
-from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.models.config import inputs_of
+from edgeseq.models.model import SequenceModel
 from edgeseq.training.checkpoint import (
     EpochResult,
     History,
@@ -29,6 +29,7 @@ from edgeseq.training.checkpoint import (
     save_checkpoint,
 )
 from edgeseq.training.epoch import Trainer
+from edgeseq.training.judge import judge_of
 from edgeseq.training.lesson import Lesson, lesson_of
 from edgeseq.training.qat import Forward, quantized_forward, rounding_of
 from edgeseq.training.recipe import Phase, PhaseName, Recipe, TrainConfig
@@ -79,7 +80,7 @@ def fit(
     progress: TrainingProgress | None = None,
     start: Mapping[str, Tensor] | None = None,
     lesson: Lesson | None = None,
-) -> tuple[SequenceClassifier, History]:
+) -> tuple[SequenceModel, History]:
     """Trains until each phase's epochs or patience are over: the module with its best weights, the history.
 
     `checkpoint` is written after each epoch, and gone on from where it exists already. start: the weights to
@@ -87,6 +88,7 @@ def fit(
     labels of the training split. Raises EdgeseqError when the loss is no longer a number.
     """
     watcher, lesson = progress or Silent(), lesson or lesson_of(recipe, prepared)
+    judge = judge_of(recipe.model.task, prepared)
     with repeatable(recipe.training):
         state = _first_state(recipe, prepared, start)
         if checkpoint is not None and checkpoint.exists():
@@ -98,7 +100,7 @@ def fit(
         watcher.began(earlier + sum(phase.config.epochs for phase in phases), state.history.epochs)
         for phase in phases:
             forward = _forward(recipe, phase, state.module)
-            trainer = Trainer(phase, forward, lesson.examples, prepared.splits.validation, watcher.batch)
+            trainer = Trainer(phase, forward, lesson.examples, judge, watcher.batch)
             _train_phase(trainer, state, lesson, watcher, checkpoint)
     state.module.eval()
     return state.module, state.history
@@ -127,7 +129,7 @@ def repeatable(config: TrainConfig) -> Iterator[None]:
 
 
 def _first_state(recipe: Recipe, prepared: Prepared, start: Mapping[str, Tensor] | None) -> TrainingState:
-    module = models.build(recipe.model, inputs_of(prepared.front_end), prepared.dataset.labels)
+    module = models.build(recipe.model, inputs_of(prepared.front_end), prepared.labels)
     history = History(prepared.dataset.content_sha256, prepared.splits_sha256, phase=recipe.phases[0].name)
     nothing = nn.Module()
     state = TrainingState(module, nothing, torch.optim.AdamW(module.parameters()), history)
@@ -155,7 +157,7 @@ def _phases_left(recipe: Recipe, history: History) -> tuple[Phase, ...]:
     return recipe.phases[names.index(history.phase) :]
 
 
-def _forward(recipe: Recipe, phase: Phase, module: SequenceClassifier) -> Forward:
+def _forward(recipe: Recipe, phase: Phase, module: SequenceModel) -> Forward:
     if phase.name == "float" or recipe.qat is None:
         return module
     return quantized_forward(module, rounding_of(module, recipe.qat))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from edgeseq.features import Prepared
-from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.model import SequenceModel
 from edgeseq.training.examples import Augmented, AugmentedTexts, Examples
 from edgeseq.training.objective import CrossEntropy
 from edgeseq.training.recipe import Phase, Recipe, TrainConfig
@@ -23,7 +23,7 @@ class Lesson:
     """
 
     examples: Examples
-    objective: Callable[[Phase, SequenceClassifier], nn.Module]
+    objective: Callable[[Phase, SequenceModel], nn.Module]
 
 
 def lesson_of(recipe: Recipe, prepared: Prepared) -> Lesson:

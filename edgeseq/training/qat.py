@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from edgeseq.models.classifier import SequenceClassifier
+from edgeseq.models.model import SequenceModel
 from edgeseq.names import unknown
 from edgeseq.settings import require
 from edgeseq.training.quantized import quantized_logits
@@ -48,7 +48,7 @@ def qat_for(training: TrainConfig, target: str, model_format: Format) -> QatConf
     return QatConfig(target, model_format, tuned.epochs, tuned.learning_rate, tuned.patience)
 
 
-def rounding_of(module: SequenceClassifier, qat: QatConfig) -> Rounding:
+def rounding_of(module: SequenceModel, qat: QatConfig) -> Rounding:
     """By layer how the form that would be shipped rounds activations.
 
     Raises EdgeseqError naming a weight that holds NaN or infinity.
@@ -60,7 +60,7 @@ def rounding_of(module: SequenceClassifier, qat: QatConfig) -> Rounding:
     return rounding(plan.sequence)
 
 
-def quantized_forward(module: SequenceClassifier, by_layer: Rounding) -> Forward:
+def quantized_forward(module: SequenceModel, by_layer: Rounding) -> Forward:
     """What the int8 model answers with the module's present weights; gradients reach them."""
 
     def forward(features: Tensor, lengths: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ from edgeseq.batches import logits_of
 from edgeseq.evaluate import Evaluation, evaluate_logits, out_of_scope_metrics
 from edgeseq.features import SPLITS, LabelledFeatures, Prepared, prepare
 from edgeseq.files import atomic_write_json, atomic_write_text
-from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.models.config import ModelConfig
+from edgeseq.models.model import SequenceModel
 from edgeseq.runs import (
     RUN_VERSION,
     Run,
@@ -156,9 +156,7 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
         raise EdgeseqError(f"{error.filename}: {error.strerror}; free some space and {advice}") from error
 
 
-def _result(
-    recipe: Recipe, prepared: Prepared, history: History, module: SequenceClassifier
-) -> dict[str, Any]:
+def _result(recipe: Recipe, prepared: Prepared, history: History, module: SequenceModel) -> dict[str, Any]:
     dataset = prepared.dataset
     return {
         "run_version": RUN_VERSION,
@@ -175,9 +173,7 @@ def _result(
     }
 
 
-def _metrics(
-    recipe: Recipe, prepared: Prepared, history: History, module: SequenceClassifier
-) -> dict[str, Any]:
+def _metrics(recipe: Recipe, prepared: Prepared, history: History, module: SequenceModel) -> dict[str, Any]:
     """Accuracy by split in fp32, under "int8" in the exported model's arithmetic too, and what it took."""
     metrics = _by_split(module, prepared)
     if recipe.qat is not None:
@@ -204,7 +200,7 @@ def _evaluated(forward: Forward, split: LabelledFeatures) -> Evaluation:
     return evaluate_logits(logits_of(forward, split.features), split)
 
 
-def _quantization(recipe: Recipe, history: History, module: SequenceClassifier) -> dict[str, Any]:
+def _quantization(recipe: Recipe, history: History, module: SequenceModel) -> dict[str, Any]:
     """How training was quantization-aware, and what the weights that it started from reached."""
     before = history.before and dataclasses.asdict(history.before)
     if recipe.qat is None:

@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeVar, Union
 
 from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight, quantize_per_channel
 
-PoolKind = Literal["last", "mean", "max", "first"]
+PoolKind = Literal["last", "mean", "max", "first", "all"]
+Normalisation = Literal["last", "standard"]
 Activation = Literal["none", "relu", "gelu"]
 
 
@@ -160,7 +161,7 @@ class Residual:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """[T, F] -> [F] over the true length.
+    """[T, F] -> [F] over the true length; "all": [T * F], the rows behind each other, of a known number T.
 
     last: behind a recurrent layer the final hidden state of each of its directions (forward at frame T-1,
     backward at frame 0), concatenated, elsewhere the last row; first: row 0; mean and max: over rows.
@@ -170,22 +171,100 @@ class Pool:
     kind: PoolKind
 
 
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """[T, 1] -> [P, length]: row p holds moments p * stride .. p * stride + length - 1, and the last moment
+    again where they are beyond the end, by at most `beyond`; P = (T + beyond - length) // stride + 1.
+
+    (Nie et al. 2023, arXiv 2211.14730, section 3.1; with stride = length the segments of Lin et al. 2023, arXiv
+    2308.11200, section 3.2.)
+    """
+
+    name: str
+    length: int
+    stride: int
+    beyond: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ParallelSteps:
+    """Directly behind a GRU or LSTM without a backward cell: [T, H] -> [M, H], M steps of a cell, each from
+    the final state of that layer, none from another's (Lin et al. 2023, arXiv 2308.11200, section 3.3).
+
+    inputs: [M, G*H] float32, W_ih x_m + b_ih of the steps' inputs, which are learned and depend on no sequence.
+    weight_hh: [G*H, H]; bias_hh: [G*H] float32; gates as in `GRU` and `LSTM`.
+    """
+
+    name: str
+    inputs: FloatArray
+    weight_hh: Weight
+    bias_hh: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class PerChannel:
+    """[T, C] -> [H, C]: the same layers, [T, 1] -> [H], for every channel alone. They end in one vector."""
+
+    name: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Reversible:
+    """[T, C] -> [H, C]: normalise each channel, apply the layers, undo the normalisation.
+
+    last: less its last moment. standard: less its mean, over sqrt(variance + epsilon) (Kim et al. 2022,
+    "Reversible instance normalization", eq. 1 and 3, without its affine part).
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    kind: Normalisation = "standard"
+    epsilon: float = 1e-5
+
+
 Recurrent = Union[GRU, LSTM]  # noqa: UP007
 Layer = Union[  # noqa: UP007
-    Embedding, GRU, LSTM, Linear, Norm, CausalConv, Attention, Positions, ClassToken, Residual, Pool
+    Embedding,
+    GRU,
+    LSTM,
+    Linear,
+    Norm,
+    CausalConv,
+    Attention,
+    Positions,
+    ClassToken,
+    Residual,
+    Pool,
+    Patches,
+    ParallelSteps,
+    PerChannel,
+    Reversible,
 ]
 
 
 @dataclass(frozen=True, eq=False)
 class SeqSpec:
-    """A classifier over sequences: features [T, input_features] in, logits [len(labels)] out.
+    """A model over sequences: features [T, input_features] in, logits [outputs] out.
 
-    The features are float32 readings, or int32 ids where the first layer is an Embedding.
+    The features are float32 readings, or int32 ids where the first layer is an Embedding. Of a classifier the
+    labels are its classes, of a language model the tokens of its vocabulary: it is a classifier of the next
+    token. A forecaster takes exactly `frames` moments of as many channels as it has labels, and gives the
+    `horizon` next ones, [horizon, channels] row by row. carries: whether the sequence form gives the states of
+    the step form behind its last frame too, so that a step can go on from there.
     """
 
     input_features: int
     labels: tuple[str, ...]
     layers: tuple[Layer, ...]
+    frames: int | None = None
+    horizon: int = 1
+    carries: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers an answer has."""
+        return self.horizon * len(self.labels)
 
     @property
     def takes_ids(self) -> bool:

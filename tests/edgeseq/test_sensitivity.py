@@ -8,8 +8,8 @@ import torch
 
 from edgeseq import models
 from edgeseq.features import LabelledFeatures
-from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.models.config import Inputs, ModelConfig
+from edgeseq.models.model import SequenceModel
 from edgeseq.sensitivity import ALL, sensitivity
 from edgeseq_device.errors import DataError
 from edgeseq_export.quantize import ActivationQuantization
@@ -22,7 +22,7 @@ INT8 = dict.fromkeys(LAYERS, ActivationQuantization.PER_ROW_INT8)
 
 
 @pytest.fixture
-def module() -> SequenceClassifier:
+def module() -> SequenceModel:
     """A two-layer GRU whose second layer has an outlier in every row, at an input that is always 0.
 
     In fp32 it changes nothing; in int8 the rows' scales leave little of their other weights.
@@ -38,7 +38,7 @@ def module() -> SequenceClassifier:
     return built
 
 
-def labelled(module: SequenceClassifier, flipped: int = 0) -> LabelledFeatures:
+def labelled(module: SequenceModel, flipped: int = 0) -> LabelledFeatures:
     """Recordings that the fp32 model has right, but for the first `flipped` ones."""
     generator = np.random.default_rng(4)
     features = tuple(
@@ -50,14 +50,14 @@ def labelled(module: SequenceClassifier, flipped: int = 0) -> LabelledFeatures:
     return LabelledFeatures(tuple(map(str, range(N))), features, labels)
 
 
-def right(module: SequenceClassifier, split: LabelledFeatures, keep: set[str], rounding: Rounding) -> int:
+def right(module: SequenceModel, split: LabelledFeatures, keep: set[str], rounding: Rounding) -> int:
     """How many the reference interpreter has right with all layers but `keep` in int8."""
     spec = quantize_spec(module.to_spec(), keep)
     answers = [run_reference(spec, each, rounding).argmax() for each in split.features]
     return int((np.array(answers) == split.labels).sum())
 
 
-def test_each_row_is_what_the_reference_measures_with_that_layer_alone(module: SequenceClassifier) -> None:
+def test_each_row_is_what_the_reference_measures_with_that_layer_alone(module: SequenceModel) -> None:
     split = labelled(module)
     rows = {row.layer: row for row in sensitivity(module, module.to_spec(), INT8, split)}
     assert set(rows) == {*LAYERS, ALL}
@@ -70,7 +70,7 @@ def test_each_row_is_what_the_reference_measures_with_that_layer_alone(module: S
         assert row.drop == pytest.approx(100 * (N - correct) / N)
 
 
-def test_the_most_harmful_layer_comes_first_and_all_of_them_last(module: SequenceClassifier) -> None:
+def test_the_most_harmful_layer_comes_first_and_all_of_them_last(module: SequenceModel) -> None:
     rows = sensitivity(module, module.to_spec(), INT8, labelled(module))
     assert rows[0].layer == "gru1"
     assert rows[0].flips > 0
@@ -79,7 +79,7 @@ def test_the_most_harmful_layer_comes_first_and_all_of_them_last(module: Sequenc
     assert rows[-1].layer == ALL
 
 
-def test_a_recording_that_only_int8_has_right_counts_for_it(module: SequenceClassifier) -> None:
+def test_a_recording_that_only_int8_has_right_counts_for_it(module: SequenceModel) -> None:
     """The same logits against other labels: net flips, which can be below zero."""
     found = [sensitivity(module, module.to_spec(), INT8, labelled(module, flipped))[-1] for flipped in (0, N)]
     assert found[0].logit_error == found[1].logit_error > 0
@@ -87,7 +87,7 @@ def test_a_recording_that_only_int8_has_right_counts_for_it(module: SequenceClas
     assert found[1].drop < 0
 
 
-def test_bytes_are_those_of_the_weight_matrices(module: SequenceClassifier) -> None:
+def test_bytes_are_those_of_the_weight_matrices(module: SequenceModel) -> None:
     spec = module.to_spec()
     rows = {row.layer: row for row in sensitivity(module, spec, INT8, labelled(module))}
     assert (rows["gru0"].kind, rows["head"].kind, rows[ALL].kind) == ("GRU", "Linear", "")
@@ -108,7 +108,7 @@ def test_layers_inside_a_residual_have_rows_too() -> None:
     assert "Attention" in {row.kind for row in rows}
 
 
-def test_weights_that_are_no_numbers_are_refused_by_name(module: SequenceClassifier) -> None:
+def test_weights_that_are_no_numbers_are_refused_by_name(module: SequenceModel) -> None:
     split = labelled(module)
     with torch.no_grad():
         dict(module.named_parameters())["recurrent.weight_ih_l0"][0, 0] = float("nan")
@@ -116,7 +116,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(module: SequenceClassif
         sensitivity(module, module.to_spec(), INT8, split)
 
 
-def test_an_empty_split_is_refused(module: SequenceClassifier) -> None:
+def test_an_empty_split_is_refused(module: SequenceModel) -> None:
     empty = LabelledFeatures((), (), np.zeros(0, np.int64))
     with pytest.raises(DataError, match="no recordings"):
         sensitivity(module, module.to_spec(), INT8, empty)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from edgeseq import models
 from edgeseq.distill.inside import HiddenStates, RelationLoss, layer_map
+from edgeseq.models.classify.transformer import Trace, TransformerClassifier
 from edgeseq.models.config import Inputs, ModelConfig
-from edgeseq.models.transformer import Trace, TransformerClassifier
 
 LENGTHS = torch.tensor([5, 3])
 LARGE = ModelConfig("transformer", hidden=12, layers=4, heads=3, pooling="mean")

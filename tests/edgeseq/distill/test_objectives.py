@@ -10,8 +10,8 @@ from torch import Tensor
 from edgeseq import models
 from edgeseq.distill.examples import TransferBatch
 from edgeseq.distill.objectives import Imitation, MixedLabels, SoftTargets
+from edgeseq.models.classify.transformer import TransformerClassifier
 from edgeseq.models.config import Inputs, ModelConfig
-from edgeseq.models.transformer import TransformerClassifier
 from edgeseq.training.examples import UNLABELLED
 from edgeseq.training.recipe import DistillConfig, TeacherSource
 

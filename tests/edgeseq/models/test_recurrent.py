@@ -11,8 +11,8 @@ import torch
 
 from edgeseq import models
 from edgeseq.batches import padded
+from edgeseq.models.classify.recurrent import RecurrentClassifier
 from edgeseq.models.config import Inputs, ModelConfig
-from edgeseq.models.recurrent import RecurrentClassifier
 from edgeseq_device.errors import UsageError
 from edgeseq_export.reference import run_reference
 from edgeseq_export.spec import CausalConv, Linear, Pool, parameters

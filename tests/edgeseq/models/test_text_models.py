@@ -10,8 +10,8 @@ import torch
 
 from edgeseq import models
 from edgeseq.batches import padded
-from edgeseq.models.classifier import SequenceClassifier
 from edgeseq.models.config import Inputs, ModelConfig, inputs_of, model_config
+from edgeseq.models.model import SequenceModel
 from edgeseq_device.errors import UsageError
 from edgeseq_device.frontend import Standardise
 from edgeseq_export.check import check_spec
@@ -32,7 +32,7 @@ SHAPES: list[dict[str, Any]] = [
 NAMES = ["-".join(map(str, shape.values())) for shape in SHAPES]
 
 
-def new_model(**shape: Any) -> SequenceClassifier:
+def new_model(**shape: Any) -> SequenceModel:
     torch.manual_seed(5)
     model = models.build(ModelConfig(hidden=8, embedding=6, **shape), Inputs(COLUMNS, IDS), LABELS)
     model.eval()
@@ -143,7 +143,7 @@ def test_a_size_sets_what_nothing_else_says() -> None:
     assert model_config("transformer", {"layers": 2}, "text", "base").layers == 2
     assert model_config("gru", {}, "audio", "base").hidden == 128
     assert model_config("gru", {}, "audio", "base").embedding == 0
-    for family in models.config.FAMILIES:
+    for family in models.config.FAMILIES["classify"]:
         widths = [model_config(family, {}, "text", size).hidden for size in ("tiny", "small", "base")]
         assert widths == sorted(widths)
     with pytest.raises(UsageError, match='unknown size "bse"; did you mean "base"'):

@@ -11,8 +11,8 @@ import torch
 
 from edgeseq import models
 from edgeseq.batches import padded
+from edgeseq.models.classify.transformer import TransformerClassifier
 from edgeseq.models.config import Inputs, ModelConfig, model_config
-from edgeseq.models.transformer import TransformerClassifier
 from edgeseq.settings import settings_from_dict
 from edgeseq_device.errors import UsageError
 from edgeseq_export.check import check_spec

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeseq.models.classifier import Leaf, SequenceClassifier, array
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import TokenEmbedding
+from edgeseq.models.model import Leaf, SequenceClassifier, array
 from edgeseq_export import spec
 
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeseq.models.classifier import Leaf, SequenceClassifier, array
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import embedding_of
 from edgeseq.models.front import Front
+from edgeseq.models.model import Leaf, SequenceClassifier, array
 from edgeseq_device.errors import UsageError
 from edgeseq_export import spec
 from edgeseq_export.reference import rotary_frequencies

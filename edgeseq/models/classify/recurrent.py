@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from edgeseq.models.classifier import Leaf, SequenceClassifier, array
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import embedding_of
 from edgeseq.models.front import Front
+from edgeseq.models.model import Leaf, SequenceClassifier, array
 from edgeseq_export import spec
 
 KINDS: dict[str, tuple[type[nn.GRU] | type[nn.LSTM], type[spec.GRU] | type[spec.LSTM]]] = {

@@ -1,0 +1,1 @@
+"""Classifiers: a recording in, a logit for each class out."""

@@ -1,0 +1,1 @@
+"""Forecasters: the last moments of some channels in, the next ones out."""

@@ -1,0 +1,1 @@
+"""Language models: tokens in, the logits of each next one out."""
