@@ -21,7 +21,7 @@ from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 from edgeseq_device.layout import LOCK_WAIT_S
 from edgeseq_device.manifest import ModelFile
 from edgeseq_device.measuring.agent import hashes_of
-from edgeseq_device.measuring.assemble import Taken, name
+from edgeseq_device.measuring.assemble import Taken, about, name
 from edgeseq_device.measuring.keys import DEFAULT_KINDS
 from edgeseq_device.measuring.measure import compare_logits
 from edgeseq_device.measuring.protocol import validate_result
@@ -83,7 +83,7 @@ def bench(
         )
     with device.open(on_prepare) as link:
         request = _request(link, artifact, formats, options, on_prepare, emulated=bool(device.emulated))
-        taken = Taken(request, [artifact.model(each) for each in formats])
+        taken = Taken(request, [artifact.model(each) for each in formats], about=about(artifact))
         _measure(link, device, taken, on_event, hang_up)
     result = taken.result()
     result["warnings"] = [with_board(each, device.name) for each in result["warnings"]]
@@ -229,7 +229,7 @@ def run_once(link: Link, request: Request) -> dict[str, Any]:
     """The result of one request whose artifact is a folder that host and agent both read; a lost agent is an
     AgentEndedError."""
     artifact = open_artifact(request.artifact)
-    taken = Taken(request, [artifact.model(each) for each in request.formats])
+    taken = Taken(request, [artifact.model(each) for each in request.formats], about=about(artifact))
     taken.guards_after = converse(link.agent("serve"), request_to_dict(request), taken.hear)
     return taken.result()
 

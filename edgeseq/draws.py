@@ -17,6 +17,7 @@ PURPOSES = {
     "text variants": 6,
     "objective": 7,
     "readings for a board": 8,
+    "start of streams": 9,
 }
 
 

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from edgeseq import data as datasets
 from edgeseq.artifacts import ARTIFACTS, PROVENANCE_FILE, read_provenance
 from edgeseq.data import DataOptions, Dataset
 from edgeseq.data.columns import NoSuchColumnError
 from edgeseq.data.dataset import set_aside
-from edgeseq.evaluate import Evaluation, evaluate_artifact, evaluate_module
+from edgeseq.eval_stretch import Text, own_data
+from edgeseq.evaluate import evaluate_artifact, evaluate_module
+from edgeseq.evaluate.tokens import TokensEvaluation, evaluate_language_module, evaluate_language_step
+from edgeseq.evaluate.windows import WindowsEvaluation, evaluate_forecaster, evaluate_forecasts
 from edgeseq.features import SPLITS, LabelledFeatures, cut_warnings, labelled, out_of_scope
+from edgeseq.models.model import LanguageModel
 from edgeseq.names import unknown
-from edgeseq.runs import RUNS, Run, RunFolder, load_recorded, open_run, recorded_splits
+from edgeseq.runs import RUNS, Run, RunFolder, open_run, recorded_splits
+from edgeseq.tasks import Task
 from edgeseq.training.recipe import Recipe
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import FrontEnd, front_end_from_dict
 from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE
 
-Evaluate = Callable[[LabelledFeatures, Callable[[int, int], None]], Evaluation]
+Progress = Callable[[int, int], None]
+Evaluate = Callable[[Any, Progress], Any]
+"""By task: recordings -> Evaluation, a Text -> TokensEvaluation, windows -> WindowsEvaluation."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One trained model in the forms that can be evaluated, each by name: torch, onnx, tflite.
+    """One trained model in the forms that can be evaluated, each by name: torch, onnx, tflite; beside a
+    forecaster's run `linear`, its baseline.
 
     `splits_sha256` None: its artifact was exported without it. `thresholds`: below which largest probability
     a form's answer is none of the classes; empty for a model that was trained without such recordings.
@@ -42,6 +51,11 @@ class Subject:
     splits_sha256: str | None
     forms: dict[str, Evaluate]
     thresholds: dict[str, float]
+
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return self.recipe.model.task
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +93,7 @@ def open_subject(reference: str | None) -> Subject:
 def choose(
     subject: Subject, reference: str | None, split: str | None, given: DataOptions | None = None
 ) -> Chosen:
-    """The recordings to evaluate on. `reference` None: the data the model was trained on, its test split.
+    """The recordings to try a classifier on. `reference` None: the data it was trained on, its test split.
 
     Of other data every recording is taken, unless `split` names a part of it; it is read as `given` says, and
     as the recipe's data where that says nothing. Raises DataError where the data is not what the model takes,
@@ -104,23 +118,15 @@ def select(
     same."""
     dataset = _read(subject, reference, given or DataOptions())
     same = dataset.content_sha256 == subject.data_sha256
-    if reference is None and not same:
-        raise DataError(
-            f"{subject.recipe.data}: its content is not what {subject.path} was trained on, so that"
-            " its splits are not the same; name it with --data to evaluate on all of it"
-        )
     _check_kind(subject, dataset)
     name = split or ("test" if same else "all")
     return dataset, name, _places(subject, dataset, name)
 
 
 def _read(subject: Subject, reference: str | None, given: DataOptions) -> Dataset:
-    recipe = subject.recipe
     if reference is None:
-        if given != DataOptions():
-            raise UsageError("how data is read is about --data; without it, it is read as in training")
-        return load_recorded(recipe, subject.path)
-    dataset, reading = _read_other(subject, reference, given), given.over(recipe.reading)
+        return own_data(subject, given)
+    dataset, reading = _read_other(subject, reference, given), given.over(subject.recipe.reading)
     if dataset.content_sha256 == subject.data_sha256 and (reading.test_pattern or reading.group_pattern):
         return datasets.load(reference, reading)
     return dataset
@@ -165,8 +171,6 @@ def _check_kind(subject: Subject, dataset: Dataset) -> None:
 
 
 def _of_run(run: Run) -> Subject:
-    module = run.module()
-    forms: dict[str, Evaluate] = {"torch": lambda recordings, _progress: evaluate_module(module, recordings)}
     chosen = run.metrics.get("out_of_scope")
     return Subject(
         "run",
@@ -176,9 +180,26 @@ def _of_run(run: Run) -> Subject:
         run.front_end,
         run.data_sha256,
         run.splits_sha256,
-        forms,
+        _run_forms(run),
         {} if chosen is None else {"torch": float(chosen["threshold"])},
     )
+
+
+def _run_forms(run: Run) -> dict[str, Evaluate]:
+    module = run.module()
+    if isinstance(module, LanguageModel):
+        return {
+            "torch": lambda text, progress: _spoken(partial(evaluate_language_module, module), text, progress)
+        }
+    if run.recipe.model.task == "forecast":
+        linear = run.linear()
+        forms: dict[str, Evaluate] = {"torch": partial(evaluate_forecaster, module)}
+        return forms if linear is None else forms | {"linear": partial(evaluate_forecaster, linear)}
+    return {"torch": lambda recordings, _progress: evaluate_module(module, recordings)}
+
+
+def _spoken(measure: Callable[..., TokensEvaluation], text: Text, progress: Progress) -> TokensEvaluation:
+    return measure(text.ids, text.characters, progress=progress)
 
 
 def _of_artifact(path: Path) -> Subject:
@@ -191,7 +212,7 @@ def _of_artifact(path: Path) -> Subject:
         splits_sha256 = provenance["data"].get("splits_sha256")
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where}: incomplete ({error!r}); export it again") from error
-    forms = {model.format: _form(artifact, model.format) for model in artifact.models}
+    forms = {model.format: _form(artifact, model.format, recipe.model.task) for model in artifact.models}
     chosen = {model.format: model.rejection_threshold for model in artifact.models}
     thresholds = {name: each for name, each in chosen.items() if each is not None}
     return Subject(
@@ -207,5 +228,31 @@ def _of_artifact(path: Path) -> Subject:
     )
 
 
-def _form(artifact: Artifact, format_name: str) -> Evaluate:
-    return lambda recordings, progress: evaluate_artifact(artifact, format_name, recordings, progress)
+def _form(artifact: Artifact, format_name: str, task: Task) -> Evaluate:
+    """As a board runs that file; its runtime is loaded when it is asked."""
+    by_task: dict[Task, Callable[[Artifact, str, Any, Progress], Any]] = {
+        "classify": evaluate_artifact,
+        "lm": _file_spoken,
+        "forecast": _file_forecasts,
+    }
+    return partial(by_task[task], artifact, format_name)
+
+
+def _file_spoken(artifact: Artifact, format_name: str, text: Text, progress: Progress) -> TokensEvaluation:
+    from edgeseq_device import runtimes  # noqa: PLC0415 - a run is evaluated without any runtime installed
+
+    model = artifact.model(format_name)
+    if model.step is None:
+        raise DataError(f"{model.path}: it has no step form ({model.step_reason}); export it again")
+    step = runtimes.load_step(model.step.path, format_name, model.step.states)
+    return _spoken(partial(evaluate_language_step, step), text, progress)
+
+
+def _file_forecasts(
+    artifact: Artifact, format_name: str, windows: LabelledFeatures, progress: Progress
+) -> WindowsEvaluation:
+    from edgeseq_device import runtimes  # noqa: PLC0415 - a run is evaluated without any runtime installed
+
+    return evaluate_forecasts(
+        runtimes.load(artifact.model(format_name).path, format_name).run, windows, progress
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq import data
-from edgeseq.data import Dataset, FrontEndOptions, Recording, SplitOptions, Splits
+from edgeseq.data import Dataset, FrontEndOptions, RangeSplits, Recording, SplitOptions, Splits
 from edgeseq.data.dataset import refuse_unknown_labels
+from edgeseq.models.config import ModelConfig
+from edgeseq.tasks import Task
 from edgeseq.tokenizer_training import trained_tokens
 from edgeseq_device.errors import DataError
 from edgeseq_device.frontend import FrontEnd, Tokens
@@ -26,11 +29,13 @@ OUT_OF_SCOPE = -1
 
 @dataclass(frozen=True, eq=False)
 class LabelledFeatures:
-    """names: [n]; features: n arrays, unpadded and standardised; labels: [n] int64."""
+    """names: [n]; features: n arrays, unpadded and standardised; labels: [n] int64, or what a forecaster is
+    to say, [n, H * C] float32.
+    """
 
     names: tuple[str, ...]
-    features: tuple[FeatureArray, ...]
-    labels: npt.NDArray[np.int64]
+    features: Sequence[FeatureArray]
+    labels: npt.NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -43,7 +48,8 @@ class LabelledFeatures:
 
 @dataclass(frozen=True, eq=False)
 class FeatureSplits:
-    """The three splits of one data set; a recording is in exactly one of them.
+    """The three splits of one data set; a recording is in exactly one of them. A split may be empty, as the
+    test split of a text usually is.
 
     `out_of_scope`: recordings of none of the classes, under "validation" and "test" where there are any;
     their labels are all OUT_OF_SCOPE.
@@ -59,9 +65,14 @@ class FeatureSplits:
         found: LabelledFeatures = getattr(self, split)
         return found
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The splits that hold something."""
+        return tuple(name for name in SPLITS if len(self.named(name)))
+
     def sizes(self) -> dict[str, int]:
-        """Recordings per split."""
-        return {name: len(self.named(name)) for name in SPLITS}
+        """Recordings per split that holds any."""
+        return {name: len(self.named(name)) for name in self.names}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +81,28 @@ class Prepared:
 
     places: of the recordings of each split in `dataset.recordings`. labels: what a model's outputs are of:
     the classes, the tokens of a vocabulary, or the channels of a series.
+
+    Of a language model, by split that holds any: streams, the ids [N, 1] int32 of its tokens behind each
+    other; characters, of its text. `splits` then holds windows of these.
     """
 
     dataset: Dataset
     front_end: FrontEnd
     splits: FeatureSplits
-    places: Splits
+    places: Splits | RangeSplits
     labels: tuple[str, ...]
     warnings: tuple[str, ...]
+    streams: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    characters: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def examples(self) -> int:
+        """How much there is to train on: recordings, of a text tokens, of a series windows."""
+        return self.sizes()["train"]
+
+    def sizes(self) -> dict[str, int]:
+        """The same of each split that holds any."""
+        return {name: len(ids) for name, ids in self.streams.items()} or self.splits.sizes()
 
     @property
     def origin(self) -> str:
@@ -90,26 +115,52 @@ class Prepared:
         return self.places.sha256
 
     def recordings(self, split: str) -> list[Recording]:
-        """Those of the split called train, validation or test, in the order of their features."""
+        """Those of the split called train, validation or test, in the order of their features; of a text or a
+        series that runs on, which is in all of them, there are none.
+        """
+        if isinstance(self.places, RangeSplits):
+            return []
         return [self.dataset.recordings[place] for place in getattr(self.places, split)]
 
 
-def prepare(dataset: Dataset, splitting: SplitOptions, front_end_options: FrontEndOptions) -> Prepared:
+# Of the tasks whose data runs on. Imported on use, because each one fills a Prepared. Both have
+# fitted(dataset, places, options) -> FrontEnd and applied(dataset, front_end, places, model) -> Prepared.
+_MODULES: Mapping[Task, str] = {"lm": "edgeseq.features_lm", "forecast": "edgeseq.features_forecast"}
+
+
+def prepare(
+    dataset: Dataset, splitting: SplitOptions, front_end_options: FrontEndOptions, model: ModelConfig
+) -> Prepared:
     """Splits `dataset`, fits the front end on the training split and computes all features.
 
-    Raises DataError where the data cannot be split so or the front end refuses a recording, UsageError for
-    options of the front end that do not fit together or do not concern the data.
+    model: its context and horizon say what a forecaster's features are. Raises DataError where the data
+    cannot be split so or the front end refuses a recording, UsageError for options of the front end that do
+    not fit together or do not concern the data.
     """
-    chosen = data.split(dataset, splitting)
-    training = [dataset.recordings[i] for i in chosen.train]
-    front_end = _fitted(dataset, training, front_end_options)
-    splits = split_features(dataset, front_end, chosen, dataset.labels)
-    parts = {name: [dataset.recordings[i] for i in getattr(chosen, name)] for name in SPLITS}
-    warnings = (*dataset.warnings, *chosen.warnings, *cut_warnings(front_end, parts))
-    return Prepared(dataset, front_end, splits, chosen, dataset.labels, warnings)
+    places = data.split(dataset, splitting)
+    if isinstance(places, Splits):
+        front_end = _fitted(dataset, places, front_end_options)
+    else:
+        front_end = importlib.import_module(_MODULES[dataset.task]).fitted(dataset, places, front_end_options)
+    return applied(dataset, front_end, places, model)
 
 
-def _fitted(dataset: Dataset, training: Sequence[Recording], options: FrontEndOptions) -> FrontEnd:
+def applied(
+    dataset: Dataset, front_end: FrontEnd, places: Splits | RangeSplits, model: ModelConfig
+) -> Prepared:
+    """As `prepare`, with splits that are chosen and a front end that is fitted already."""
+    if not isinstance(places, Splits):
+        module = importlib.import_module(_MODULES[dataset.task])
+        found: Prepared = module.applied(dataset, front_end, places, model)
+        return found
+    splits = split_features(dataset, front_end, places, dataset.labels)
+    parts = {name: [dataset.recordings[i] for i in getattr(places, name)] for name in SPLITS}
+    warnings = (*dataset.warnings, *places.warnings, *cut_warnings(front_end, parts))
+    return Prepared(dataset, front_end, splits, places, dataset.labels, warnings)
+
+
+def _fitted(dataset: Dataset, places: Splits, options: FrontEndOptions) -> FrontEnd:
+    training = [dataset.recordings[i] for i in places.train]
     if dataset.kind == "text":
         return trained_tokens([str(each.samples) for each in training], options.only_of(dataset))
     unfitted = data.default_front_end(dataset, options)

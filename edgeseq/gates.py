@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgeseq.tasks import Task
 from edgeseq_device.errors import BudgetError, GateError
 from edgeseq_export import SeqSpec
 from edgeseq_export.budget import SizeCheck, TensorSize, tensor_sizes
 from edgeseq_export.parity import TOLERANCE, Parity
 from edgeseq_export.spec import Embedding
 
-FEW_RECORDINGS = 200
 MIN_NET_FLIPS = 2
 """A single recording that changes sides is within chance, however few there are."""
 
@@ -21,10 +21,53 @@ Watch = Callable[[str, Sequence[Any]], None]
 
 
 @dataclass(frozen=True)
-class AccuracyDrop:
-    """An exported model's accuracy on a split against the trained fp32 model's.
+class Yardstick:
+    """What the models of a task are judged by. metric: its key in result files, title: its name in a table.
 
-    flips: recordings that were right before and are wrong now, less those the other way round.
+    unit: of a drop; worse: what a model that lost does; counted: what n counts; max_drop: allowed unless one
+    is given; few: a gate that is judged on fewer says so; spare: how less is lost.
+    """
+
+    metric: str
+    title: str
+    unit: str
+    worse: str
+    counted: str
+    max_drop: float
+    few: int
+    spare: str
+
+
+_WEIGHTS = "spare layers with --keep-fp32"
+YARDSTICKS: Mapping[Task, Yardstick] = {
+    "classify": Yardstick(
+        *("accuracy", "Accuracy", "points", "accuracy drops", "recordings"),
+        max_drop=1.0,
+        few=200,
+        spare="train it on with `edgeseq train --from RUN --qat`, ask --sensitivity which layers --keep-fp32"
+        " should spare",
+    ),
+    "lm": Yardstick(
+        *("nats_per_token", "Nats per token", "nats", "nats per token rise", "tokens"),
+        max_drop=0.01,
+        few=1000,
+        spare=_WEIGHTS,
+    ),
+    "forecast": Yardstick(
+        *("mse", "MSE of standardised values", "%", "the MSE rises", "windows"),
+        max_drop=1.0,
+        few=200,
+        spare=_WEIGHTS,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class AccuracyDrop:
+    """An exported model against the trained fp32 model, on a split, by its task's yardstick.
+
+    fp32, exported: in the yardstick's metric. flips: of a classifier, recordings that were right before and
+    are wrong now, less those the other way round.
     """
 
     format: str
@@ -32,18 +75,29 @@ class AccuracyDrop:
     n: int
     fp32: float
     exported: float
-    flips: int
+    flips: int | None
     max_drop: float
+    task: Task = "classify"
 
     @property
     def drop(self) -> float:
-        """In points."""
+        """In the yardstick's unit; below 0 where the exported model is the better one."""
+        if self.task == "lm":
+            return self.exported - self.fp32
+        if self.task == "forecast":
+            return 100 * (self.exported - self.fp32) / self.fp32 if self.fp32 else 0.0
         return 100 * (self.fp32 - self.exported)
 
     @property
     def passed(self) -> bool:
-        """Not over the limit by at least MIN_NET_FLIPS recordings."""
-        return self.drop <= self.max_drop or self.flips < MIN_NET_FLIPS
+        """Not over the limit; of a classifier by at least MIN_NET_FLIPS recordings."""
+        return self.drop <= self.max_drop or (self.flips is not None and self.flips < MIN_NET_FLIPS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        yardstick = YARDSTICKS[self.task]
+        found = {"metric": yardstick.metric, "unit": yardstick.unit, "drop": self.drop, "passed": self.passed}
+        return {**asdict(self), **found}
 
 
 def judge_size(spec: SeqSpec, sizes: Sequence[SizeCheck], watch: Watch) -> None:
@@ -65,10 +119,13 @@ def judge_size(spec: SeqSpec, sizes: Sequence[SizeCheck], watch: Watch) -> None:
 
 def _smaller(spec: SeqSpec, tensors: Sequence[TensorSize], max_bytes: int) -> str:
     """How to train a smaller model: by the widths that the largest of its tensors has."""
+    quantize = "" if any(tensor.dtype == "int8" for tensor in tensors) else "use --int8, "
+    if spec.task != "classify":
+        other = "--embedding" if spec.task == "lm" else "--context"
+        return f"{quantize}train with a smaller --hidden or {other}"
     tables = tuple(f"{layer.name}." for layer in spec.layers if isinstance(layer, Embedding))
     widths = "--buckets or --embedding" if tensors[0].name.startswith(tables) else "--hidden"
-    rounded = any(tensor.dtype == "int8" for tensor in tensors)
-    return f"{'' if rounded else 'use --int8, '}train with a smaller {widths} or with --fit {max_bytes}"
+    return f"{quantize}train with a smaller {widths} or with --fit {max_bytes}"
 
 
 def judge_parity(checks: Sequence[Parity], watch: Watch) -> None:
@@ -76,10 +133,10 @@ def judge_parity(checks: Sequence[Parity], watch: Watch) -> None:
     watch("parity", checks)
     for check in checks:
         if not check.passed:
+            flips = "" if check.flips is None else f", {check.flips} of {check.n} decisions differ"
             raise GateError(
                 f"{check.subject} is out of parity with {check.against}: error {error_text(check)}"
-                f" (tolerance {check.tolerance:.0e}) at {check.worst}, {check.flips} of {check.n} decisions"
-                f" differ; {_parity_advice(check)}"
+                f" (tolerance {check.tolerance:.0e}) at {check.worst}{flips}; {_parity_advice(check)}"
             )
 
 
@@ -108,16 +165,22 @@ def error_text(check: Parity) -> str:
 
 
 def judge_accuracy(drops: Sequence[AccuracyDrop], watch: Watch) -> None:
-    """Raises GateError on a format that lost more accuracy than the limit and chance allow."""
+    """Raises GateError on a format that lost more than the limit and, of a classifier, chance allow."""
     watch("accuracy", drops)
     for each in drops:
         if not each.passed:
+            yardstick = YARDSTICKS[each.task]
+            flips = "" if each.flips is None else f" ({each.flips} net flips)"
             raise GateError(
-                f"{each.format}: accuracy drops by {each.drop:.2f} points on {each.n} {each.split} recordings"
-                f" ({each.flips} net flips), over --max-drop {each.max_drop:g};"
-                " train it on with `edgeseq train --from RUN --qat`, ask --sensitivity which layers"
-                " --keep-fp32 should spare, train a larger model or raise the limit"
+                f"{each.format}: {yardstick.worse} by {drop_text(each)} {yardstick.unit} on {each.n:,}"
+                f" {each.split} {yardstick.counted}{flips}, over --max-drop {each.max_drop:g};"
+                f" {yardstick.spare}, train a larger model or raise the limit"
             )
+
+
+def drop_text(drop: AccuracyDrop) -> str:
+    """Such as 0.42; 0.0042 of nats."""
+    return f"{drop.drop:.4f}" if drop.task == "lm" else f"{drop.drop:.2f}"
 
 
 def slower_warning(model_format: str, layers: Sequence[str], target: str) -> str:
@@ -136,11 +199,23 @@ def other_rounding_warning(model_format: str, layers: Sequence[str], qat_target:
     )
 
 
-def few_recordings_warning(n: int) -> str | None:
-    """What to say of an accuracy gate that was judged on few recordings."""
-    if n >= FEW_RECORDINGS:
+def few_warning(task: Task, n: int) -> str | None:
+    """What to say of an accuracy gate that was judged on little."""
+    yardstick = YARDSTICKS[task]
+    if n >= yardstick.few:
+        return None
+    one = f": one recording is {100 / n:.1f} points" if task == "classify" else ""
+    return (
+        f"the accuracy gate was judged on {n} validation {yardstick.counted}, fewer than {yardstick.few}{one}"
+    )
+
+
+def worse_than_linear_warning(split: str, exported: Mapping[str, float], linear: float) -> str | None:
+    """What to say of a forecaster's files that a linear model beats. exported: MSE by format; linear: MSE."""
+    worse = [f"{name} {mse:.4f}" for name, mse in exported.items() if mse > linear]
+    if not worse:
         return None
     return (
-        f"the accuracy gate was judged on {n} validation recordings, fewer than {FEW_RECORDINGS}:"
-        f" one recording is {100 / n:.1f} points"
+        f"the linear baseline is better on the {split} split: MSE {linear:.4f} against {', '.join(worse)};"
+        " export it instead (edgeseq train --task forecast --model linear), or train longer"
     )

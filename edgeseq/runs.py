@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from edgeseq import data as datasets
 from edgeseq import models
-from edgeseq.data import Dataset, SplitOptions, Splits
-from edgeseq.features import FeatureSplits, split_features
+from edgeseq.data import Dataset, RangeSplits, SplitOptions, Splits
+from edgeseq.features import FeatureSplits, Prepared, applied
 from edgeseq.files import atomic_write_bytes
-from edgeseq.models.config import inputs_of
+from edgeseq.models.config import ModelConfig, inputs_of, model_config
 from edgeseq.models.model import SequenceModel
 from edgeseq.names import check_folder_name, unknown
 from edgeseq.training.checkpoint import load_weights
@@ -53,6 +53,11 @@ class RunFolder:
         return self.path / "model.safetensors"
 
     @property
+    def linear(self) -> Path:
+        """The weights of the linear baseline of a forecaster."""
+        return self.path / "linear.safetensors"
+
+    @property
     def start(self) -> Path:
         """A copy of the weights that training started from; there where they are another run's."""
         return self.path / "start.safetensors"
@@ -85,7 +90,10 @@ class RunFolder:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A finished run. `metrics` holds {"validation"|"test": {"n", "correct", "accuracy"}, ...}."""
+    """A finished run. `metrics` holds {"validation"|"test": {"n", "correct", "accuracy"}, ...}; of a language
+    model {"tokens", "characters", "nats_per_token", "bits_per_character", "accuracy"}, of a forecaster
+    {"windows", "mse", "mae"} by split, and the same of the linear baseline under "linear".
+    """
 
     path: Path
     recipe: Recipe
@@ -108,12 +116,22 @@ class Run:
 
     def module(self) -> SequenceModel:
         """The torch module with the best weights, in evaluation mode. Raises DataError on damaged weights."""
-        module = models.build(self.recipe.model, inputs_of(self.front_end), self.labels)
-        weights, _ = load_weights(RunFolder(self.path).weights)
+        return self._built(self.recipe.model, RunFolder(self.path).weights)
+
+    def linear(self) -> SequenceModel | None:
+        """The linear baseline that was trained beside a forecaster; None of another model."""
+        model, weights = self.recipe.model, RunFolder(self.path).linear
+        if model.task != "forecast" or not weights.exists():
+            return None
+        sizes = {"context": model.context, "horizon": model.horizon}
+        return self._built(model_config("linear", sizes, task="forecast"), weights)
+
+    def _built(self, config: ModelConfig, weights_file: Path) -> SequenceModel:
+        module = models.build(config, inputs_of(self.front_end), self.labels)
+        weights, _ = load_weights(weights_file)
         try:
             module.load_state_dict(weights)
         except RuntimeError as error:
-            weights_file = RunFolder(self.path).weights
             raise DataError(
                 f"{weights_file}: does not fit its recipe; train the run again ({error})"
             ) from error
@@ -237,14 +255,19 @@ def load_recorded(recipe: Recipe, where: Path) -> Dataset:
         raise DataError(f"{error}; {where} was trained on it: say with --data where it is now") from error
 
 
-def load_features(run: Run, data: str | None = None) -> FeatureSplits:
-    """The features of the run's three splits. `data`: where the same data is now, None = where it was.
+def load_prepared(run: Run, data: str | None = None) -> Prepared:
+    """What the run was trained on. `data`: where the same data is now, None = where it was.
 
     Raises DataError where the content or its splits are not those that the run was trained on.
     """
     dataset = load_trained_on(run, data)
-    splits = recorded_splits(dataset, run.recipe.splitting, run.splits_sha256, run.path)
-    return split_features(dataset, run.front_end, splits, run.labels)
+    places = recorded_splits(dataset, run.recipe.splitting, run.splits_sha256, run.path)
+    return applied(dataset, run.front_end, places, run.recipe.model)
+
+
+def load_features(run: Run, data: str | None = None) -> FeatureSplits:
+    """The features of the run's splits: those of `load_prepared`, which raises the same."""
+    return load_prepared(run, data).splits
 
 
 def load_trained_on(run: Run, data: str | None = None) -> Dataset:
@@ -262,7 +285,9 @@ def load_trained_on(run: Run, data: str | None = None) -> Dataset:
     return dataset
 
 
-def recorded_splits(dataset: Dataset, splitting: SplitOptions, sha256: str, where: Path) -> Splits:
+def recorded_splits(
+    dataset: Dataset, splitting: SplitOptions, sha256: str, where: Path
+) -> Splits | RangeSplits:
     """The splits drawn again. Raises DataError where they are not the recorded ones: the draw changed."""
     splits = datasets.split(dataset, splitting)
     if splits.sha256 != sha256:

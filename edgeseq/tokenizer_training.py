@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from edgeseq.names import unknown
 from edgeseq_device.errors import UsageError
 from edgeseq_device.manifest import TOKENIZER_FILE
 from edgeseq_device.tokenizer import (
+    LOSSLESS_KINDS,
     PADDING_TOKEN,
     TOKENIZERS,
     UNKNOWN_TOKEN,
@@ -29,6 +31,7 @@ PIECES = 4096  # vocabulary of WordPiece and BPE
 NO_LIMIT = 2**31 - 1
 WORD_NGRAMS, WORD_SUBWORDS, BUCKETS = 2, 16, 8192
 MAX_TOKENS = {"word": 64, "wordpiece": 128, "bpe": 128, "char": 256, "byte": 256}
+PART_CHARACTERS = 1 << 20  # of a text that is learned from at once: RAM
 LONGEST_WORD = 100  # letters; a longer one is unknown to WordPiece
 CONTINUING = "##"  # before a WordPiece token that does not begin a word
 
@@ -73,10 +76,41 @@ def _or(given: int | None, default: int) -> int:
     return default if given is None else given
 
 
+def settled_for_lm(options: FrontEndOptions) -> TextSettings:
+    """The options with the defaults of a language model: characters as they are, and nothing is cut.
+
+    Raises UsageError for a kind that loses a part of the text, and for what a language model does not have.
+    """
+    kind = options.tokenizer or "char"
+    if kind in TOKENIZERS and kind not in LOSSLESS_KINDS:
+        raise UsageError(
+            f"--tokenizer {kind} loses spaces and line ends, which a language model writes; take"
+            f" {' or '.join(LOSSLESS_KINDS)}"
+        )
+    for name, only in (("ngrams", 1), ("subwords", 0), ("buckets", 0), ("max_tokens", NO_LIMIT)):
+        if getattr(options, name) not in (None, only):
+            raise UsageError(f"--{name.replace('_', '-')} is no setting of a language model; leave it out")
+    whole = dataclasses.replace(options, tokenizer=kind, ngrams=1, subwords=0, buckets=0, max_tokens=NO_LIMIT)
+    return settled(dataclasses.replace(whole, lowercase=options.lowercase is True))
+
+
 def trained_tokens(texts: Iterable[str], options: FrontEndOptions) -> Tokens:
     """The front end of text, trained on `texts`. Raises UsageError as `train_tokenizer` does."""
-    settings = settled(options)
-    content = train_tokenizer(texts, settings)
+    return _front_end(texts, settled(options), MIN_COUNT)
+
+
+def trained_tokens_for_lm(text: str, options: FrontEndOptions) -> Tokens:
+    """The front end of a language model, trained on `text`, each of whose characters is known to it.
+
+    Raises UsageError as `settled_for_lm` and `train_tokenizer` do.
+    """
+    settings = settled_for_lm(options)
+    parts = [text[start : start + PART_CHARACTERS] for start in range(0, len(text), PART_CHARACTERS)]
+    return _front_end(parts, settings, 1 if settings.tokenizer == "char" else MIN_COUNT)
+
+
+def _front_end(texts: Iterable[str], settings: TextSettings, min_count: int) -> Tokens:
+    content = train_tokenizer(texts, settings, min_count)
     return Tokens(
         settings.tokenizer,
         read_tokenizer(content, TOKENIZER_FILE).vocabulary,
@@ -89,13 +123,13 @@ def trained_tokens(texts: Iterable[str], options: FrontEndOptions) -> Tokens:
     )
 
 
-def train_tokenizer(texts: Iterable[str], settings: TextSettings) -> bytes:
+def train_tokenizer(texts: Iterable[str], settings: TextSettings, min_count: int = MIN_COUNT) -> bytes:
     """A tokenizer.json, the same to the byte for the same texts in any order.
 
     byte: the 256 bytes. char, word: the most frequent ones. wordpiece: letters, and the most frequent pairs
     of pieces within a word, pair after pair (Schuster and Nakajima 2012, section 3; pairs by frequency). bpe:
     the same from bytes (Sennrich et al. 2016, arXiv 1508.07909, section 3.2). What was seen less than
-    MIN_COUNT times is left out. Raises UsageError where the vocabulary cannot be that small.
+    `min_count` times is left out. Raises UsageError where the vocabulary cannot be that small.
     """
     kind, lowercase = settings.tokenizer, settings.lowercase
     if kind == "byte":
@@ -109,7 +143,7 @@ def train_tokenizer(texts: Iterable[str], settings: TextSettings) -> bytes:
             "continuing_subword_prefix": CONTINUING,
             "max_input_chars_per_word": LONGEST_WORD,
         }
-    values["model"] = _trained_model(values, sorted(texts), settings)
+    values["model"] = _trained_model(values, sorted(texts), settings, min_count)
     count = len(values["model"]["vocab"])
     if settings.vocabulary is not None and count > settings.vocabulary:
         raise UsageError(
@@ -119,7 +153,9 @@ def train_tokenizer(texts: Iterable[str], settings: TextSettings) -> bytes:
     return _compact(values)
 
 
-def _trained_model(values: dict[str, Any], texts: Sequence[str], settings: TextSettings) -> dict[str, Any]:
+def _trained_model(
+    values: dict[str, Any], texts: Sequence[str], settings: TextSettings, min_count: int
+) -> dict[str, Any]:
     """The model part of tokenizer.json after training; its vocabulary in the order of the numbers."""
     os.environ.setdefault(
         "TOKENIZERS_PARALLELISM", "false"
@@ -130,7 +166,7 @@ def _trained_model(values: dict[str, Any], texts: Sequence[str], settings: TextS
     tokenizer = Tokenizer.from_str(json.dumps(values))
     common: dict[str, Any] = {
         "vocab_size": settings.vocabulary or NO_LIMIT,
-        "min_frequency": MIN_COUNT,
+        "min_frequency": min_count,
         "show_progress": False,
     }
     if settings.tokenizer == "wordpiece":

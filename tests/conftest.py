@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import importlib.util
 import io
 import json
@@ -12,18 +13,32 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgeseq_device.frontend import FrontEnd, Standardise, Tokens
 from edgeseq_device.golden import GoldenVectors
+from edgeseq_device.tokenizer import byte_characters, tokenizer_json
 from edgeseq_export import bundle, write_model
 from edgeseq_export.budget import weight_bytes
 from edgeseq_export.exported import ExportedModel
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import (
+    GRU,
+    Attention,
+    Cell,
+    Embedding,
+    Linear,
+    PerChannel,
+    Pool,
+    Residual,
+    SeqSpec,
+    quantize_spec,
+)
 
 NATIVE = Path(__file__).parents[1] / "device/native"
 FEATURES, HIDDEN, LABELS, VECTORS = 5, 8, ("circle", "line", "rest"), 16
@@ -64,6 +79,44 @@ def pristine_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle.write_golden(folder, _golden(spec, quantized, models))
     (folder / "provenance.json").write_text(json.dumps(_provenance()))
     bundle.seal(folder, _manifest(), [bundle.model_entry(each, weight_bytes(quantized)) for each in models])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_language_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a language model of random weights in both formats, once for each call; never to be changed.
+
+    text: its characters are the vocabulary, None: bytes. window: of a transformer, None: a GRU. carries:
+    whether the sequence form gives its states.
+    """
+
+    @cache
+    def make(text: str | None = "abc defg\n", window: int | None = None, *, carries: bool = True) -> Path:
+        pieces, kind = (byte_characters(), "byte") if text is None else (sorted(set(text)), "char")
+        numbers = {name: number for number, name in enumerate(("[PAD]", "[UNK]", *pieces))}
+        content = json.dumps(tokenizer_json(kind, numbers, lowercase=False)).encode()
+        front_end = Tokens(kind, len(numbers), hashlib.sha256(content).hexdigest(), 1, 0, 0, 2**30, content)
+        spec = _language_spec(tuple(numbers), window, carries=carries)
+        folder = tmp_path_factory.mktemp("artifact") / f"letters-{kind}"
+        folder.mkdir()
+        (folder / "tokenizer.json").write_bytes(content)
+        _write_unmeasured(folder, spec, {"task": "lm"}, front_end)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def forecaster_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A forecaster of two channels that says the mean of its 6 hours for the next 4; never to be changed."""
+    head = Linear("head", np.full((4, 6), 1 / 6, np.float32), np.zeros(4, np.float32))
+    layers = (PerChannel("channels", (Pool("pool", "all"), head)),)
+    spec = SeqSpec(2, ("load", "heat"), layers, frames=6, horizon=4)
+    front_end = Standardise(2, None, mean=(10.0, -1.0), scale=(2.0, 0.5))
+    folder = tmp_path_factory.mktemp("artifact") / "plant"
+    folder.mkdir()
+    told = {"task": "forecast", "context": 6, "horizon": 4, "interval_s": 3600.0}
+    _write_unmeasured(folder, spec, told, front_end)
     return folder
 
 
@@ -247,3 +300,34 @@ def _provenance() -> dict[str, Any]:
         "versions": {},
         "warnings": [],
     }
+
+
+def _language_spec(tokens: tuple[str, ...], window: int | None, *, carries: bool) -> SeqSpec:
+    generator, width = np.random.default_rng(5), 8
+
+    def draw(*shape: int) -> Any:
+        return (generator.standard_normal(shape) * 0.6).astype(np.float32)
+
+    table = draw(len(tokens), width)
+    table[0] = 0
+    attention = Attention(
+        "attention", 2, draw(24, 8), draw(24), draw(8, 8), draw(8), rotary=True, window=window
+    )
+    gru = GRU("gru0", Cell(draw(24, width), draw(24, 8), draw(24), draw(24)))
+    layer = gru if window is None else Residual("block", (attention,))
+    head = Linear("head", 3 * draw(len(tokens), 8), draw(len(tokens)))
+    layers = (Embedding("embedding", table), layer, Pool("pool", "last"), head)
+    return SeqSpec(1, tokens, layers, carries=carries)
+
+
+def _write_unmeasured(folder: Path, spec: SeqSpec, told: dict[str, Any], front_end: FrontEnd) -> None:
+    """An artifact without golden vectors: what only uses it needs none."""
+    quantized = quantize_spec(spec)
+    models = [write_model(quantized, each, front_end.unit) for each in ("onnx", "tflite")]
+    for model in models:
+        for name, content in bundle.model_files(model).items():
+            (folder / name).write_bytes(content)
+    (folder / bundle.GOLDEN_FILE).write_bytes(b"")
+    features = {"count": spec.input_features, "unit": front_end.unit, "front_end": front_end.to_dict()}
+    manifest = {**_manifest(), **told, "name": folder.name, "labels": list(spec.labels), "features": features}
+    bundle.seal(folder, manifest, [bundle.model_entry(each, weight_bytes(quantized)) for each in models])

@@ -29,12 +29,16 @@ from edgeseq_device.manifest import (
 if TYPE_CHECKING:
     from edgeseq_device.golden import GoldenVectors
 
+CLASSIFY, LANGUAGE_MODEL, FORECAST = TASKS = "classify", "lm", "forecast"
 _SUM_LINE = re.compile(r"([0-9a-f]{64})[ ][ *](\S(?:.*\S)?)")
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A verified artifact folder."""
+    """A verified artifact folder.
+
+    context, horizon: of a forecaster, the moments that it takes and gives; None of another.
+    """
 
     path: Path
     manifest: dict[str, Any]
@@ -45,6 +49,18 @@ class Artifact:
     golden_path: Path
     golden_count: int
     manifest_sha256: str
+    context: int | None = None
+    horizon: int | None = None
+
+    @property
+    def task(self) -> str:
+        """What its models are for; those of an older artifact classify."""
+        return str(self.manifest.get("task", CLASSIFY))
+
+    @property
+    def outputs_count(self) -> int:
+        """How many numbers an answer has: one for each label, of a forecaster for each moment as well."""
+        return (self.horizon or 1) * len(self.labels)
 
     @property
     def name(self) -> str:
@@ -66,7 +82,7 @@ class Artifact:
         if not self.golden_path.exists():
             raise DataError(f"{self.golden_path}: not deployed; take the whole folder that was exported")
         formats = [model.format for model in self.models]
-        shape = (self.golden_count, self.features_count, len(self.labels))
+        shape = (self.golden_count, self.features_count, self.outputs_count)
         return read_golden(self.golden_path, formats, shape, self.features_dtype)
 
 
@@ -144,9 +160,15 @@ def _read_sums(path: Path) -> dict[str, str]:
 def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str], only: str | None) -> Artifact:
     where = str(path / MANIFEST_FILE)
     get(manifest, "name", str, where)
+    task = manifest.get("task", CLASSIFY)
+    if task not in TASKS:
+        known = ", ".join(TASKS)
+        raise DataError(f"{where}: task {task!r} is not known; known: {known}; use the edgeseq that wrote it")
+    forecasts = task == FORECAST
     labels = tuple(get(manifest, "labels", list, where))
-    if len(labels) < 2 or not all(isinstance(label, str) for label in labels):
-        raise DataError(f"{where}: labels must be two or more names; export the artifact again")
+    if len(labels) < (1 if forecasts else 2) or not all(isinstance(label, str) for label in labels):
+        fewest = "a channel or more" if forecasts else "two or more names"
+        raise DataError(f"{where}: labels must be {fewest}; export the artifact again")
     golden = get(manifest, "golden", dict, where)
     golden_name = listed_name(get(golden, "file", str, f"{where}: golden"), sums, f"{where}: golden")
     found = models(path, manifest, sums, only)
@@ -162,6 +184,8 @@ def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str], only: 
         golden_path=path / golden_name,
         golden_count=positive(golden, "count", f"{where}: golden"),
         manifest_sha256=sums[MANIFEST_FILE],
+        context=positive(manifest, "context", where) if forecasts else None,
+        horizon=positive(manifest, "horizon", where) if forecasts else None,
     )
 
 

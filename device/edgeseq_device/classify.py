@@ -6,7 +6,6 @@ answer = classifier.classify(readings)
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -15,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseq_device import runtimes
-from edgeseq_device.artifact import Artifact, open_artifact
-from edgeseq_device.errors import DataError
-from edgeseq_device.frontend import FrontEnd, Tokens, front_end_from_dict
-from edgeseq_device.manifest import MANIFEST_FILE, RUNTIMES, ModelFile
+from edgeseq_device.frontend import Tokens
+from edgeseq_device.opening import Opened, open_model
 from edgeseq_device.tokenizer import UNKNOWN
 
 Raw = Union[str, NDArray[Any]]
@@ -48,11 +45,12 @@ class Answer:
 class Classifier:
     """A verified model in memory with its front end. Not for several threads at once."""
 
-    def __init__(self, artifact: Artifact, file: ModelFile, front_end: FrontEnd, threads: int) -> None:
-        self.labels = artifact.labels
+    def __init__(self, opened: Opened, threads: int) -> None:
+        file = opened.file
+        self.labels = opened.artifact.labels
         self.format = file.format
         self.rejection_threshold = file.rejection_threshold
-        self.front_end = front_end
+        self.front_end = opened.front_end
         self._model = runtimes.load(file.path, file.format, threads)
 
     def classify(self, raw: Raw, sample_rate_hz: int | None = None, *, reject: bool = True) -> Answer:
@@ -95,27 +93,7 @@ def load_classifier(folder: str | Path, model_format: str | None = None, threads
     manifest calls fastest, or another whose runtime is installed. Raises DataError where the artifact is not
     whole, DeviceError where no runtime for it is installed.
     """
-    artifact = open_artifact(folder, only=model_format)
-    where = f"{artifact.path / MANIFEST_FILE}: features"
-    described = artifact.manifest["features"].get("front_end")
-    if not isinstance(described, dict):
-        raise DataError(f"{where}: front_end is missing; export the artifact again")
-    front_end = front_end_from_dict(described, artifact.path)
-    if front_end.features_count != artifact.features_count:
-        raise DataError(
-            f"{where}: count is {artifact.features_count}, the front end gives {front_end.features_count};"
-            " export the artifact again"
-        )
-    return Classifier(artifact, artifact.model(model_format or _best_format(artifact)), front_end, threads)
-
-
-def _best_format(artifact: Artifact) -> str:
-    formats = [model.format for model in artifact.models]
-    fastest = artifact.manifest.get("fastest")
-    first = fastest.get("sequence") if isinstance(fastest, dict) else None
-    formats.sort(key=lambda each: each != first)
-    installed = [each for each in formats if any(map(importlib.util.find_spec, RUNTIMES[each]))]
-    return (installed or formats)[0]
+    return Classifier(open_model(folder, "classify", model_format), threads)
 
 
 def probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Union
@@ -16,6 +15,14 @@ import numpy.typing as npt
 
 from edgeseq_device import manifest
 from edgeseq_device.errors import DataError, DeviceError
+from edgeseq_device.refusals import (
+    check_batch,
+    check_carries,
+    check_features,
+    check_frames,
+    features_dtype,
+    refused,
+)
 
 if TYPE_CHECKING:
     from edgeseq_device.stepping import LoadedStep, State
@@ -42,11 +49,19 @@ class LoadedModel(Protocol):
     """F, the features of one frame."""
     dtype: np.dtype[Any]
     """Of the features: float32 readings, or int32 ids."""
+    frames: int | None
+    """T of every sequence, where the model takes no other; else None."""
 
     def run(self, features: Features) -> FloatArray:
         """features: [T, F] -> logits [C] float32, an array of the caller's own.
 
         DataError for another shape or type, NaN, infinity, a negative id or one that the model has no row of.
+        """
+
+    def prefill(self, features: Features) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """features: [T, F] -> logits [C], and the state behind the last frame, from which a step goes on.
+
+        All arrays are the caller's own. DataError where the model gives no states, and as `run`.
         """
 
     def run_batch(self, batch: Sequence[Features]) -> FloatArray:
@@ -154,17 +169,22 @@ class _OnnxModel:
         inputs = {each.name: each for each in session.get_inputs()}
         shapes = {name: each.shape for name, each in inputs.items()}
         outputs = {each.name: each.shape for each in session.get_outputs()}
-        fits = set(shapes) - {LENGTHS} == {FEATURES} and len(shapes[FEATURES]) == 3
-        if not fits or set(outputs) != {LOGITS} or not isinstance(outputs[LOGITS][-1], int):
+        fits = set(shapes) - {LENGTHS} == {FEATURES} and len(shapes[FEATURES]) == 3 and _are_outputs(outputs)
+        sizes = [size for name in outputs for size in outputs[name][-1 if name == LOGITS else 0 :]]
+        if not fits or not all(isinstance(size, int) for size in sizes):
             raise DataError(f"{path}: inputs {shapes}, outputs {outputs} are not an edgeseq model's")
         self.features_count = int(shapes[FEATURES][2])
-        self.dtype = _dtype(path, ONNX_TYPES.get(inputs[FEATURES].type, inputs[FEATURES].type))
+        self.dtype = features_dtype(path, ONNX_TYPES.get(inputs[FEATURES].type, inputs[FEATURES].type))
+        self.frames = _fixed(shapes[FEATURES][1])
         self._takes_lengths = LENGTHS in shapes
         self._binding = session.io_binding()
         self._features = np.zeros((0, self.features_count), self.dtype)
         self._lengths = np.zeros(1, np.int32)
         self._logits = np.zeros(outputs[LOGITS][-1], np.float32)
         self._bind("output", LOGITS, self._logits[None])
+        self._states = {name: np.zeros(outputs[name], np.float32) for name in outputs if name != LOGITS}
+        for name, values in self._states.items():
+            self._bind("output", name, values)
         if self._takes_lengths:
             self._bind("input", LENGTHS, self._lengths)
 
@@ -176,14 +196,23 @@ class _OnnxModel:
         check_features(self._path, features, self.features_count, self.dtype)
         try:
             if len(features) != len(self._features):
+                check_frames(self._path, len(features), self.frames)
                 self._features = np.zeros(features.shape, self.dtype)
                 self._bind("input", FEATURES, self._features[None])
                 self._lengths[0] = len(features)
             np.copyto(self._features, features, casting="equiv")
             self._session.run_with_iobinding(self._binding)
+        except DataError:
+            raise
         except Exception as error:
             raise refused(self._path, self.version, error) from error
         return self._logits.copy()
+
+    def prefill(self, features: Features) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """features: [T, F] -> logits [C], state by name."""
+        check_carries(self._path, self._states)
+        logits = self.run(features)
+        return logits, {_before(name): values.copy() for name, values in self._states.items()}
 
     def _bind(self, side: str, name: str, values: npt.NDArray[Any]) -> None:
         """Let the runtime read or write `values` where they are; they must live as long as the binding."""
@@ -192,7 +221,7 @@ class _OnnxModel:
 
     def run_batch(self, batch: Sequence[Features]) -> FloatArray:
         """[T_i, F] each -> [B, C]; one call, padded, where the model takes lengths."""
-        _check_batch(self._path, batch)
+        check_batch(self._path, batch)
         if not self._takes_lengths:
             return np.stack([self.run(each) for each in batch])
         for each in batch:
@@ -246,18 +275,20 @@ class _LiteRTModel:
         self._path = path
         self._interpreter = interpreter
         signature = interpreter.get_signature_list().get(SIGNATURE)
-        if signature != {"inputs": [FEATURES], "outputs": [LOGITS]}:
+        if signature is None or signature["inputs"] != [FEATURES] or not _are_outputs(signature["outputs"]):
             raise DataError(f"{path}: signature {SIGNATURE!r} is {signature}; not an edgeseq model")
         # A runner shares the interpreter's inside, which then refuses a resize: read its details, let it go.
         runner = interpreter.get_signature_runner(SIGNATURE)
         self._input = int(runner.get_input_details()[FEATURES]["index"])
-        self._output = int(runner.get_output_details()[LOGITS]["index"])
+        self._outputs = {name: int(each["index"]) for name, each in runner.get_output_details().items()}
+        self._output = self._outputs.pop(LOGITS)
         del runner
         details = interpreter.get_input_details()
         if [each["index"] for each in details] != [self._input]:
             raise DataError(f"{path}: signature {SIGNATURE!r} is not the first graph; not an edgeseq model")
         self.features_count = int(details[0]["shape"][2])
-        self.dtype = _dtype(path, np.dtype(details[0]["dtype"]).name)
+        self.dtype = features_dtype(path, np.dtype(details[0]["dtype"]).name)
+        self.frames = _fixed(int(details[0]["shape_signature"][1]))
         self._frames = int(details[0]["shape"][1])
 
     def run(self, features: Features) -> FloatArray:
@@ -266,58 +297,45 @@ class _LiteRTModel:
         check_features(self._path, features, self.features_count, self.dtype)
         try:
             if len(features) != self._frames:
+                check_frames(self._path, len(features), self.frames)
                 interpreter.resize_tensor_input(self._input, [1, *features.shape])
                 interpreter.allocate_tensors()
                 self._frames = len(features)
             interpreter.set_tensor(self._input, features[None])
             interpreter.invoke()
             logits: FloatArray = interpreter.get_tensor(self._output)[0]
+        except DataError:
+            raise
         except Exception as error:
             raise refused(self._path, self.version, error) from error
         return logits
 
+    def prefill(self, features: Features) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """features: [T, F] -> logits [C], state by name."""
+        check_carries(self._path, self._outputs)
+        logits, tensor = self.run(features), self._interpreter.get_tensor
+        return logits, {_before(name): tensor(index) for name, index in self._outputs.items()}
+
     def run_batch(self, batch: Sequence[Features]) -> FloatArray:
         """[T_i, F] each -> [B, C], one after the other: this form has batch 1."""
-        _check_batch(self._path, batch)
+        check_batch(self._path, batch)
         return np.stack([self.run(each) for each in batch])
 
 
-def check_features(path: str, features: Features, features_count: int, dtype: np.dtype[Any]) -> None:
-    """DataError for another type, and for what a runtime answers plausibly and without an error: LiteRT a
-    width that the model was not made for, int8 products NaN and infinity, ONNX Runtime a negative id."""
-    if features.shape[1:] != (features_count,) or not len(features):
-        raise DataError(f"{path}: takes features [T >= 1, {features_count}], not {list(features.shape)}")
-    if features.dtype != dtype:
-        raise DataError(f"{path}: takes {_MEANING[dtype.kind]}, {dtype}, not {features.dtype}")
-    if dtype.kind == "i":
-        check_ids(path, int(features.min()))
-        return
-    # the sum of squares takes a third of isfinite's time, and is infinite for finite numbers above 1e19 too
-    if not math.isfinite(np.vdot(features, features)):
-        finite = np.isfinite(features).all(axis=1)
-        if not finite.all():
-            frame = int(finite.argmin())
-            raise DataError(f"{path}: features hold NaN or infinity in frame {frame}; mend the recording")
+def _fixed(size: object) -> int | None:
+    """A dimension of a file: a number, or -1 or a name where it varies."""
+    return size if isinstance(size, int) and size > 0 else None
 
 
-_MEANING = {"f": "readings", "i": "ids of tokens"}
+def _are_outputs(names: Collection[str]) -> bool:
+    """Logits, and maybe states."""
+    others = [name for name in names if name != LOGITS]
+    return LOGITS in names and all(name.endswith(NEXT) for name in others)
 
 
-def _dtype(path: str, name: str) -> np.dtype[Any]:
-    if name not in manifest.FEATURE_TYPES:
-        raise DataError(f"{path}: takes features of {name}; not an edgeseq model")
-    return np.dtype(name)
-
-
-def check_ids(path: str, lowest: int) -> None:
-    """DataError where the lowest id of some features is negative: ONNX Runtime would count from the end."""
-    if lowest < 0:
-        raise DataError(f"{path}: features hold the id {lowest}; ids of tokens are 0 or above")
-
-
-def _check_batch(path: str, batch: Sequence[Features]) -> None:
-    if not len(batch):
-        raise DataError(f"{path}: a batch takes one sequence or more, not none")
+def _before(name: str) -> str:
+    """The name under which a step takes the state that is called `name` behind it."""
+    return name[: -len(NEXT)]
 
 
 @lru_cache
@@ -338,9 +356,3 @@ def _import(module: str, package: str) -> Any:
         advice = f"run: {sys.executable} -m pip install {package}"
         raise DeviceError(f"{package} does not load ({error}); {advice}") from error
     return sys.modules[module]
-
-
-def refused(path: str, version: str, error: Exception) -> DataError:
-    """What a runtime raised about a file as a DataError with its first line."""
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return DataError(f"{path}: refused by {version}: {reason}")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edgeseq_device.errors import DataError
 from edgeseq_device.manifest import FEATURE_TYPES
+from edgeseq_device.refusals import check_features, check_ids, refused
 from edgeseq_device.runtimes import (
     FEATURES,
     LOGITS,
@@ -23,9 +24,6 @@ from edgeseq_device.runtimes import (
     STEP_SIGNATURE,
     Features,
     FloatArray,
-    check_features,
-    check_ids,
-    refused,
 )
 
 _Tensor = tuple[Sequence[Any], str]
@@ -86,6 +84,7 @@ class LoadedStep:
         self.step = _step(path, version, graph)
         self._path = path
         self._states = tuple(zip(states, graph.before))
+        self._shapes = {state.name: tuple(state.shape) for state in states}
         self.reset()
 
     def run(self, features: Features) -> FloatArray:
@@ -103,15 +102,15 @@ class LoadedStep:
 
     @property
     def state(self) -> dict[str, FloatArray]:
-        """Name -> a copy of what the frames so far have left; setting it goes on from there."""
+        """Name -> a copy of what the frames so far have left. Setting it goes on from there, or from what a
+        LoadedModel's `prefill` gave."""
         return {state.name: values.copy() for state, values in self._states}
 
     @state.setter
     def state(self, saved: Mapping[str, FloatArray]) -> None:
-        wanted = {state.name: tuple(state.shape) for state, _values in self._states}
         found = {name: np.shape(values) for name, values in saved.items()}
-        if found != wanted:
-            raise DataError(f"{self._path}: a state of {found} does not fit, the model's is {wanted}")
+        if found != self._shapes:
+            raise DataError(f"{self._path}: a state of {found} does not fit, the model's is {self._shapes}")
         for state, values in self._states:
             values[...] = saved[state.name]
 

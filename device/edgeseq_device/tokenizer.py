@@ -1,14 +1,16 @@
-"""A text's tokens, from the `tokenizer.json` that Hugging Face's `tokenizers` reads too.
+"""A text's tokens, from the `tokenizer.json` that Hugging Face's `tokenizers` reads too, and back to text.
 
 Bytes, characters and words need nothing but Python; WordPiece and BPE go through `tokenizers`.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Callable, Protocol
 
 from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.normalisation import character_class, normalised
@@ -17,6 +19,11 @@ PADDING, UNKNOWN = 0, 1
 PADDING_TOKEN, UNKNOWN_TOKEN = "[PAD]", "[UNK]"
 PLAIN_KINDS = ("byte", "char", "word")
 TOKENIZERS = (*PLAIN_KINDS, "wordpiece", "bpe")
+LOSSLESS_KINDS = ("char", "byte", "bpe")
+"""Those whose tokens hold all of a text, spaces and line ends too."""
+LOST = "\ufffd"  # what stands for a token that is unknown, and for bytes that are no character
+Decoder = Callable[[int, bool], str]
+"""A token's number, and whether it is the last one -> the text that it adds."""
 
 _SEPARATORS = (
     *((0x0, 0x20), (0x7F, 0xA0), (0xAD, 0xAD), (0x61C, 0x61C), (0x1680, 0x1680), (0x180E, 0x180E)),
@@ -43,21 +50,68 @@ _NO_SEPARATOR = re.compile(character_class(_SEPARATORS, negated=True))
 
 
 class Tokenizer(Protocol):
-    """`kind`: one of TOKENIZERS. `vocabulary`: its tokens, numbered from 0, PADDING and UNKNOWN first."""
+    """`kind`: one of TOKENIZERS. `vocabulary`: its tokens, numbered from 0, PADDING and UNKNOWN first.
+    `tokens`: how the file spells each.
+    """
 
     kind: str
     vocabulary: int
+    tokens: tuple[str, ...]
 
     def ids(self, text: str) -> list[int]:
         """The numbers of the text's tokens, none for an empty text."""
         ...
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text that these numbers stand for: what `ids` was given, in normal form. Raises DataError for a
+        kind that leaves out what is between its tokens.
+        """
+        ...
 
-class PieceTokenizer:
+    def decoder(self) -> Decoder:
+        """`decode` token by token: whole characters alone, LOST at the end for what never was."""
+        ...
+
+
+class _Spelled:
+    """What every kind has: its tokens by their number, and the way back to text."""
+
+    def __init__(self, kind: str, numbers: Mapping[str, int]) -> None:
+        self.kind, self.vocabulary = kind, len(numbers)
+        self.tokens = tuple(sorted(numbers, key=numbers.__getitem__))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """As `Tokenizer.decode`."""
+        pieces = self._pieces
+        return b"".join(pieces[number] for number in ids).decode("utf-8", "replace")
+
+    def decoder(self) -> Decoder:
+        """As `Tokenizer.decoder`."""
+        pieces, decode = self._pieces, codecs.getincrementaldecoder("utf-8")("replace").decode
+        return lambda number, last: decode(pieces[number], last)
+
+    @cached_property
+    def _pieces(self) -> list[bytes]:
+        """By number the UTF-8 that a token stands for."""
+        if self.kind not in LOSSLESS_KINDS:
+            raise DataError(
+                f"the tokens of the kind {self.kind} leave out what is between them, and are no text again;"
+                f" take one of {', '.join(LOSSLESS_KINDS)}"
+            )
+        byte_of = {character: byte for byte, character in enumerate(byte_characters())}
+        spelled = self.tokens[UNKNOWN + 1 :]
+        if self.kind == "char":
+            known = [token.encode("utf-8") for token in spelled]
+        else:
+            known = [bytes(byte_of[character] for character in token) for token in spelled]
+        return [b"", LOST.encode("utf-8"), *known]
+
+
+class PieceTokenizer(_Spelled):
     """The kinds char and word: each match of a pattern is a token."""
 
     def __init__(self, kind: str, numbers: Mapping[str, int], lowercase: bool) -> None:
-        self.kind, self.vocabulary = kind, len(numbers)
+        super().__init__(kind, numbers)
         self._numbers, self._lowercase = numbers, lowercase
         self._find = re.compile(WORDS if kind == "word" else CHARACTERS).findall
 
@@ -76,13 +130,11 @@ class PieceTokenizer:
         return self.numbers(self.pieces(text))
 
 
-class ByteTokenizer:
+class ByteTokenizer(_Spelled):
     """The kind byte: a token for each byte of the text's UTF-8."""
 
-    kind = "byte"
-
     def __init__(self, numbers: Mapping[str, int], lowercase: bool) -> None:
-        self.vocabulary = len(numbers)
+        super().__init__("byte", numbers)
         self._numbers = [numbers[character] for character in byte_characters()]
         self._lowercase = lowercase
 
@@ -91,11 +143,12 @@ class ByteTokenizer:
         return [self._numbers[byte] for byte in normalised(text, self._lowercase).encode()]
 
 
-class LibraryTokenizer:
+class LibraryTokenizer(_Spelled):
     """Any tokenizer.json, through the package `tokenizers`."""
 
-    def __init__(self, kind: str, vocabulary: int, library: Any) -> None:
-        self.kind, self.vocabulary, self._library = kind, vocabulary, library
+    def __init__(self, kind: str, numbers: Mapping[str, int], library: Any) -> None:
+        super().__init__(kind, numbers)
+        self._library = library
 
     def ids(self, text: str) -> list[int]:
         """As `Tokenizer.ids`."""
@@ -157,7 +210,7 @@ def read_tokenizer(content: bytes, where: str) -> Tokenizer:
                 return PieceTokenizer(kind, numbers, lowercase)
             if len(numbers) == len(set(byte_characters()) & set(numbers)) + 2:
                 return ByteTokenizer(numbers, lowercase)
-    return LibraryTokenizer(kind, len(numbers), _library(content, kind, where))
+    return LibraryTokenizer(kind, numbers, _library(content, kind, where))
 
 
 def _parsed(content: bytes, where: str) -> dict[str, Any]:

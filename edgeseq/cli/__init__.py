@@ -23,7 +23,7 @@ COMMANDS = {
     "bench": "Measure an artifact on this machine or on a board.",
     "deploy": "Make an artifact the current version on a board, or go back.",
     "eval": "Accuracy of a run or an artifact.",
-    "run": "What an artifact answers to an input.",
+    "run": "What an artifact answers, writes or forecasts.",
     "data": "Named data sets: list, describe, fetch.",
     "device": "Boards: add, check, set up, virtual machines.",
     "doctor": "What is installed and ready, and how to mend the rest.",

@@ -150,9 +150,21 @@ def options_of(asked: Mapping[str, Any], artifact: Path) -> Iterator[BenchOption
         return
     from edgeseq.readings import write_readings
 
+    _check_classifies(artifact)
     with tempfile.TemporaryDirectory(prefix="edgeseq-") as scratch:
         readings = write_readings(artifact, asked["data"], Path(scratch))
         yield replace(options, kinds=(*options.kinds, "accuracy"), readings=readings)
+
+
+def _check_classifies(artifact: Path) -> None:
+    """UsageError for an artifact that has no classes to be right about."""
+    from edgeseq_device.manifest import MANIFEST_FILE, read_manifest
+
+    if read_manifest(artifact / MANIFEST_FILE).get("task", "classify") != "classify":
+        raise UsageError(
+            f"--with-accuracy counts right classes, and {artifact.name} has none; judge it on this machine:"
+            f" edgeseq eval {artifact.name}"
+        )
 
 
 def _check_native(asked: Mapping[str, Any]) -> None:

@@ -47,7 +47,7 @@ def json_option(command: Command) -> Command:
         "json_file",
         metavar="FILE",
         type=click.Path(dir_okay=False, path_type=Path),
-        callback=_check_json_file,
+        callback=writable,
         help="Also write the result as JSON.",
     )(command)
 
@@ -58,11 +58,13 @@ def write_json(json_file: Path | None, result: dict[str, Any]) -> None:
         atomic_write_json(json_file, result)
 
 
-def _check_json_file(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+def writable(_context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
+    """The file that an option names; UsageError where it cannot be written."""
+    flag = option.opts[0]
     if value is not None and not value.parent.is_dir():
-        raise UsageError(f"--json {value}: the folder {value.parent} does not exist; make it first")
+        raise UsageError(f"{flag} {value}: the folder {value.parent} does not exist; make it first")
     if value is not None and not _takes_files(value.parent):
-        raise UsageError(f"--json {value}: the folder {value.parent} cannot be written to; name another")
+        raise UsageError(f"{flag} {value}: the folder {value.parent} cannot be written to; name another")
     return value
 
 

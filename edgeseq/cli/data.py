@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
-from edgeseq.cli.train_options import DATA_OPTIONS, SAMPLE_RATE, with_options
+from edgeseq.cli.data_ranges import range_facts, range_rows
+from edgeseq.cli.forecast_options import SERIES_OPTIONS
+from edgeseq.cli.train_options import DATA_OPTIONS, SAMPLE_RATE, TASK_OPTION, with_options
 from edgeseq.report.table import table
 
 if TYPE_CHECKING:
@@ -32,19 +34,20 @@ def list_sets(json_file: Path | None) -> None:
     from edgeseq.data.catalogue import CATALOGUE
 
     rows = [_catalogue_row(known) for known in CATALOGUE.values()]
-    columns = ["name", "kind", "recordings", "classes", "licence", "where"]
-    output().print(table("Named data sets", columns, [[row[key] for key in columns] for row in rows]))
+    columns = ["name", "task", "kind", "recordings", "classes", "licence", "where"]
+    cells = [[row[key] or None for key in columns] for row in rows]
+    output().print(table("Named data sets", columns, cells))
     output().print("`edgeseq data fetch NAME` downloads one; --data takes a name or a path of your own.")
     write_json(json_file, {"data_sets": rows})
 
 
 @command.command()
 @click.argument("reference", metavar="NAME|PATH")
-@with_options([*DATA_OPTIONS, SAMPLE_RATE])
+@with_options([TASK_OPTION, *DATA_OPTIONS, SAMPLE_RATE, *SERIES_OPTIONS])
 @json_option
 def info(reference: str, json_file: Path | None, **given: Any) -> None:
     """What a data set holds, and how it would be split, as training would read it."""
-    from edgeseq.data import DataOptions, SplitOptions, load, split
+    from edgeseq.data import DataOptions, RangeSplits, SplitOptions, load, split
 
     given = {key: value for key, value in given.items() if value is not None}
     splitting = {key: given.pop(key) for key in SPLIT_OPTIONS if key in given}
@@ -55,16 +58,29 @@ def info(reference: str, json_file: Path | None, **given: Any) -> None:
     options = DataOptions(**given)
     dataset = load(reference, options)
     splits = split(dataset, SplitOptions(**splitting))
-    facts = _facts(reference, dataset, splits, _features_rate_hz(dataset, options.sample_rate_hz))
-    for key, value in _fact_rows(facts):
+    facts = _identity(reference, dataset)
+    if isinstance(splits, RangeSplits):
+        facts |= range_facts(dataset, splits)
+        rows = range_rows(facts)
+    else:
+        facts |= _facts(dataset, splits, _features_rate_hz(dataset, options.sample_rate_hz))
+        rows = _fact_rows(facts)
+    first = [("data set", facts["name"]), ("kind", facts["kind"])]
+    last = [("content sha256", facts["content_sha256"])]
+    last += [(key, facts[key]) for key in ("summary", "home", "licence") if facts[key]]
+    for key, value in [*first, *rows, *last]:
         output().print(f"{key:<24}{value}", soft_wrap=True)
-    classes = facts["classes"]
-    rows = [[label, *counts.values(), sum(counts.values())] for label, counts in classes.items()]
+    if dataset.task == "classify":
+        _print_classes(facts)
+    print_warnings(facts["warnings"])
+    write_json(json_file, facts)
+
+
+def _print_classes(facts: dict[str, Any]) -> None:
+    rows = [[label, *counts.values(), sum(counts.values())] for label, counts in facts["classes"].items()]
     if any(outside := facts["out_of_scope"].values()):
         rows.append(["(out of scope)", *outside, sum(outside)])
     output().print(table("Recordings", ["class", "train", "validation", "test", "all"], rows))
-    print_warnings(facts["warnings"])
-    write_json(json_file, facts)
 
 
 @command.command()
@@ -109,6 +125,7 @@ def _catalogue_row(known: NamedSet) -> dict[str, Any]:
     return {
         "name": known.name,
         "summary": known.summary,
+        "task": known.options.task,
         "kind": known.kind,
         "recordings": known.recordings,
         "classes": known.classes,
@@ -120,14 +137,9 @@ def _catalogue_row(known: NamedSet) -> dict[str, Any]:
     }
 
 
-def _facts(reference: str, dataset: Dataset, splits: Splits, features_rate_hz: int | None) -> dict[str, Any]:
-    from collections import Counter
-
+def _identity(reference: str, dataset: Dataset) -> dict[str, Any]:
     from edgeseq.data.catalogue import CATALOGUE
 
-    sides = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    counts = {side: Counter(dataset.recordings[i].label for i in places) for side, places in sides.items()}
-    outside = Counter(str(recording.split) for recording in dataset.out_of_scope)
     known = CATALOGUE.get(reference)
     return {
         "name": dataset.name,
@@ -135,6 +147,17 @@ def _facts(reference: str, dataset: Dataset, splits: Splits, features_rate_hz: i
         "home": known.home if known else None,
         "licence": known.licence if known else None,
         "kind": dataset.kind,
+        "content_sha256": dataset.content_sha256,
+    }
+
+
+def _facts(dataset: Dataset, splits: Splits, features_rate_hz: int | None) -> dict[str, Any]:
+    from collections import Counter
+
+    sides = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = {side: Counter(dataset.recordings[i].label for i in places) for side, places in sides.items()}
+    outside = Counter(str(recording.split) for recording in dataset.out_of_scope)
+    return {
         "channels": list(dataset.channels),
         "sample_rate_hz": dataset.sample_rate_hz,
         "features_rate_hz": features_rate_hz,
@@ -146,7 +169,6 @@ def _facts(reference: str, dataset: Dataset, splits: Splits, features_rate_hz: i
         "split": {"origin": splits.origin, **{side: len(places) for side, places in sides.items()}},
         "classes": {label: {side: counts[side][label] for side in sides} for label in dataset.labels},
         "out_of_scope": {side: outside[side] for side in sides},
-        "content_sha256": dataset.content_sha256,
         "warnings": [*dataset.warnings, *splits.warnings],
     }
 
@@ -182,8 +204,6 @@ def _range(lengths: list[int]) -> dict[str, int]:
 
 def _fact_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
-        ("data set", facts["name"]),
-        ("kind", facts["kind"]),
         ("recordings", facts["recordings"]),
         ("classes", len(facts["classes"])),
     ]
@@ -206,5 +226,4 @@ def _fact_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
             lengths = facts[unit]
             spread = f"{lengths['least']} to {lengths['most']}, median {lengths['median']}"
             rows.append((f"{unit} in a {'recording' if unit == 'samples' else 'text'}", spread))
-    rows += [("split", facts["split"]["origin"]), ("content sha256", facts["content_sha256"])]
-    return [*rows, *((key, facts[key]) for key in ("summary", "home", "licence") if facts[key])]
+    return [*rows, ("split", facts["split"]["origin"])]

@@ -10,7 +10,8 @@ import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
 from edgeseq.cli.fitting import FIT_OPTIONS, fitted
-from edgeseq.cli.train_from import check_together, qat_settings
+from edgeseq.cli.forecast_options import FORECAST_OPTIONS
+from edgeseq.cli.train_from import check_task, check_together, qat_settings
 from edgeseq.cli.train_options import (
     AUDIO_OPTIONS,
     DATA_OPTIONS,
@@ -35,7 +36,8 @@ from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeseq.data.dataset import Kind
-    from edgeseq.distill.run import Distillation, Distilled
+    from edgeseq.distill.distillation import Distillation
+    from edgeseq.distill.run import Distilled
     from edgeseq.distill.teachers import Teacher
     from edgeseq.models.config import ModelConfig
     from edgeseq.training.recipe import DistillConfig, Recipe
@@ -44,10 +46,13 @@ DISTILL_OPTIONS = [
     click.option(
         "--temperature",
         type=click.FloatRange(0, min_open=True),
-        help="What the teachers' and the student's logits are divided by in the loss. [default: 2]",
+        help="What the teachers' and the student's logits are divided by in the loss. [default: 2; lm: 1]",
     ),
     click.option(
-        "--hard-weight", type=click.FloatRange(0, 1), help="The labels' part of the loss. [default: 0]"
+        "--hard-weight",
+        type=click.FloatRange(0, 1),
+        help="The part of the loss that the labels, the true text or the true series have."
+        " [default: 0; lm: 0.1; forecast: 0.5]",
     ),
     click.option(
         "--versions",
@@ -100,6 +105,7 @@ DISTILL_OPTIONS = [
 @with_options(DATA_OPTIONS, "Data")
 @with_options(AUDIO_OPTIONS, "Audio and series")
 @with_options(TEXT_OPTIONS, "Text")
+@with_options(FORECAST_OPTIONS, "Forecasting")
 @click.pass_context
 def command(context: click.Context, /, resume: str | None, json_file: Path | None, **given: Any) -> None:
     """Train a student on what teachers answer to many variants of the training recordings.
@@ -107,6 +113,9 @@ def command(context: click.Context, /, resume: str | None, json_file: Path | Non
     Beside it the same student is trained from scratch, on the labels of the same variants: runs/NAME-scratch.
     What is not said about data and splits is as the first teacher's run has it; of sounds and series the
     features too.
+
+    Teachers that are language models or forecasters teach one on the text or the series itself. The student
+    then has their tokens, or their context and horizon.
     """
     from edgeseq.cli.distill_progress import DistillDisplay
     from edgeseq.distill.run import distill, prepare_resume, resume_distillation
@@ -114,12 +123,16 @@ def command(context: click.Context, /, resume: str | None, json_file: Path | Non
     if resume is not None:
         refuse_beside_resume(context)
         folder, distillation = prepare_resume(resume)
-        with DistillDisplay(progress_output(), distillation.prepared.dataset.kind) as display:
+        with DistillDisplay(
+            progress_output(), distillation.prepared.dataset.kind, distillation.task
+        ) as display:
             distilled = resume_distillation(folder, distillation, display)
     else:
         distillation = _distillation(given)
         print_warnings(distillation.prepared.warnings)
-        with DistillDisplay(progress_output(), distillation.prepared.dataset.kind) as display:
+        with DistillDisplay(
+            progress_output(), distillation.prepared.dataset.kind, distillation.task
+        ) as display:
             distilled = distill(distillation, given["name"], display)
     _report(distilled, json_file)
 
@@ -128,8 +141,9 @@ def _distillation(given: dict[str, Any]) -> Distillation:
     """The call with its data and teachers, all checked before anything is trained."""
     from edgeseq import data
     from edgeseq.distill.defaults import OF_THE_TEACHER, student_model, student_training, twin_model
-    from edgeseq.distill.run import Distillation, check, check_new_names, read_unlabelled
-    from edgeseq.distill.teachers import check_distinct, check_teacher, open_teacher
+    from edgeseq.distill.distillation import Distillation
+    from edgeseq.distill.run import check, check_new_names, read_unlabelled
+    from edgeseq.distill.teachers import check_distinct, check_teacher, open_teacher, task_of
     from edgeseq.features import prepare
 
     if not given["teachers"]:
@@ -139,6 +153,9 @@ def _distillation(given: dict[str, Any]) -> Distillation:
         check_new_names(given["name"])
     teachers = tuple(open_teacher(each) for each in given["teachers"])
     check_distinct(teachers)
+    task = task_of(teachers)
+    check_task(given, task)
+    given = {**given, "task": task, **_reach(given, teachers)}
     recipe = _recipe(given, teachers)
     dataset = data.load(recipe.data, recipe.reading)
     check_front_end(given, dataset)
@@ -151,7 +168,7 @@ def _distillation(given: dict[str, Any]) -> Distillation:
     recipe = settled_front_end(recipe, dataset.kind)
     config = _config(given, teachers, twin_model(recipe.model, usual), dataset.kind)
     texts = read_unlabelled(config, recipe.reading.text_column)
-    prepared = prepare(dataset, recipe.splitting, recipe.front_end)
+    prepared = prepare(dataset, recipe.splitting, recipe.front_end, recipe.model)
     training = student_training(training_of(given, recipe.model, prepared), dataset.kind)
     recipe = replace(recipe, training=training, qat=qat_settings(given, training), distill=config)
     found = Distillation(recipe, prepared, teachers, texts)
@@ -162,16 +179,32 @@ def _distillation(given: dict[str, Any]) -> Distillation:
 def _recipe(given: dict[str, Any], teachers: tuple[Teacher, ...]) -> Recipe:
     """With the first run's data and splits where nothing else is said, and features where they must be."""
     from edgeseq.data import FrontEndOptions
+    from edgeseq.data.catalogue import CATALOGUE
 
     runs = [teacher.run for teacher in teachers if teacher.run is not None]
     if not runs:
         if given["data"] is None:
             raise UsageError(f"{teachers[0].source.reference} does not say what data it is for; give --data")
+        known = CATALOGUE.get(given["data"])
+        if known is not None and known.options.task != "classify":
+            raise UsageError(
+                f"{teachers[0].source.reference}: a Hugging Face model's folder teaches classifiers, and"
+                f" {known.name} is for the task {known.options.task}; give a run as --teacher"
+            )
         return recipe_of(given)
     base, kind = runs[0].recipe, teachers[0].kind
-    if kind == "text" and not _looks_inside(given):
+    if kind == "text" and given["task"] == "classify" and not _looks_inside(given):
         base = replace(base, front_end=FrontEndOptions())
     return recipe_of(given, base)
+
+
+def _reach(given: dict[str, Any], teachers: tuple[Teacher, ...]) -> dict[str, int]:
+    """Context and horizon of a forecaster: the first teacher's where they were not given."""
+    run = teachers[0].run
+    if run is None or run.recipe.model.task != "forecast":
+        return {}
+    names = ("context", "horizon")
+    return {name: getattr(run.recipe.model, name) for name in names if given[name] is None}
 
 
 def _looks_inside(given: dict[str, Any]) -> bool:
@@ -182,15 +215,19 @@ def _config(
     given: dict[str, Any], teachers: tuple[Teacher, ...], twin: ModelConfig, kind: Kind
 ) -> DistillConfig:
     """The settings of --temperature and the like. twin: the model of the student from scratch."""
+    from edgeseq.distill.defaults import SETTINGS
     from edgeseq.training.recipe import DistillConfig
     from edgeseq_device.artifact import sha256_of
 
     if given["unlabelled"] is not None and kind != "text":
         raise UsageError(f"--unlabelled holds texts, and the data is {kind}; leave it out")
-    names = ("temperature", "hard_weight", "versions", "unlabelled")
+    names = (
+        *("temperature", "hard_weight", "versions", "unlabelled"),
+        *("relation_weight", "relation_heads", "hidden_weight"),
+    )
     config = DistillConfig(
         tuple(teacher.source for teacher in teachers),
-        **given_of(given, *names, "relation_weight", "relation_heads", "hidden_weight"),
+        **{**SETTINGS[given["task"]], **given_of(given, *names)},
         twin=None if given["no_twin"] else twin,
     )
     if config.unlabelled is None:
@@ -203,8 +240,10 @@ def _report(distilled: Distilled, json_file: Path | None) -> None:
 
     console, student = output(), distilled.student
     title = f"{student.path}: {student.recipe.model.title}, {student.parameters:,} parameters"
-    console.print(f"{title}, {len(student.labels)} classes")
-    console.print(distill_table(distilled.rows))
+    task = student.recipe.model.task
+    outputs = {"classify": "classes", "lm": "tokens in the vocabulary", "forecast": "channels"}[task]
+    console.print(f"{title}, {len(student.labels):,} {outputs}")
+    console.print(distill_table(distilled.rows, task))
     print_warnings(distilled.warnings)
     qat = student.recipe.qat
     target = f" --target {qat.target}" if qat is not None and qat.target != "generic" else ""

@@ -11,14 +11,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from edgeseq.cli.training_progress import TrainingDisplay
 from edgeseq.data.dataset import Kind
+from edgeseq.tasks import Task
 
 
 class DistillDisplay:
     """A bar for what teachers and files answer, and each training's own lines. Used as a context manager."""
 
-    def __init__(self, console: Console, kind: Kind) -> None:
-        self._console = console
-        self._unit = "texts" if kind == "text" else "recordings"
+    def __init__(self, console: Console, kind: Kind, task: Task = "classify") -> None:
+        self._console, self._task_of = console, task
+        of_classifiers = "texts" if kind == "text" else "recordings"
+        self._unit = {"classify": of_classifiers, "lm": "tokens", "forecast": "windows"}[task]
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -54,5 +56,5 @@ class DistillDisplay:
         self._bar.stop()
         self._what = ""
         self._console.print(f"training runs/{run}")
-        with TrainingDisplay(self._console) as display:
+        with TrainingDisplay(self._console, self._task_of) as display:
             yield display

@@ -1,4 +1,4 @@
-"""`edgeseq eval`: how often a trained model is right."""
+"""`edgeseq eval`: how good a trained model is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.cli.eval_stretch import evaluate_stretch
+from edgeseq.cli.forecast_options import SERIES_OPTIONS
 from edgeseq.cli.train_options import READING_OPTIONS, with_options
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
@@ -22,30 +24,34 @@ if TYPE_CHECKING:
 RESULT_VERSION = 1
 
 
-@click.command("eval", short_help="Accuracy of a run or an artifact.")
+@click.command("eval", short_help="How good a run or an artifact is.")
 @click.argument("model", metavar="[RUN|ARTIFACT]", required=False)
 @click.option("--data", metavar="NAME|PATH", help="Other data than it was trained on.")
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train", "all"]),
-    help="[default: test; all of data that the model never saw]",
+    help="[default: test, or validation where there is none; all of data that the model never saw]",
 )
-@with_options(READING_OPTIONS)
+@with_options([*READING_OPTIONS, *SERIES_OPTIONS])
 @json_option
 def command(
     model: str | None, data: str | None, split: str | None, json_file: Path | None, **reading: Any
 ) -> None:
-    """Accuracy, recall of each class and what it is taken for; what is rejected where the data has recordings
-    of none of the classes.
+    """Of a classifier accuracy, recall of each class and what it is taken for, and what is rejected where the
+    data has recordings of none of the classes; of a language model nats per token and bits per character; of
+    a forecaster MSE and MAE on standardised values.
 
     A run is evaluated as the torch module, an artifact as each of its files, in the runtime that a board
-    uses, one recording at a time. The newest run by default. --data is read as the training data was, but for
-    what the options say.
+    uses, one recording, token or window at a time. The newest run by default. --data is read as the training
+    data was, but for what the options say.
     """
     from edgeseq.data import DataOptions
     from edgeseq.eval_subject import choose, open_subject
 
     subject = open_subject(model)
+    if subject.task != "classify":
+        evaluate_stretch(subject, data, split, DataOptions(**reading), json_file)
+        return
     chosen = choose(subject, data, split, DataOptions(**reading))
     evaluations, rejections = _evaluate(subject, chosen)
     print_warnings(chosen.warnings)
@@ -118,6 +124,7 @@ def _result(
         "eval_version": RESULT_VERSION,
         "model": str(subject.path),
         "kind": subject.kind,
+        "task": subject.task,
         "data": {"reference": chosen.reference, "content_sha256": chosen.content_sha256},
         "split": chosen.split,
         "labels": list(subject.labels),

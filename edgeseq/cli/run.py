@@ -1,30 +1,63 @@
-"""`edgeseq run`: what an artifact answers to texts, sounds or series."""
+"""`edgeseq run`: what an artifact says, by its task: to inputs, behind a prompt or behind a series."""
 
 from __future__ import annotations
 
-import sys
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from edgeseq.cli.console import json_option, output, print_warnings, write_json
-from edgeseq.report.table import percent, table
+from edgeseq.cli.console import json_option, writable, write_json
+from edgeseq.cli.train_options import Grouped, with_options
 from edgeseq_device.errors import DataError, UsageError
-from edgeseq_device.manifest import FORMATS
-
-if TYPE_CHECKING:
-    from edgeseq.data import DataOptions
-    from edgeseq.inputs import Input
-    from edgeseq_device.classify import Answer, Classifier
+from edgeseq_device.manifest import FORMATS, MANIFEST_FILE, read_manifest
+from edgeseq_device.tasks import LOADERS
 
 RESULT_VERSION = 1
-NO_CLASS = "(none of the classes)"
-LONGEST_NAME = 60
+CONCERNS = {
+    "classify": ("top", "no_reject"),
+    "lm": ("prompt", "tokens", "temperature", "top_k", "top_p", "seed"),
+    "forecast": ("origin", "output", "plot"),
+}
+"""By task, the options that concern it alone."""
+_FILE = click.Path(dir_okay=False, path_type=Path)
+CLASSIFY_OPTIONS = [
+    click.option("--top", type=click.IntRange(1), help="Show so many classes of an input. [default: 1]"),
+    click.option(
+        "--no-reject", is_flag=True, help="Always the nearest class: leave the rejection threshold out."
+    ),
+]
+LM_OPTIONS = [
+    click.option("--prompt", metavar="TEXT", help="The text to go on from; - reads it from stdin."),
+    click.option("--tokens", type=click.IntRange(1), help="How many to write. [default: 500]"),
+    click.option(
+        "--temperature",
+        type=float,
+        help="0 takes the most probable token; more is bolder. [default: 0.8]",
+    ),
+    click.option("--top-k", type=int, help="Draw from the K most probable tokens. [default: all]"),
+    click.option(
+        "--top-p",
+        type=float,
+        help="Draw from the fewest tokens that have this probability together. [default: 1]",
+    ),
+    click.option("--seed", type=int, help="The same one writes the same text. [default: another each time]"),
+]
+FORECAST_OPTIONS = [
+    click.option(
+        "--from",
+        "origin",
+        metavar="ROW|TIME",
+        help="The first moment to say, where the file has it too: its time, or its row, 1 under the header,"
+        " -1 the last one. [default: the one behind the file]",
+    ),
+    click.option("--output", metavar="FILE", type=_FILE, callback=writable, help="All rows, as CSV."),
+    click.option("--plot", metavar="FILE", type=_FILE, callback=writable, help="A plot, as .png or .svg."),
+]
 
 
-class _Command(click.Command):
+class _Command(Grouped):
     """Says how a text that begins with `-` is given, where it was read as an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -36,122 +69,64 @@ class _Command(click.Command):
             raise UsageError(f"{message}; an INPUT that begins with - goes behind --") from error
 
 
-@click.command("run", cls=_Command, short_help="What an artifact answers to an input.")
-@click.argument("words", metavar="[ARTIFACT] INPUT...", nargs=-1)
+@click.command("run", cls=_Command, short_help="What an artifact answers, writes or forecasts.")
+@click.argument("words", metavar="[ARTIFACT] [INPUT]...", nargs=-1)
 @click.option(
     "--format",
     "model_format",
     type=click.Choice(FORMATS),
     help="[default: the fastest whose runtime is here]",
 )
-@click.option(
-    "--top", type=click.IntRange(1), default=1, show_default=True, help="Show so many classes of an input."
-)
-@click.option(
-    "--no-reject", is_flag=True, help="Always the nearest class: leave the rejection threshold out."
-)
 @json_option
-def command(
-    words: tuple[str, ...], model_format: str | None, top: int, no_reject: bool, json_file: Path | None
-) -> None:
+@with_options(CLASSIFY_OPTIONS, "A classifier")
+@with_options(LM_OPTIONS, "A language model")
+@with_options(FORECAST_OPTIONS, "A forecaster")
+def command(words: tuple[str, ...], json_file: Path | None, **given: Any) -> None:
     """The answer of ARTIFACT (default: the newest) to each INPUT: a text, a WAV file or a series' .csv, .npz
     or .ts file, by what the model takes. `-` reads texts from stdin, one on a line. Behind `--` an INPUT
     may begin with `-`.
 
+    A language model takes no INPUT: it goes on from --prompt. A forecaster takes one .csv file, reads its
+    last moments and says the next ones.
+
     The first word is the artifact where there is one of that name or folder and something follows.
     """
-    from edgeseq.inputs import read_inputs
-    from edgeseq_device.classify import load_classifier
-
-    folder, given = _artifact_and_inputs(words)
-    classifier = load_classifier(folder, model_format)
-    front_end = classifier.front_end
-    reading = partial(_reading, folder)
-    takes, channels = front_end.takes, front_end.features_count
-    inputs, warnings = read_inputs(given, takes, channels, reading, sys.stdin.buffer)
-    if given == words and takes == "text":
-        warnings = [*_mistaken(words[0], folder), *warnings]
-    answers = [_answer(classifier, each, reject=not no_reject) for each in inputs]
-    print_warnings(warnings)
-    print_warnings(
-        f"{_short(each.name)}: {warning}"
-        for each, answer in zip(inputs, answers, strict=True)
-        for warning in answer.warnings
-    )
-    _print(folder, classifier, inputs, answers, top)
-    threshold = None if no_reject else classifier.rejection_threshold
-    told = {"artifact": str(folder), "format": classifier.format, "rejection_threshold": threshold}
-    write_json(json_file, _result({**told, "warnings": warnings}, inputs, answers, top))
+    folder, inputs, named = _artifact_and_inputs(words, prompted=given["prompt"] is not None)
+    task = _task_of(folder)
+    _check_concerns(folder, task, given)
+    if task == "lm":
+        from edgeseq.cli.run_generate import run_generate as run
+    elif task == "forecast":
+        from edgeseq.cli.run_forecast import run_forecast as run
+    else:
+        from edgeseq.cli.run_classify import run_classify as run
+    result = run(folder, inputs, {**given, "named": named})
+    write_json(json_file, {"run_result_version": RESULT_VERSION, **result})
 
 
-def _artifact_and_inputs(words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+def _artifact_and_inputs(words: tuple[str, ...], *, prompted: bool) -> tuple[Path, tuple[str, ...], bool]:
+    """The artifact, the inputs, and whether it was named. Beside a prompt the first word is its name."""
     from edgeseq.artifacts import find_artifact, names_artifact
 
-    if not words:
-        raise UsageError('give an INPUT, such as: edgeseq run "turn the volume up"')
-    named = names_artifact(words[0])
-    if named and len(words) == 1:
-        raise UsageError(f"{words[0]} is an artifact; give an INPUT after it")
-    return (find_artifact(words[0]), words[1:]) if named else (find_artifact(), words)
+    named = bool(words) and (prompted or names_artifact(words[0]))
+    return (find_artifact(words[0]), words[1:], True) if named else (find_artifact(), words, False)
 
 
-def _mistaken(word: str, folder: Path) -> list[str]:
-    """A warning where a word that was taken for a text may be meant as the model."""
-    from edgeseq.artifacts import is_file, nearest_artifact
-    from edgeseq.runs import RUNS, RunFolder
+def _task_of(folder: Path) -> str:
+    """What the manifest says, before anything is verified: that is the loader's part."""
+    from edgeseq.artifacts import is_file
 
-    near = nearest_artifact(word)
-    is_run = any(is_file(RunFolder(path).recipe) for path in (RUNS / word, Path(word)))
-    if near is None and not is_run:
-        return []
-    what = "a run, no artifact" if is_run else "no artifact"
-    advice = f'did you mean "{near}"?' if near else f"make one with: edgeseq export {word}"
-    return [f'"{_short(word)}" is {what}; it was taken for a text, which {folder} answers; {advice}']
+    path = folder / MANIFEST_FILE
+    task = read_manifest(path).get("task", "classify") if is_file(path) else "classify"
+    if task not in LOADERS:
+        raise DataError(f"{path}: this edgeseq knows no task {task!r}; known: {', '.join(LOADERS)}")
+    return str(task)
 
 
-def _reading(folder: Path) -> DataOptions:
-    """How the training data was read, by the provenance of a verified artifact."""
-    from edgeseq.artifacts import read_provenance
-    from edgeseq.training.recipe import Recipe
-
-    return Recipe.from_dict(read_provenance(folder).get("recipe"), f"{folder}: recipe").reading
-
-
-def _answer(classifier: Classifier, given: Input, *, reject: bool) -> Answer:
-    try:
-        return classifier.classify(given.raw, given.sample_rate_hz, reject=reject)
-    except DataError as error:
-        raise DataError(f'"{_short(given.name)}": {error}') from error
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def _print(
-    folder: Path, classifier: Classifier, inputs: list[Input], answers: list[Answer], top: int
-) -> None:
-    columns = ("input", "answer", "probability", *(["the nearest"] if top > 1 else []))
-    rows = []
-    for each, answer in zip(inputs, answers, strict=True):
-        row = [_short(each.name), answer.label or NO_CLASS, percent(answer.probability)]
-        nearest = ", ".join(f"{label} {percent(value)}" for label, value in answer.nearest(top))
-        rows.append([*row, nearest] if top > 1 else row)
-    output().print(table(f"{folder}, {classifier.format}", columns, rows))
-
-
-def _result(told: dict[str, Any], inputs: list[Input], answers: list[Answer], top: int) -> dict[str, Any]:
-    return {
-        "run_result_version": RESULT_VERSION,
-        **told,
-        "answers": [
-            {
-                "input": each.name,
-                "label": answer.label,
-                "probability": answer.probability,
-                "nearest": [{"label": label, "probability": value} for label, value in answer.nearest(top)],
-                "warnings": list(answer.warnings),
-            }
-            for each, answer in zip(inputs, answers, strict=True)
-        ],
-    }
+def _check_concerns(folder: Path, task: str, given: Mapping[str, Any]) -> None:
+    """Raises UsageError for an option that concerns models of another task."""
+    for other, names in CONCERNS.items():
+        for name in names if other != task else ():
+            if given[name] not in (None, False):
+                flag = "--from" if name == "origin" else f"--{name.replace('_', '-')}"
+                raise UsageError(f"{folder} is {LOADERS[task][0]}; {flag} concerns {LOADERS[other][0]}")

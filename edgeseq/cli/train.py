@@ -10,12 +10,14 @@ import click
 
 from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
 from edgeseq.cli.fitting import FIT_OPTIONS, fitted, refuse_fit
-from edgeseq.cli.train_from import check_contradicts_nothing, check_together, qat_settings
+from edgeseq.cli.forecast_options import FORECAST_OPTIONS
+from edgeseq.cli.train_from import check_contradicts_nothing, check_task, check_together, qat_settings
 from edgeseq.cli.train_options import (
     AUDIO_OPTIONS,
     DATA_OPTIONS,
     MODEL_OPTIONS,
     QAT_OPTIONS,
+    TASK_OPTION,
     TEXT_OPTIONS,
     TRAINING_OPTIONS,
     Grouped,
@@ -30,8 +32,7 @@ from edgeseq.cli.train_settings import (
     settled_front_end,
     training_of,
 )
-from edgeseq.report.rejection_table import rejection_table
-from edgeseq.report.table import percent, table
+from edgeseq.report.train_tables import reached
 from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,16 +41,11 @@ if TYPE_CHECKING:
     from edgeseq.training.recipe import Recipe
 
 
-WITH_THRESHOLD = (
-    'an application that rejects answers below the threshold has "right and not rejected" as its accuracy on'
-    " the classes; one that takes every answer has the accuracy of the upper table"
-)
-
-
 @click.command("train", cls=Grouped, short_help="Train a model on your recordings.")
 @click.option(
     "--data", metavar="NAME|PATH", help="A named data set (`edgeseq data list`), a folder or a file."
 )
+@TASK_OPTION
 @click.option(
     "--name",
     metavar="NAME",
@@ -66,11 +62,14 @@ WITH_THRESHOLD = (
 @with_options(DATA_OPTIONS, "Data")
 @with_options(AUDIO_OPTIONS, "Audio and series")
 @with_options(TEXT_OPTIONS, "Text")
+@with_options(FORECAST_OPTIONS, "Forecasting")
 @click.pass_context
 def command(
     context: click.Context, /, data: str | None, resume: str | None, json_file: Path | None, **given: Any
 ) -> None:
     """Train a model and keep it as runs/NAME: recipe, best weights, metrics.
+
+    It classifies recordings or, as --task says, foretells a text or a series.
 
     The weights are those of the best epoch on the validation split: the data's own or taken from training.
     The test split is only ever measured: nothing is chosen by it.
@@ -94,6 +93,7 @@ def _trained(given: dict[str, Any]) -> tuple[Run, Prepared]:
     from edgeseq.runs import check_new_name
 
     check_together(given)
+    check_task(given, given["task"])
     if given["name"] is not None:
         check_new_name(given["name"])
     recipe = recipe_of(given)
@@ -101,7 +101,7 @@ def _trained(given: dict[str, Any]) -> tuple[Run, Prepared]:
     check_front_end(given, dataset)
     recipe = fitted(replace(recipe, model=model_of(given, dataset.kind)), dataset, given)
     recipe = settled_front_end(recipe, dataset.kind)
-    prepared = prepare(dataset, recipe.splitting, recipe.front_end)
+    prepared = prepare(dataset, recipe.splitting, recipe.front_end, recipe.model)
     training = training_of(given, recipe.model, prepared)
     recipe = replace(recipe, training=training, qat=qat_settings(given, training))
     return _watched(given["name"], recipe, prepared), prepared
@@ -117,6 +117,7 @@ def _trained_from(context: click.Context, given: dict[str, Any]) -> tuple[Run, P
     source = open_run(given["from_run"])
     check_contradicts_nothing(context, source)
     refuse_fit(given, source)
+    check_task(given, source.recipe.model.task)
     recipe, prepared = start_from(source, given["data"])
     if given["qat"]:
         training = changed(recipe.training, given)
@@ -131,7 +132,7 @@ def _watched(name: str | None, recipe: Recipe, prepared: Prepared, source: Run |
     from edgeseq.training.train import train
 
     print_warnings(prepared.warnings)
-    with TrainingDisplay(progress_output()) as display:
+    with TrainingDisplay(progress_output(), recipe.model.task) as display:
         return train(recipe, prepared, name, display, source)
 
 
@@ -143,37 +144,27 @@ def _resumed(context: click.Context, reference: str) -> tuple[Run, Prepared]:
     refuse_beside_resume(context)
     folder = find_run_folder(reference)
     recipe, prepared = prepare_resume(folder)
-    with TrainingDisplay(progress_output()) as display:
+    with TrainingDisplay(progress_output(), recipe.model.task) as display:
         return resume(folder, recipe, prepared, display), prepared
 
 
 def _report(run: Run, prepared: Prepared, json_file: Path | None) -> None:
-    from edgeseq.evaluate import OutOfScope
-
-    metrics = run.metrics
-    rows = [
-        (name, metrics[name]["n"], metrics[name]["correct"], percent(metrics[name]["accuracy"]))
-        for name in ("train", "validation", "test")
-    ]
-    rows += [
-        (f"{name}, int8", each["n"], each["correct"], percent(each["accuracy"]))
-        for name, each in metrics.get("int8", {}).items()
-        if name != "out_of_scope"
-    ]
-    title = f"{run.path}: {run.recipe.model.title}, {run.parameters:,} parameters, {len(run.labels)} classes"
     console = output()
-    console.print(table(title, ("split", "n", "right", "accuracy"), rows))
-    if rejection := metrics.get("out_of_scope"):
-        console.print(rejection_table({"torch": OutOfScope.from_dict(rejection)}))
-        console.print(WITH_THRESHOLD, soft_wrap=True)
-    kept = (
-        f"best epoch {metrics['best_epoch']} of {metrics['epochs']}"
-        if metrics["best_epoch"]
-        else f"no epoch of {metrics['epochs']} was better than the start, whose weights were kept"
-    )
-    console.print(f"{kept}, trained in {metrics['training_seconds']:.0f} s; {prepared.origin}")
+    for part in reached(run):
+        console.print(part, soft_wrap=isinstance(part, str))
+    console.print(f"{_kept(run)}; {prepared.origin}", soft_wrap=True)
     print_warnings(warning for warning in run.warnings if warning not in prepared.warnings)
     qat = run.recipe.qat
     target = f" --target {qat.target}" if qat is not None and qat.target != "generic" else ""
     console.print(f"next: edgeseq export --int8{target}")
     write_json(json_file, run.to_dict())
+
+
+def _kept(run: Run) -> str:
+    best, epochs, seconds = (run.metrics[name] for name in ("best_epoch", "epochs", "training_seconds"))
+    kept = (
+        f"best epoch {best} of {epochs}"
+        if best
+        else f"no epoch of {epochs} was better than the start, whose weights were kept"
+    )
+    return f"{kept}, trained in {seconds:.0f} s"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from edgeseq.tasks import Task
 from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 OF_QAT = ("target", "qat_format", "qat_epochs", "qat_learning_rate")
 OF_FP32 = ("epochs", "learning_rate")
+OF_TASKS: dict[str, tuple[Task, ...]] = {
+    **dict.fromkeys(("qat", "fit", "step", "no_augment"), ("classify",)),
+    **dict.fromkeys(("versions", "unlabelled"), ("classify",)),
+    **dict.fromkeys(("relation_weight", "relation_heads", "hidden_weight"), ("classify",)),
+    "temperature": ("classify", "lm"),
+    "label_smoothing": ("classify", "lm"),
+    "window_tokens": ("lm",),
+}
+"""The tasks that an option concerns, where it is not all of them."""
 
 
 def check_together(given: dict[str, Any]) -> None:
@@ -28,6 +38,16 @@ def check_together(given: dict[str, Any]) -> None:
             raise UsageError(
                 f"{_option(name)} is about training in fp32, and --qat with --from has none;"
                 f" give {_option('qat_' + name)}"
+            )
+
+
+def check_task(given: dict[str, Any], task: Task) -> None:
+    """Raises UsageError on an option that a training for that task does not have."""
+    for name, tasks in OF_TASKS.items():
+        if given.get(name) not in (None, False) and task not in tasks:
+            words = " and ".join(tasks)
+            raise UsageError(
+                f"{_option(name)} concerns the task {words}, and this one is {task}; leave it out"
             )
 
 

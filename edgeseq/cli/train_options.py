@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edgeseq.models.config import ALL_FAMILIES, POOLINGS, POSITIONS, SIZES, check_family
+from edgeseq.tasks import TASKS
 from edgeseq_device.tokenizer import TOKENIZERS
 
 LARGEST_SEED = 2**63 - 1  # the generators take no more
@@ -20,6 +21,14 @@ def _family(_context: click.Context, _option: click.Parameter, value: str) -> st
     return value
 
 
+TASK_OPTION = click.option(
+    "--task",
+    type=click.Choice(TASKS),
+    default="classify",
+    show_default=True,
+    help="classify recordings; lm: a language model, which foretells the next token of a text; forecast the"
+    " next moments of a series.",
+)
 MODEL_OPTIONS = [
     click.option(
         "--model",
@@ -34,7 +43,11 @@ MODEL_OPTIONS = [
         type=click.Choice(SIZES),
         help="Sets --hidden, --layers, --heads and --embedding where they are not given.",
     ),
-    click.option("--hidden", type=click.IntRange(1), help="Units in a layer. [default: 64; text: by --size]"),
+    click.option(
+        "--hidden",
+        type=click.IntRange(1),
+        help="Units in a layer. [default: 64; text, lm, forecast: by --size]",
+    ),
     click.option(
         "--layers", type=click.IntRange(1), help="One behind the other. [default: 1; transformer: 2]"
     ),
@@ -52,7 +65,7 @@ MODEL_OPTIONS = [
     click.option(
         "--dropout",
         type=click.FloatRange(0, 1, max_open=True),
-        help="Between layers and before the classifier. [default: 0.1; more for text]",
+        help="Between layers and before the last one. [default: 0.1; more for text, lm and forecast]",
     ),
     click.option(
         "--embedding", type=click.IntRange(1), help="Text: numbers that a token has. [default: by --size]"
@@ -81,12 +94,29 @@ MODEL_OPTIONS = [
         "--causal", is_flag=True, default=None, help="Transformer: see the past only, so that it can stream."
     ),
     click.option(
-        "--window", type=click.IntRange(1), help="Frames that a causal transformer sees. [default: 64]"
+        "--window",
+        type=click.IntRange(1),
+        help="Frames, or tokens, that a causal transformer sees. [default: 64; lm: 128]",
+    ),
+    click.option(
+        "--tied",
+        is_flag=True,
+        default=None,
+        help="lm: one table for the tokens that come in and for the answers; sets --embedding to --hidden.",
     ),
 ]
 TRAINING_OPTIONS = [
     click.option("--epochs", type=click.IntRange(1), help="At most so many. [default: by the data's size]"),
-    click.option("--batch-size", type=click.IntRange(1), help="[default: by the data's size]"),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1),
+        help="Recordings, windows of a series or, of lm, streams in an update. [default: by the data's size]",
+    ),
+    click.option(
+        "--window-tokens",
+        type=click.IntRange(1),
+        help="lm: tokens of each stream in an update. [default: 128, or less of a short text]",
+    ),
     click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak of the one-cycle."),
     click.option("--weight-decay", type=click.FloatRange(0), help="AdamW's."),
     click.option(
@@ -103,7 +133,7 @@ TRAINING_OPTIONS = [
         "--ema",
         type=click.FloatRange(0, 1, max_open=True),
         help="Validate and keep a moving average of the weights; so much of it stays in each step."
-        " [default: off; text: 0.995]",
+        " [default: off; text: 0.995; lm: 0.998; forecast: 0.99]",
     ),
     click.option("--no-augment", is_flag=True, help="Train on the recordings as they are."),
     click.option(
@@ -173,7 +203,7 @@ DATA_OPTIONS = [
     click.option(
         "--test-fraction",
         type=click.FloatRange(0, 1, True, True),
-        help="Where the data has no test split. [default: 0.2]",
+        help="Where the data has no test split. [default: 0.2; lm: none]",
     ),
     click.option(
         "--split-seed",
@@ -196,7 +226,9 @@ AUDIO_OPTIONS = [
     SAMPLE_RATE,
 ]
 TEXT_OPTIONS = [
-    click.option("--tokenizer", type=click.Choice(TOKENIZERS), help="Text: what a token is. [default: word]"),
+    click.option(
+        "--tokenizer", type=click.Choice(TOKENIZERS), help="Text: what a token is. [default: word; lm: char]"
+    ),
     click.option(
         "--vocabulary",
         type=click.IntRange(2),
@@ -223,7 +255,7 @@ TEXT_OPTIONS = [
     click.option(
         "--lowercase/--no-lowercase",
         default=None,
-        help="Text: capital letters count as small ones. [default: yes]",
+        help="Text: capital letters count as small ones. [default: yes; lm: no]",
     ),
 ]
 
@@ -248,7 +280,7 @@ class Grouped(click.Command):
         groups: dict[str, list[tuple[str, str]]] = {}
         for option in self.get_params(ctx):
             record = option.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(option, click.Option):
                 groups.setdefault(getattr(option, "heading", None) or "Options", []).append(record)
         for heading, records in groups.items():
             with formatter.section(heading):

@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from edgeseq.data.dataset import Dataset, Kind
     from edgeseq.features import Prepared
     from edgeseq.models.config import ModelConfig
+    from edgeseq.tasks import Task
     from edgeseq.training.recipe import Recipe, TrainConfig
 
 READING_SETTINGS = (
     *("label_pattern", "test_pattern", "group_pattern", "sample_rate_hz"),
     *("text_column", "label_column", "group_column", "split_column", "recording_column", "time_column"),
-    "out_of_scope_label",
+    *("out_of_scope_label", "task", "fill", "split_rows", "drop_columns"),
 )
 MODEL_SETTINGS = (
     *("hidden", "layers", "bidirectional", "pooling", "dropout", "conv_kernel"),
     *("heads", "feedforward", "positions", "max_frames", "causal", "window"),
-    *("embedding", "embedding_dropout"),
+    *("embedding", "embedding_dropout", "tied", "context", "horizon", "segment"),
 )
 FRONT_END_SETTINGS = (
     *("mels", "frame_ms", "hop_ms", "sample_rate_hz"),
@@ -59,7 +60,8 @@ def model_of(given: dict[str, Any], kind: Kind | None = None) -> ModelConfig:
     """The shape for data of a kind; None: not known yet."""
     from edgeseq.models.config import model_config
 
-    return model_config(given["model"], given_of(given, *MODEL_SETTINGS), kind, given["size"])
+    task: Task = given.get("task") or "classify"
+    return model_config(given["model"], given_of(given, *MODEL_SETTINGS), kind, given["size"], task)
 
 
 def check_front_end(given: dict[str, Any], dataset: Dataset) -> None:
@@ -72,18 +74,19 @@ def check_front_end(given: dict[str, Any], dataset: Dataset) -> None:
 
 def settled_front_end(recipe: Recipe, kind: Kind) -> Recipe:
     """The recipe with the defaults of text written out: those of a later edgeseq may be others."""
-    from edgeseq.tokenizer_training import settled
+    from edgeseq.tokenizer_training import settled, settled_for_lm
 
     if kind != "text":
         return recipe
-    return replace(recipe, front_end=replace(recipe.front_end, **asdict(settled(recipe.front_end))))
+    settle = settled_for_lm if recipe.model.task == "lm" else settled
+    return replace(recipe, front_end=replace(recipe.front_end, **asdict(settle(recipe.front_end))))
 
 
 def training_of(given: dict[str, Any], model: ModelConfig, prepared: Prepared) -> TrainConfig:
     """What suits the data and the model, with what was given."""
     from edgeseq.training.defaults import patience_for, training_for
 
-    training = changed(training_for(prepared.dataset.kind, len(prepared.splits.train), model), given)
+    training = changed(training_for(prepared.dataset.kind, prepared.examples, model), given)
     patience = patience_for(training.epochs) if given["patience"] is None else given["patience"]
     return replace(training, patience=patience)
 
@@ -93,13 +96,13 @@ def changed(training: TrainConfig, given: dict[str, Any]) -> TrainConfig:
     from edgeseq.training.augment import OFF
 
     keys = ("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "patience", "ema")
-    found = replace(training, **given_of(given, *keys, "threads", "seed"))
+    found = replace(training, **given_of(given, *keys, "window_tokens", "threads", "seed"))
     return replace(found, augment=OFF) if given["no_augment"] else found
 
 
 def given_of(options: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Those of the options that were given."""
-    return {name: options[name] for name in names if options[name] is not None}
+    """Those of the options that were given; a command has not all of them."""
+    return {name: options[name] for name in names if options.get(name) is not None}
 
 
 def refuse_beside_resume(context: click.Context) -> None:

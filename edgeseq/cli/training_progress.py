@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from edgeseq.report.table import percent
+from edgeseq.tasks import Task
 from edgeseq.training.checkpoint import EpochResult, Validation
 from edgeseq.training.recipe import Phase
 
 HEADER = f"{'epoch':<11}{'training loss':>14}{'accuracy':>10}{'validation loss':>17}{'accuracy':>10}"
+LOSSES = f"{'epoch':<11}{'training loss':>14}{'validation loss':>17}"
+UNITS: Mapping[Task, str] = {"lm": "losses are nats per token", "forecast": "losses are mean squared errors"}
+MEASURED: Mapping[Task, str] = {
+    "classify": "accuracy on all {} recordings",
+    "lm": "all {} tokens",
+    "forecast": "all {} windows",
+}
 
 
 def duration(seconds: float) -> str:
@@ -26,10 +35,13 @@ def duration(seconds: float) -> str:
 
 
 class TrainingDisplay:
-    """Prints each epoch's loss, accuracy and the time that is left. Used as a context manager."""
+    """Prints each epoch's loss, of a classifier its accuracy, and the time that is left.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    Used as a context manager.
+    """
+
+    def __init__(self, console: Console, task: Task = "classify") -> None:
+        self._console, self._training_of = console, task
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -62,7 +74,9 @@ class TrainingDisplay:
         if done:
             self._console.print(f"goes on after epoch {len(done)} of {epochs}")
         self._console.print("* marks the best epoch on the validation split so far; its weights are kept")
-        self._console.print(HEADER)
+        if unit := UNITS.get(self._training_of):
+            self._console.print(unit)
+        self._console.print(HEADER if self._training_of == "classify" else LOSSES)
 
     def phase(self, phase: Phase, done: int, before: Validation | None) -> None:
         """Says what the phase begins with; an earlier one may have ended before its time."""
@@ -71,9 +85,10 @@ class TrainingDisplay:
             self._bar.update(self._task, total=self._epochs)
         if before is not None:
             arithmetic = "quantization-aware" if phase.name == "qat" else "fine-tuning"
+            accuracy = "" if before.accuracy is None else f", accuracy {_accuracy(before.accuracy)}"
             self._console.print(
-                f"{arithmetic}: {phase.config.epochs} epochs from validation loss {before.loss:.3f}, accuracy"
-                f" {_accuracy(before.accuracy)}{' in int8' if phase.name == 'qat' else ''}"
+                f"{arithmetic}: {phase.config.epochs} epochs from validation loss {before.loss:.3f}{accuracy}"
+                f"{' in int8' if phase.name == 'qat' else ''}"
             )
 
     def batch(self, done: int, of: int) -> None:
@@ -85,16 +100,20 @@ class TrainingDisplay:
         """One line of at most 79 columns under HEADER for a finished epoch; a star marks the best so far."""
         self._done = result.epoch
         left = f"  ETA {self._eta(self._done)}" if self._done < self._epochs else ""
-        self._console.print(
-            f"{f'{result.epoch:>3}/{self._epochs}':<11}{result.train_loss:>14.3f}"
-            f"{_accuracy(result.train_accuracy):>10}{result.validation_loss:>17.3f}"
-            f"{_accuracy(result.validation_accuracy):>10}{'*' if best else ' '}{left}"
-        )
+        counter = f"{f'{result.epoch:>3}/{self._epochs}':<11}"
+        if self._training_of == "classify":
+            line = (
+                f"{result.train_loss:>14.3f}{_accuracy(result.train_accuracy):>10}"
+                f"{result.validation_loss:>17.3f}{_accuracy(result.validation_accuracy):>10}"
+            )
+        else:
+            line = f"{result.train_loss:>14.4f}{result.validation_loss:>17.4f}"
+        self._console.print(f"{counter}{line}{'*' if best else ' '}{left}")
 
-    def measuring(self, recordings: int) -> None:
+    def measuring(self, examples: int) -> None:
         """Says what takes a while after the last epoch."""
         self._bar.update(self._task, remark="measuring")
-        self._console.print(f"measuring accuracy on all {recordings:,} recordings")
+        self._console.print(f"measuring {MEASURED[self._training_of].format(f'{examples:,}')}")
 
     def _counter(self) -> str:
         return f"{min(self._done + 1, self._epochs)}/{self._epochs}"

@@ -11,12 +11,14 @@ from edgeseq.data.dataset import (
     refuse_unknown_labels,
 )
 from edgeseq.data.load import load
-from edgeseq.data.splits import SplitOptions, Splits, split
+from edgeseq.data.ranges import RangeSplits, split_characters, split_rows
+from edgeseq.data.splits import SplitOptions, Splits, split_recordings
 
 __all__ = [
     "DataOptions",
     "Dataset",
     "FrontEndOptions",
+    "RangeSplits",
     "Recording",
     "SplitOptions",
     "Splits",
@@ -24,4 +26,18 @@ __all__ = [
     "load",
     "refuse_unknown_labels",
     "split",
+    "split_recordings",
 ]
+
+
+def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits | RangeSplits:
+    """Train, validation and test of a data set, by its task; the same options always give the same split.
+
+    Raises UsageError and DataError as `split_recordings`, `split_characters` and `split_rows` do.
+    """
+    options = options or SplitOptions()
+    if dataset.task == "lm":
+        return split_characters(dataset, options)
+    if dataset.task == "forecast":
+        return split_rows(dataset, options)
+    return split_recordings(dataset, options)

@@ -110,6 +110,36 @@ CATALOGUE: dict[str, NamedSet] = {
             files=("clinc150.json",),
             download=Download("https://raw.githubusercontent.com/clinc/oos-eval/master/data/data_full.json"),
         ),
+        NamedSet(
+            name="tinyshakespeare",
+            summary="Tiny Shakespeare: 1.1 million characters of plays, for a language model",
+            kind="text",
+            recordings=1,
+            classes=0,
+            home="https://github.com/karpathy/char-rnn",
+            licence="public domain",
+            content_sha256="38dd4fcef137b4678422e6d34c98daf151883ef95ad7f3c326a743e0003cad67",
+            files=("tinyshakespeare.txt",),
+            download=Download(
+                "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+            ),
+            options=DataOptions(task="lm"),
+        ),
+        NamedSet(
+            name="etth1",
+            summary="ETTh1: load and oil temperature of a transformer, every hour for two years; to forecast",
+            kind="series",
+            recordings=1,
+            classes=0,
+            home="https://github.com/zhouhaoyi/ETDataset",
+            licence="CC BY-ND 4.0",
+            content_sha256="250408af88ab6e14a1f2697223462818b4e8ca90ab5a6d1ddfd10f9aac32d4db",
+            files=("ETTh1.csv",),
+            download=Download(
+                "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv"
+            ),
+            options=DataOptions(task="forecast", split_rows=(8640, 2880, 2880)),
+        ),
     )
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseq.names import some, unknown
+from edgeseq.tasks import Task
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import LogMel, Standardise
 
@@ -38,6 +39,9 @@ class DataOptions:
     label is the folder it lies in. `group_pattern` has a named group `group`. A name that `test_pattern`
     matches is a test recording, every other one is for training. The columns are those of a table.
     Recordings of `out_of_scope_label` are of none of the classes: `Dataset.out_of_scope`.
+
+    Of a series to forecast: `fill` says how gaps are filled, None refuses them; `split_rows` are the rows of
+    train, validation and test, in the order of time; `drop_columns` are left out.
     """
 
     label_pattern: str | None = None
@@ -51,16 +55,20 @@ class DataOptions:
     time_column: str | None = None
     text_column: str | None = None
     out_of_scope_label: str | None = None
+    task: Task = "classify"
+    fill: Literal["linear", "previous"] | None = None
+    split_rows: tuple[int, ...] | None = None
+    drop_columns: tuple[str, ...] | None = None
 
     def only(self, *applicable: str, reference: str) -> DataOptions:
         """These options; UsageError when one is given that does not concern the data at `reference`.
 
-        The label out of scope concerns all data.
+        The task and the label out of scope concern all data.
         """
         for name, value in dataclasses.asdict(self).items():
-            if value is not None and name not in (*applicable, "out_of_scope_label"):
-                flag = f"--{name.removesuffix('_hz').replace('_', '-')}"
-                raise UsageError(f"{reference}: {flag} does not concern this data")
+            if value is not None and name not in (*applicable, "task", "out_of_scope_label"):
+                flag = name.removesuffix("_hz").replace("columns", "column").replace("_", "-")
+                raise UsageError(f"{reference}: --{flag} does not concern this data")
         return self
 
     def over(self, defaults: DataOptions) -> DataOptions:
@@ -135,6 +143,10 @@ class Dataset:
     `out_of_scope`: recordings of none of the classes, such as questions that a model should not answer; they
     are in none of the `Splits`, and their own label is not among `labels`. `columns`: of a table, the
     one that was read for each role, such as "label".
+
+    Of the task lm the recordings are the documents of a corpus, of forecast the one series [n, channels];
+    both have no labels. `times`: of each row of that series, [n], None = unknown; `interval_s`: between two
+    rows; `split_rows`: how many of them train, validate and test, None = by fractions.
     """
 
     name: str
@@ -148,6 +160,10 @@ class Dataset:
     test_pattern: str | None = None
     out_of_scope: tuple[Recording, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    task: Task = "classify"
+    times: NDArray[np.datetime64] | None = None
+    interval_s: float | None = None
+    split_rows: tuple[int, ...] | None = None
 
 
 def assembled(

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgeseq.data.audio import read_audio
 from edgeseq.data.catalogue import CATALOGUE, DATA_DIR_VARIABLE, NamedSet, cache_folder, required
 from edgeseq.data.columns import usual_column
+from edgeseq.data.corpus import read_corpus
 from edgeseq.data.dataset import DataOptions, Dataset, set_aside
 from edgeseq.data.gestures import read_gestures
 from edgeseq.data.series_csv import USUAL_NAMES as OF_SERIES
@@ -19,6 +20,7 @@ from edgeseq.data.text import TEXT, read_text
 from edgeseq.data.text_clinc import read_clinc
 from edgeseq.data.text_rows import csv_rows
 from edgeseq.names import unknown
+from edgeseq.tasks import Task
 from edgeseq_device.errors import DataError, UsageError
 
 
@@ -66,8 +68,9 @@ def load(reference: str, options: DataOptions | None = None) -> Dataset:
 
     A path is a folder or zip of WAV files, a `.ts`, `.npz`, `.csv`, `.tsv`, `.jsonl` or CLINC150's `.json`
     file, or a folder that holds one such file or one `.ts` pair. A name of the catalogue wins over a path;
-    write `./gestures` for the folder. Raises UsageError for a reference that is neither, DataError for data
-    that is refused.
+    write `./gestures` for the folder. For a language model it is a `.txt` file, a folder of them or a table
+    of texts; for a forecaster a `.csv` of one series. Raises UsageError for a reference that is neither,
+    DataError for data that is refused.
     """
     options = options or DataOptions()
     dataset = _loaded(reference, options)
@@ -80,7 +83,7 @@ def _loaded(reference: str, options: DataOptions) -> Dataset:
         return _load_named(CATALOGUE[reference], options)
     path = Path(reference).expanduser()
     if not path.exists():
-        looks_like_path = "/" in reference or path.suffix.lower() in READERS
+        looks_like_path = "/" in reference or path.suffix.lower() in (*READERS, ".txt")
         raise UsageError(
             f"{reference}: no such file or folder"
             if looks_like_path
@@ -92,9 +95,17 @@ def _loaded(reference: str, options: DataOptions) -> Dataset:
 def load_path(path: Path, options: DataOptions, name: str | None = None) -> Dataset:
     """The data set at a path that exists. Raises DataError for data that is refused."""
     name = name or str(path)
+    if options.task == "lm":
+        return read_corpus(path, options, name)
+    if options.task == "forecast":
+        from edgeseq.data.timeline import read_timeline  # noqa: PLC0415
+
+        return read_timeline(path, options, name)
     if path.is_dir():
         return _load_folder(path, options, name)
     reader = READERS.get(path.suffix.lower())
+    if path.suffix.lower() == ".txt":
+        raise DataError(f"{path}: a text without labels; add --task lm to train a language model on it")
     if reader is None:
         raise DataError(f"{path}: no reader for this kind of file; known: a folder, {', '.join(READERS)}")
     return reader(path, options, name)
@@ -119,6 +130,7 @@ def _with_suffix(folder: Path, *suffixes: str) -> list[Path]:
 
 def _load_named(known: NamedSet, options: DataOptions) -> Dataset:
     """A catalogued set; its content must be the catalogue's."""
+    _check_task(known, options.task)
     if known.built_in:
         options.only(reference=known.name)
         return read_gestures(known.name)
@@ -136,3 +148,11 @@ def _load_named(known: NamedSet, options: DataOptions) -> Dataset:
             f" ({known.content_sha256[:12]}); {advice}, or give the path"
         )
     return replace(dataset, test_pattern=options.test_pattern)
+
+
+def _check_task(known: NamedSet, task: Task) -> None:
+    """Raises UsageError where the set is for another task, or for this one and it was not said."""
+    wanted = known.options.task
+    if task != wanted:
+        advice = "leave --task out" if wanted == "classify" else f"add --task {wanted}"
+        raise UsageError(f"{known.name} is a data set for the task {wanted}, not {task}; {advice}")

@@ -22,6 +22,7 @@ GROUP_DRAWS = 200  # seeded draws of groups; the one nearest to the wanted sizes
 VALIDATION_FRACTION = 0.1
 VALIDATION_FRACTION_OF_FEW = 0.2  # a tenth of a small set is too few to choose an epoch by
 FEW_RECORDINGS = 100
+TEST_FRACTION = 0.2
 NO_TEST = "the data's own splits have no test: it was drawn from training, as --test-fraction says"
 MOVE = "move some of its recordings to training, remove them"
 OTHER_GROUPS = "draw other groups with --split-seed, remove its recordings"
@@ -34,11 +35,12 @@ class SplitOptions:
     `validation_fraction` None = the data's own validation split; where it has none 0.1, or 0.2 where fewer
     than 100 recordings are left for training. A fraction that is given draws validation anew, from training
     and the data's own validation together. `by_group`: no group (speaker, subject) may be in two splits.
-    `test_fraction` is unused where the data gives its own test split.
+    `test_fraction` is unused where the data gives its own test split; None = 0.2, and no test split of a text
+    that a language model learns.
     """
 
     validation_fraction: float | None = None
-    test_fraction: float = 0.2
+    test_fraction: float | None = None
     by_group: bool = False
     seed: int = 0
 
@@ -59,8 +61,8 @@ class Splits:
         return sha256_of(json.dumps([self.train, self.validation, self.test]).encode())
 
 
-def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
-    """Train, validation and test of a data set; the same options always give the same split.
+def split_recordings(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
+    """Train, validation and test of a data set to classify; the same options always give the same split.
 
     Raises UsageError for fractions outside 0 to 1 or `by_group` on data without groups, DataError where a
     class or a group is too small to be in each split, where there is a single class or nothing to train on,
@@ -90,7 +92,8 @@ def _sides(dataset: Dataset, kept: set[str], options: SplitOptions) -> tuple[lis
     if lacking and not options.by_group:
         _check_enough(dataset, rest, lacking)
     if "test" in lacking:
-        test = _held_out(dataset, rest, options.test_fraction, options, "test")
+        fraction = options.test_fraction or TEST_FRACTION
+        test = _held_out(dataset, rest, fraction, options, "test")
         rest = sorted(set(rest) - set(test))
     if "validation" in lacking:
         usual = VALIDATION_FRACTION if len(rest) >= FEW_RECORDINGS else VALIDATION_FRACTION_OF_FEW
@@ -128,11 +131,16 @@ def _own(dataset: Dataset, side: str) -> list[int]:
     return [i for i, recording in enumerate(dataset.recordings) if recording.split == side]
 
 
-def _check(dataset: Dataset, options: SplitOptions) -> None:
+def check_fractions(options: SplitOptions) -> None:
+    """Raises UsageError for a fraction outside 0 to 1."""
     for name in ("validation_fraction", "test_fraction"):
         fraction = getattr(options, name)
         if fraction is not None and not 0 < fraction < 1:
             raise UsageError(f"--{name.replace('_', '-')} {fraction} is not between 0 and 1")
+
+
+def _check(dataset: Dataset, options: SplitOptions) -> None:
+    check_fractions(options)
     if options.seed < 0:
         raise UsageError(f"--split-seed {options.seed} is not a whole number from 0 up")
     if options.by_group:

@@ -1,7 +1,7 @@
 """Teachers, the student from scratch and the distilled one, each in fp32 and in int8 files, side by side.
 
-Latency is taken on this machine in one run: all models take turns over the same recordings, one thread each,
-in the runtimes that a board uses.
+Of a forecaster the linear baseline too. Latency is taken on this machine in one run: all models take turns
+over the same inputs, one thread each, in the runtimes that a board uses.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Literal
 
-from edgeseq.distill.answers import cached_logits, in_order, together
-from edgeseq.distill.held_out import Figures, HeldOut, Part, figures_of
+from edgeseq.distill.held_out import Figures
+from edgeseq.distill.judge import Judge, SplitFigures, Timed, Written
 from edgeseq.distill.latency import ROUNDS, latencies_ms
 from edgeseq.distill.teachers import Teacher, Watched
-from edgeseq.evaluate import one_by_one
 from edgeseq.export.board_files import board_files
 from edgeseq.export.options import ExportOptions, as_fitted
 from edgeseq.export.plans import spec_to_export
 from edgeseq.export.run import artifact_folder
-from edgeseq.features import FloatArray
+from edgeseq.golden import load_steps
 from edgeseq.runs import Run
 from edgeseq_device import runtimes
-from edgeseq_export import Format
-from edgeseq_export.bundle import model_file
+from edgeseq_export import SeqSpec
+from edgeseq_export.bundle import model_file, model_files
 from edgeseq_export.choice import TARGETS
 
 BYTES_OF_A_PARAMETER = 4
-Role = Literal["teacher", "ensemble", "scratch", "distilled"]
+Role = Literal["teacher", "ensemble", "linear", "scratch", "distilled"]
 Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Row:
 
     form: onnx, tflite, or torch for a Hugging Face model: it is not exported, and its bytes are those of its
     parameters. bytes: of all that a board needs of an exported one; model_bytes: of its model file alone.
-    figures: of an int8 file its own, in fp32 those of the trained module. latency_p50_ms: on this machine.
+    figures: of an int8 file its own, in fp32 those of the trained module. latency_p50_ms: on this machine,
+    of a language model for a token.
     """
 
     role: Role
@@ -50,52 +51,66 @@ class Row:
     parameters: int
     bytes: int
     model_bytes: int
-    figures: Figures
+    figures: Figures | SplitFigures
     latency_p50_ms: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Subject:
-    """A row without its latency. run: answers the timed recording of a number."""
+    """A row without its latency. run: answers the timed input of a number."""
 
     row: Row
-    run: Callable[[int], object]
+    run: Timed
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """What gets a row for each form. run: it, or the run that it was trained beside. figures: in fp32."""
+
+    role: Role
+    name: str
+    run: Run
+    spec: SeqSpec
+    parameters: int
+    figures: Figures | SplitFigures
 
 
 def compare(
-    teachers: Sequence[Teacher], twin: Run | None, student: Run, held_out: HeldOut, watch: Watched
+    teachers: Sequence[Teacher], twin: Run | None, student: Run, judge: Judge, watch: Watched
 ) -> list[Row]:
     """The rows of the table. `watch` is told what is done."""
     with TemporaryDirectory(prefix="edgeseq-distill-") as folder:
-        scratch = Path(folder)
-        subjects = [each for teacher in teachers for each in _teacher(teacher, held_out, scratch, watch)]
+        rows_of = partial(_subjects, judge=judge, scratch=Path(folder), watch=watch)
+        subjects = [each for teacher in teachers for each in _teacher(teacher, judge, rows_of, watch)]
         if len(teachers) > 1:
-            subjects += _ensemble(teachers, subjects, held_out, watch)
+            subjects += _ensemble(teachers, subjects, judge, watch)
+        subjects += [each for model in _linear(student) for each in rows_of(model)]
         if twin is not None:
-            subjects += _run("scratch", twin, held_out, scratch)
-            subjects += _int8("scratch", twin, held_out, scratch, watch)
-        subjects += _run("distilled", student, held_out, scratch)
-        subjects += _int8("distilled", student, held_out, scratch, watch)
+            subjects += rows_of(_model("scratch", twin, judge))
+        subjects += rows_of(_model("distilled", student, judge))
         told = partial(watch, f"latency of {len(subjects)} models, in turns, {ROUNDS} rounds")
-        taken = latencies_ms([each.run for each in subjects], len(held_out.timed()), told)
+        taken = latencies_ms([each.run for each in subjects], judge.timed_inputs, told)
     return [replace(each.row, latency_p50_ms=latency) for each, latency in zip(subjects, taken, strict=True)]
 
 
-def _teacher(teacher: Teacher, held_out: HeldOut, scratch: Path, watch: Watched) -> list[_Subject]:
+def _teacher(
+    teacher: Teacher, judge: Judge, rows_of: Callable[..., list[_Subject]], watch: Watched
+) -> list[_Subject]:
     if teacher.run is not None:
-        return _run("teacher", teacher.run, held_out, scratch)
-    figures = held_out.figures(partial(_answers, [teacher], held_out, watch))
+        precisions = PRECISIONS if judge.int8_teachers else PRECISIONS[:1]
+        return rows_of(_model("teacher", teacher.run, judge), precisions)
+    figures = judge.of_teachers([teacher], watch)
     size = BYTES_OF_A_PARAMETER * teacher.parameters
     row = Row("teacher", teacher.source.reference, "torch", "fp32", teacher.parameters, size, size, figures)
-    encoded = [teacher.encode([str(text)]) for text in held_out.timed()]
-    return [_Subject(row, lambda number: teacher.answer(encoded[number]))]
+    return [_Subject(row, judge.timed_teacher(teacher))]
 
 
 def _ensemble(
-    teachers: Sequence[Teacher], members: Sequence[_Subject], held_out: HeldOut, watch: Watched
+    teachers: Sequence[Teacher], members: Sequence[_Subject], judge: Judge, watch: Watched
 ) -> list[_Subject]:
-    """All of them one after the other, in each form that all of them have."""
-    figures = held_out.figures(partial(_answers, teachers, held_out, watch))
+    """All of them one after the other in fp32, in each form that all of them have."""
+    figures = judge.of_teachers(teachers, watch)
+    members = [each for each in members if each.row.precision == "fp32"]
     found = []
     for form in dict.fromkeys(each.row.form for each in members):
         of_form = [each for each in members if each.row.form == form]
@@ -109,76 +124,68 @@ def _ensemble(
     return found
 
 
-def _all(runs: Sequence[Callable[[int], object]], number: int) -> None:
+def _all(runs: Sequence[Timed], number: int) -> None:
     for run in runs:
         run(number)
 
 
-def _answers(teachers: Sequence[Teacher], held_out: HeldOut, watch: Watched, part: Part) -> FloatArray:
-    """[n, C]: what teachers answer together to a part, in the order of the data's labels."""
+def _model(role: Role, run: Run, judge: Judge) -> _Model:
+    return _Model(role, run.name, run, run.spec(), run.parameters, judge.of_run(run))
+
+
+def _linear(student: Run) -> list[_Model]:
+    """The linear baseline of a forecaster, none of any other student."""
+    module = student.linear()
+    if module is None:
+        return []
+    reached = {split: each for split, each in student.metrics["linear"].items() if split != "train"}
+    parameters = sum(each.numel() for each in module.parameters())
+    return [_Model("linear", "the linear baseline", student, module.to_spec(), parameters, reached)]
+
+
+def _subjects(
+    model: _Model,
+    precisions: Sequence[Precision] = PRECISIONS,
+    *,
+    judge: Judge,
+    scratch: Path,
+    watch: Watched,
+) -> list[_Subject]:
+    """A model written in both formats, for each precision; int8 files with figures of their own."""
     found = []
-    for teacher in teachers:
-        told = partial(watch, f"teacher {teacher.source.reference} answers {part.name}")
-        logits = cached_logits(teacher, part.asked, told)
-        found.append(in_order(logits, teacher.labels, held_out.prepared.dataset.labels))
-    return together(found)
-
-
-def _run(role: Role, run: Run, held_out: HeldOut, scratch: Path) -> list[_Subject]:
-    """A run's module, written in both formats."""
-    return [
-        _Subject(
-            Row(role, run.name, form, "fp32", run.parameters, *sizes, figures_of(run)),
-            _timed(run, loaded, held_out),
-        )
-        for form, sizes, loaded in _written(run, "fp32", held_out, scratch)
-    ]
-
-
-def _int8(role: Role, run: Run, held_out: HeldOut, scratch: Path, watch: Watched) -> list[_Subject]:
-    """A run's int8 files, each with figures of its own."""
-    found = []
-    for form, sizes, loaded in _written(run, "int8", held_out, scratch):
-        file = f"{run.name} as an int8 {form} file"
-        figures = held_out.figures(partial(_file_answers, loaded, file, watch))
-        row = Row(role, run.name, form, "int8", run.parameters, *sizes, figures)
-        found.append(_Subject(row, _timed(run, loaded, held_out)))
+    for precision in precisions:
+        for each in _written(model, precision, judge, scratch):
+            sizes = each.bytes, each.model_bytes
+            figures = model.figures if precision == "fp32" else judge.of_file(each, model.run, watch)
+            row = Row(model.role, model.name, each.form, precision, model.parameters, *sizes, figures)
+            found.append(_Subject(row, judge.timed(each, model.run)))
     return found
 
 
-def _file_answers(loaded: runtimes.LoadedModel, file: str, watch: Watched, part: Part) -> FloatArray:
-    return one_by_one(loaded.run, part.data.features, partial(watch, f"{file} answers {part.name}"))
-
-
-def _written(
-    run: Run, precision: Precision, held_out: HeldOut, scratch: Path
-) -> Iterator[tuple[Format, tuple[int, int], runtimes.LoadedModel]]:
-    """Each format as an export would write it: its name; bytes on a board and of the model file; the model.
+def _written(model: _Model, precision: Precision, judge: Judge, scratch: Path) -> Iterator[Written]:
+    """Each format as an export would write it.
 
     For the target that the run was quantized for, with a step form unless it was fitted without one.
     """
+    run, splits = model.run, judge.prepared.splits
     target = "generic" if run.recipe.qat is None else run.recipe.qat.target
     options = ExportOptions(precision, TARGETS[target].formats, target=target)
     options = as_fitted(options, run.recipe.fit, None, None)
     options = replace(options, name=artifact_folder(run, options).name)
     files = board_files(
         str(run.path),
-        spec_to_export(run, run.spec(), options),
+        spec_to_export(run, model.spec, options),
         run.front_end,
         options,
-        held_out.prepared.splits.train.median_frames,
-        rejects=bool(held_out.prepared.splits.out_of_scope),
+        splits.train.median_frames,
+        rejects=bool(splits.out_of_scope),
     )
-    for form, model in files.models.items():
-        path = Path(mkdtemp(dir=scratch)) / model_file(model)
-        path.write_bytes(model.content)
-        yield form, (files.sizes[form].bytes, len(model.content)), runtimes.load(path, form)
-
-
-def _timed(run: Run, loaded: runtimes.LoadedModel, held_out: HeldOut) -> Callable[[int], object]:
-    """Answers the timed recording of a number; its features are ready."""
-    rate_hz = held_out.prepared.dataset.sample_rate_hz
-    features = [
-        run.front_end.features(each, rate_hz) if isinstance(each, str) else each for each in held_out.timed()
-    ]
-    return lambda number: loaded.run(features[number])
+    folder = Path(mkdtemp(dir=scratch))
+    for written in files.models.values():
+        for name, content in model_files(written).items():
+            (folder / name).write_bytes(content)
+    steps = load_steps(folder, files.models) if model.spec.carries else {}
+    for form, written in files.models.items():
+        loaded = runtimes.load(folder / model_file(written), form)
+        sizes = files.sizes[form].bytes, len(written.content)
+        yield Written(f"{model.name} as an {precision} {form} file", form, *sizes, loaded, steps.get(form))

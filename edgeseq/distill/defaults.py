@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from edgeseq.data.dataset import Kind
 from edgeseq.models.config import ModelConfig
+from edgeseq.tasks import Task
 from edgeseq.training.recipe import TrainConfig
 
 TEXT_DROPOUT = 0.1  # a teacher's answers to many variants regularise enough (docs/distill.md)
 OF_THE_TEACHER = ("vocabulary", "buckets")
 """Widths that a student shares with a teacher whose inside it learns from: both read the very same ids."""
+
+SETTINGS: Mapping[Task, Mapping[str, Any]] = {
+    "classify": {},
+    "lm": {"temperature": 1.0, "hard_weight": 0.1, "versions": 1},
+    "forecast": {"temperature": 1.0, "hard_weight": 0.5, "versions": 1},
+}
+"""Of DistillConfig, what suits a task better than its defaults (docs/distill.md says whence)."""
 
 
 def student_model(usual: ModelConfig, kind: Kind, given: Collection[str]) -> ModelConfig:
@@ -20,7 +28,7 @@ def student_model(usual: ModelConfig, kind: Kind, given: Collection[str]) -> Mod
 
     usual: the model that suits a training on labels.
     """
-    if kind != "text":
+    if kind != "text" or usual.task != "classify":
         return usual
     dropout: dict[str, Any] = {"dropout": TEXT_DROPOUT, "embedding_dropout": TEXT_DROPOUT}
     return replace(usual, **{name: value for name, value in dropout.items() if name not in given})

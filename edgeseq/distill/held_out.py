@@ -30,6 +30,11 @@ class Figures:
     out_of_scope_recall: float | None
     in_scope_accuracy: float | None = None
 
+    @property
+    def scoped(self) -> bool:
+        """Whether the data has recordings of none of the classes."""
+        return self.out_of_scope_recall is not None
+
 
 @dataclass(frozen=True, eq=False)
 class Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -18,6 +19,14 @@ from edgeseq.settings import require
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.recipe import DistillConfig, Phase, Recipe
 from edgeseq_device.errors import UsageError
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """scratch: of the student from scratch; student: of the one that is distilled."""
+
+    scratch: Lesson
+    student: Lesson
 
 
 def scratch_lesson(transfer: TransferSet) -> Lesson:

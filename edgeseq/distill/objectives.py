@@ -48,13 +48,21 @@ class MixedLabels(nn.Module):
         )
 
 
-class SoftTargets(nn.Module):
-    """A teacher's probabilities at a temperature T, and a part of the labels' cross-entropy.
+def softened_divergence(logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """How far a student's probabilities at a temperature T are from its teacher's: the mean over examples.
 
-    Hinton, Vinyals & Dean 2015 (arXiv 1503.02531), eq. 1 and section 2: both logits are divided by T; the
-    soft part is multiplied by T^2, so that its gradients keep their size. The Kullback-Leibler divergence
-    differs from their cross-entropy by a constant.
+    logits, targets: [B, C], the student's and the teacher's. Hinton, Vinyals & Dean 2015 (arXiv 1503.02531),
+    eq. 1 and section 2: both are divided by T; the result is multiplied by T^2, so that its gradients keep
+    their size. The Kullback-Leibler divergence differs from their cross-entropy by a constant.
     """
+    teacher = functional.log_softmax(targets / temperature, dim=1)
+    student = functional.log_softmax(logits / temperature, dim=1)
+    divergence = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    return divergence * temperature**2
+
+
+class SoftTargets(nn.Module):
+    """A teacher's probabilities at a temperature, and a part of the labels' cross-entropy."""
 
     def __init__(self, temperature: float, hard_weight: float, label_smoothing: float) -> None:
         super().__init__()
@@ -68,11 +76,8 @@ class SoftTargets(nn.Module):
 
     def loss(self, logits: Tensor, batch: TransferBatch) -> Tensor:
         """logits: [B, C] -> a scalar."""
-        T = self.temperature
         assert batch.targets is not None  # noqa: S101 - a student's examples have a teacher's answers
-        teacher = functional.log_softmax(batch.targets / T, dim=1)
-        student = functional.log_softmax(logits / T, dim=1)
-        soft = functional.kl_div(student, teacher, reduction="batchmean", log_target=True) * T**2
+        soft = softened_divergence(logits, batch.targets, self.temperature)
         if not self.hard_weight:
             return soft
         return (1 - self.hard_weight) * soft + self.hard_weight * self.labels.loss(logits, batch)

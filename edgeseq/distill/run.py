@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import platform
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from edgeseq.data.text import read_texts
-from edgeseq.distill.answers import Answers
+from edgeseq.distill.by_task import by_task
 from edgeseq.distill.comparison import Row, compare
-from edgeseq.distill.held_out import HeldOut
-from edgeseq.distill.lessons import check_inside, scratch_lesson, student_lesson
-from edgeseq.distill.positions import check_variants
-from edgeseq.distill.teachers import Teacher, check_prepared, check_teacher, reopened
-from edgeseq.distill.transfer import TransferSet, transfer_set
+from edgeseq.distill.distillation import Distillation
+from edgeseq.distill.teachers import check_teacher, reopened
 from edgeseq.features import Prepared, prepare
 from edgeseq.files import atomic_write_json
 from edgeseq.runs import (
@@ -35,7 +31,7 @@ from edgeseq.settings import require
 from edgeseq.training.fit import TrainingProgress
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.recipe import DistillConfig, Recipe
-from edgeseq.training.train import check_positions, default_name, resume
+from edgeseq.training.train import default_name, resume
 from edgeseq_device.artifact import sha256_of
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.tokenizer import has_token
@@ -54,44 +50,6 @@ class Watching(Protocol):
 
     def training(self, run: str) -> AbstractContextManager[TrainingProgress]:
         """Who watches the training of runs/RUN."""
-
-
-@dataclass(frozen=True, eq=False)
-class Distillation:
-    """A recipe with its data and its teachers, checked. unlabelled: further texts."""
-
-    recipe: Recipe
-    prepared: Prepared
-    teachers: tuple[Teacher, ...]
-    unlabelled: tuple[str, ...] = ()
-
-    @property
-    def config(self) -> DistillConfig:
-        """The recipe's."""
-        assert self.recipe.distill is not None  # noqa: S101 - it is a distillation's
-        return self.recipe.distill
-
-    @cached_property
-    def transfer(self) -> TransferSet:
-        """What teachers are asked and both students are given."""
-        return transfer_set(self.recipe, self.prepared, self.further_texts)
-
-    @cached_property
-    def further_texts(self) -> tuple[str, ...]:
-        """The unlabelled texts but for those that students are judged by."""
-        if not self.unlabelled:
-            return ()
-        judged = [*self.prepared.recordings("validation"), *self.prepared.recordings("test")]
-        held_out = {str(each.samples) for each in (*judged, *self.prepared.dataset.out_of_scope)}
-        return tuple(text for text in self.unlabelled if text not in held_out)
-
-    @property
-    def scratch_recipe(self) -> Recipe | None:
-        """That of the student from scratch: the same but for what it learns from and its dropout."""
-        if self.config.twin is None:
-            return None
-        config = replace(self.config, targets="labels", twin=None)
-        return replace(self.recipe, model=self.config.twin, distill=config)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,13 +79,9 @@ class Distilled:
 
 def check(distillation: Distillation) -> None:
     """Raises DataError or UsageError where these teachers cannot teach this student on this data."""
-    recipe, prepared, teachers = distillation.recipe, distillation.prepared, distillation.teachers
-    for teacher in teachers:
-        check_teacher(teacher, prepared.dataset)
-        check_prepared(teacher, prepared)
-    check_inside(recipe, prepared, teachers)
-    check_positions(recipe.model, prepared)
-    check_variants(recipe, prepared, teachers, distillation.transfer)
+    for teacher in distillation.teachers:
+        check_teacher(teacher, distillation.prepared.dataset)
+    by_task(distillation.task).check(distillation)
 
 
 def read_unlabelled(config: DistillConfig, text_column: str | None) -> tuple[str, ...]:
@@ -180,7 +134,7 @@ def prepare_resume(reference: str) -> tuple[RunFolder, Distillation]:
         raise UsageError(f"{folder.path}: its distillation is over already; there is nothing to resume")
     dataset = load_recorded(recipe, folder.path)
     teachers = tuple(reopened(source) for source in recipe.distill.teachers)
-    prepared = prepare(dataset, recipe.splitting, recipe.front_end)
+    prepared = prepare(dataset, recipe.splitting, recipe.front_end, recipe.model)
     texts = read_unlabelled(recipe.distill, recipe.reading.text_column)
     return folder, Distillation(recipe, prepared, teachers, texts)
 
@@ -220,20 +174,19 @@ def _scratch(folder: RunFolder) -> RunFolder:
 
 def _finish(folder: RunFolder, distillation: Distillation, watching: Watching) -> Distilled:
     """The student from scratch first: the distilled one is then the newest run, which other commands take."""
-    recipe, prepared, teachers = distillation.recipe, distillation.prepared, distillation.teachers
-    answers = Answers(teachers, distillation.transfer, prepared.dataset.labels)
-    answers.ask(watching.step)
-    scratch = _from_scratch(folder, distillation, watching)
-    lesson = student_lesson(distillation.transfer, answers, teachers, distillation.config)
-    student = _trained(folder, recipe, prepared, lesson, watching)
-    held_out = HeldOut(prepared)
-    rows = compare(teachers, scratch, student, held_out, watching.step)
-    distilled = Distilled(student, scratch, tuple(rows), _warnings(distillation, held_out))
+    recipe, prepared, of_task = distillation.recipe, distillation.prepared, by_task(distillation.task)
+    lessons = of_task.lessons(distillation, watching.step)
+    scratch = _from_scratch(folder, distillation, lessons.scratch, watching)
+    student = _trained(folder, recipe, prepared, lessons.student, watching)
+    rows = compare(distillation.teachers, scratch, student, of_task.judge(prepared), watching.step)
+    distilled = Distilled(student, scratch, tuple(rows), of_task.warnings(distillation, student))
     atomic_write_json(folder.path / RESULT_FILE, distilled.comparison())
     return distilled
 
 
-def _from_scratch(folder: RunFolder, distillation: Distillation, watching: Watching) -> Run | None:
+def _from_scratch(
+    folder: RunFolder, distillation: Distillation, lesson: Lesson, watching: Watching
+) -> Run | None:
     recipe = distillation.scratch_recipe
     if recipe is None:
         return None
@@ -242,7 +195,6 @@ def _from_scratch(folder: RunFolder, distillation: Distillation, watching: Watch
         found = new_run_folder(found.path.name, "")
         atomic_write_json(found.recipe, recipe.to_dict())
     try:
-        lesson = scratch_lesson(distillation.transfer)
         return _trained(found, recipe, distillation.prepared, lesson, watching)
     except BaseException:
         if not found.checkpoint.exists():
@@ -258,21 +210,3 @@ def _trained(
         with watching.training(folder.path.name) as progress:
             resume(folder, recipe, prepared, progress, lesson)
     return open_run(folder.path)
-
-
-def _warnings(distillation: Distillation, held_out: HeldOut) -> tuple[str, ...]:
-    """What a reader of the comparison should know of the teachers and of what they were asked."""
-    asked, found = held_out.inside["test"].asked, []
-    for teacher in distillation.teachers:
-        if cut := teacher.cut(asked):
-            found.append(
-                f"{teacher.source.reference}: {cut} of {len(asked)} test texts were cut to the"
-                f" {teacher.max_tokens} tokens that this teacher reads"
-            )
-    given = len(distillation.unlabelled)
-    if left_out := given - len(distillation.further_texts):
-        found.append(
-            f"{distillation.config.unlabelled}: {left_out} of {given} texts are in the validation or test"
-            " split or out of scope; they were left out"
-        )
-    return tuple(found)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +23,18 @@ from edgeseq.features import FeatureArray, FloatArray, Prepared
 from edgeseq.models.model import SequenceModel
 from edgeseq.names import unknown
 from edgeseq.runs import RUNS, Run, RunFolder, open_run
+from edgeseq.tasks import Task
 from edgeseq.training.recipe import TeacherSource
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.tokens import Tokens
 
 CHUNK = 2048  # inputs between two reports of progress
 BATCH = 128
+KINDS_OF_TEACHER: Mapping[Task, str] = {
+    "classify": "a classifier",
+    "lm": "a language model",
+    "forecast": "a forecaster",
+}
 CONFIG_FILE = "config.json"  # what makes a folder a Hugging Face model's
 
 Asked = Sequence[str] | Sequence[FeatureArray]
@@ -186,6 +192,20 @@ def check_distinct(teachers: Sequence[Teacher]) -> None:
         names[source.sha256] = source.reference
 
 
+def task_of(teachers: Sequence[Teacher]) -> Task:
+    """What all of them are for. Raises UsageError where they are not alike."""
+    first, *others = teachers
+    for each in others:
+        if _task(each) != _task(first):
+            told = [f"{one.source.reference} is {KINDS_OF_TEACHER[_task(one)]}" for one in (first, each)]
+            raise UsageError(f"{', '.join(told)}: they cannot teach together; give teachers of one task")
+    return _task(first)
+
+
+def _task(teacher: Teacher) -> Task:
+    return "classify" if teacher.run is None else teacher.run.recipe.model.task
+
+
 def check_teacher(teacher: Teacher, dataset: Dataset) -> None:
     """Raises DataError where a teacher cannot teach on this data or may have seen what is to be tested on."""
     name = teacher.source.reference
@@ -194,7 +214,7 @@ def check_teacher(teacher: Teacher, dataset: Dataset) -> None:
             f"{name}: this teacher answers {teacher.kind}, {dataset.name} holds {dataset.kind};"
             f" take a teacher of {dataset.kind}"
         )
-    if set(teacher.labels) != set(dataset.labels):
+    if dataset.task == "classify" and set(teacher.labels) != set(dataset.labels):
         raise DataError(f"{name}: {_differing_labels(teacher.labels, dataset)}")
     if teacher.run is not None and teacher.run.data_sha256 != dataset.content_sha256:
         run = teacher.run

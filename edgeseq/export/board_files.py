@@ -22,6 +22,7 @@ from edgeseq_export.choice import choose
 
 _LONGEST_NAME = "n" * 48
 _LONGEST = Judged(0.0123456789012345, 0.0123456789012345, 0.123456)
+_LONGEST_S = 0.0123456789012345
 _LONGEST_FASTEST = {"sequence": "tflite", "step": "tflite"}
 
 
@@ -59,7 +60,9 @@ def board_files(
     models = write_models(where, front_end.unit, spec, plans, step=options.step_of(spec))
     named = replace(options, name=options.name or _LONGEST_NAME)
     judged = dict.fromkeys(models, _LONGEST if rejects else replace(_LONGEST, rejection_threshold=None))
-    whole, entries = manifest_of(named, front_end, spec, models, judged, _LONGEST_FASTEST, GOLDEN_COUNT)
+    whole, entries = manifest_of(
+        *(named, front_end, spec, models, judged, _LONGEST_FASTEST, GOLDEN_COUNT), interval_s=_LONGEST_S
+    )
     files = [each for model in models.values() for each in bundle.model_files(model).items()]
     bytes_of = {name: len(content) for name, content in files}
     bytes_of[MANIFEST_FILE] = len(bundle.manifest_bytes(whole, entries))
@@ -112,10 +115,13 @@ def manifest_of(
     judged: Mapping[Format, Judged],
     fastest: Mapping[str, str | None],
     golden_count: int,
+    interval_s: float | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The manifest of the artifact that `options` names, and its models' entries."""
+    """The manifest of the artifact that `options` names, and its models' entries. interval_s: as in
+    `manifest`.
+    """
     widest = max(max(each.tolerance, each.step_tolerance or 0.0) for each in judged.values())
-    whole = manifest(str(options.name), options, spec.labels, front_end, fastest, golden_count, widest)
+    whole = manifest(str(options.name), options, spec, front_end, fastest, golden_count, widest, interval_s)
     step = options.step_of(spec)
     entries = [model_entry(spec, model, judged[each], step=step) for each, model in models.items()]
     return whole, entries

@@ -42,22 +42,26 @@ class Judged:
 def manifest(
     name: str,
     options: ExportOptions,
-    labels: tuple[str, ...],
+    spec: SeqSpec,
     front_end: FrontEnd,
     fastest: Mapping[str, str | None],
     golden_count: int,
     tolerance: float,
+    interval_s: float | None = None,
 ) -> dict[str, Any]:
-    """manifest.json, but for its models. tolerance: the widest parity of its files."""
+    """manifest.json, but for its models. tolerance: the widest parity of its files; interval_s: of a
+    forecaster, between two moments, where it is known.
+    """
     return {
         "name": name,
         "created_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "edgeseq": __version__,
-        "task": "classify",
+        "task": spec.task,
         "precision": options.precision,
         "target": options.target,
         "fastest": dict(fastest),
-        "labels": list(labels),
+        "labels": list(spec.labels),
+        **_reach(spec, interval_s),
         "features": {
             "count": front_end.features_count,
             "unit": front_end.unit,
@@ -66,6 +70,14 @@ def manifest(
         "golden": {"file": bundle.GOLDEN_FILE, "count": golden_count},
         "parity": {"tolerance": tolerance},
     }
+
+
+def _reach(spec: SeqSpec, interval_s: float | None) -> dict[str, Any]:
+    """Of a forecaster: the moments that it reads and those that it says."""
+    if spec.task != "forecast":
+        return {}
+    interval = {} if interval_s is None else {"interval_s": interval_s}
+    return {"context": spec.frames, "horizon": spec.horizon, **interval}
 
 
 def _shortened(front_end: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgeseq.data.dataset import Kind
+from edgeseq.gates import YARDSTICKS
 from edgeseq.names import unknown
+from edgeseq.tasks import Task
 from edgeseq.training.recipe import FitConfig
 from edgeseq_device.errors import UsageError
 from edgeseq_export import FORMATS, Format, SeqSpec
@@ -20,16 +22,17 @@ from edgeseq_export.spec import quantized_layers
 class ExportOptions:
     """What to export and what it must keep to.
 
-    max_drop: in points of accuracy. batch: the files must take several sequences at once. keep_fp32: layers
-    whose weights stay float32. compute: of every int8 layer, None for what is faster. sensitivity: also
-    measure what int8 costs layer by layer. tune: measure every plan on the target's device. step: with the
-    form that takes one frame at a time, where the model has one; None: of sounds and series, not of text.
+    max_drop: in the unit of the task's yardstick, None for its usual one. batch: the files must take several
+    sequences at once. keep_fp32: layers whose weights stay float32. compute: of every int8 layer, None for
+    what is faster. sensitivity: also measure what int8 costs layer by layer. tune: measure every plan on the
+    target's device. step: with the form that takes one frame at a time, where the model has one; None: of all
+    but texts that are classified.
     """
 
     precision: Literal["int8", "fp32"] = "int8"
     formats: tuple[Format, ...] = FORMATS
     max_bytes: int = 100_000_000
-    max_drop: float = 1.0
+    max_drop: float | None = None
     target: str = "generic"
     batch: bool = False
     keep_fp32: tuple[str, ...] = ()
@@ -42,7 +45,13 @@ class ExportOptions:
 
     def step_of(self, spec: SeqSpec) -> bool:
         """Whether a step form of this model is wanted."""
-        return steps_by_default("text" if spec.takes_ids else "series") if self.step is None else self.step
+        if self.step is not None:
+            return self.step
+        return spec.task == "lm" or steps_by_default("text" if spec.takes_ids else "series")
+
+    def drop_of(self, task: Task) -> float:
+        """What a model of this task may lose."""
+        return YARDSTICKS[task].max_drop if self.max_drop is None else self.max_drop
 
 
 def as_fitted(
@@ -60,7 +69,7 @@ def as_fitted(
 
 
 def steps_by_default(kind: Kind) -> bool:
-    """Whether an artifact has a step form where nothing is said.
+    """Whether a classifier's artifact has a step form where nothing is said.
 
     Tokens hardly come one at a time, and in ONNX the form is a second file with their whole table.
     """
@@ -108,6 +117,20 @@ def check_options(options: ExportOptions) -> None:
         raise UsageError(
             "--batch: ONNX Runtime's int8 compute rounds over all sequences at once; leave out --compute int8"
         )
+
+
+def check_task(options: ExportOptions, task: Task) -> None:
+    """Raises UsageError for what is asked of classifiers alone, or cannot be left out."""
+    if task == "classify":
+        return
+    kind = "a language model" if task == "lm" else "a forecaster"
+    for name in ("sensitivity", "batch", "tune"):
+        if getattr(options, name):
+            raise UsageError(f"--{name} is for classifiers, and this is {kind}; leave it out")
+    if task == "lm" and options.step is False:
+        raise UsageError("--no-step: a language model speaks by its step form; leave it out")
+    if task == "forecast" and options.step:
+        raise UsageError("--step: a forecaster reads its whole context at once; leave it out")
 
 
 def check_kept_layers(spec: SeqSpec, keep_fp32: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from edgeseq.evaluate import OutOfScope
 from edgeseq.export.tune import Tuning
 from edgeseq.gates import AccuracyDrop
 from edgeseq.sensitivity import LayerSensitivity
+from edgeseq.tasks import Task
 from edgeseq_export import ExportedModel
 from edgeseq_export.budget import SizeCheck
 from edgeseq_export.parity import Parity
@@ -22,6 +23,7 @@ class ExportReport:
     precision: str
     artifact: Path
     target: str = "generic"
+    task: Task = "classify"
     models: list[ExportedModel] = field(default_factory=list)
     fastest: dict[str, str | None] = field(default_factory=dict)
     tuning: list[Tuning] = field(default_factory=list)
@@ -29,7 +31,7 @@ class ExportReport:
     sizes: list[SizeCheck] = field(default_factory=list)
     parity: list[Parity] = field(default_factory=list)
     drops: list[AccuracyDrop] = field(default_factory=list)
-    accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
+    accuracy: dict[str, dict[str, Any]] = field(default_factory=dict)
     out_of_scope: dict[str, OutOfScope] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     finished: bool = False
@@ -41,6 +43,7 @@ class ExportReport:
             "schema": "edgeseq-export",
             "schema_version": 1,
             "artifact": str(self.artifact) if self.finished else None,
+            "task": self.task,
             "precision": self.precision,
             "target": self.target,
             "forms": {model.format: forms_of(model) for model in self.models},
@@ -49,9 +52,7 @@ class ExportReport:
             "sensitivity": [asdict(each) for each in self.sensitivity],
             "size": [{**asdict(each), "bytes": each.bytes, "passed": each.passed} for each in self.sizes],
             "parity": [asdict(each) for each in self.parity],
-            "accuracy_drop": [
-                {**asdict(each), "drop": each.drop, "passed": each.passed} for each in self.drops
-            ],
+            "accuracy_drop": [each.to_dict() for each in self.drops],
             "accuracy": self.accuracy,
             "out_of_scope": {name: each.to_dict() for name, each in self.out_of_scope.items()},
             "warnings": self.warnings,

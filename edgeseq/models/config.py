@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgeseq.names import unknown
 from edgeseq.settings import require
+from edgeseq.tasks import Task
 from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeseq.data.dataset import Kind
     from edgeseq_device.frontend import FrontEnd
 
-Task = Literal["classify", "lm", "forecast"]
 # By task, the module that builds each family. Imported on use, because each one needs torch.
 FAMILIES: Mapping[Task, Mapping[str, str]] = {
     "classify": {
@@ -36,7 +37,6 @@ FAMILIES: Mapping[Task, Mapping[str, str]] = {
         "linear": "edgeseq.models.forecast.linear",
     },
 }
-TASKS: tuple[Task, ...] = ("classify", "lm", "forecast")
 ALL_FAMILIES = tuple(dict.fromkeys(family for of_task in FAMILIES.values() for family in of_task))
 Size = Literal["tiny", "small", "base"]
 SIZES = ("tiny", "small", "base")
@@ -75,16 +75,16 @@ TEXT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 # Of the other tasks: the shape that a size stands for (base, unless one is given), and what any size has.
 _LM_RECURRENT: Mapping[str, Mapping[str, Any]] = {
-    "defaults": {"dropout": 0.3, "embedding_dropout": 0.1},
+    "defaults": {"dropout": 0.3, "embedding_dropout": 0.15},
     "tiny": {"hidden": 128, "embedding": 64},
     "small": {"hidden": 256, "embedding": 64},
     "base": {"hidden": 512, "embedding": 64},
 }
 _SEGMENTS: Mapping[str, Mapping[str, Any]] = {
     "defaults": {"dropout": 0.2, "segment": 24},
-    "tiny": {"hidden": 64},
-    "small": {"hidden": 128},
-    "base": {"hidden": 256},
+    "tiny": {"hidden": 32},
+    "small": {"hidden": 64},
+    "base": {"hidden": 128},
 }
 TASK_SHAPES: Mapping[Task, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     "lm": {
@@ -101,10 +101,10 @@ TASK_SHAPES: Mapping[Task, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
         "gru": _SEGMENTS,
         "lstm": _SEGMENTS,
         "transformer": {
-            "defaults": {"dropout": 0.3, "segment": 16, "heads": 4},
-            "tiny": {"hidden": 16, "layers": 2},
-            "small": {"hidden": 16, "layers": 3},
-            "base": {"hidden": 32, "layers": 3},
+            "defaults": {"dropout": 0.3, "segment": 24, "heads": 2},
+            "tiny": {"hidden": 16, "layers": 1},
+            "small": {"hidden": 16, "layers": 2},
+            "base": {"hidden": 32, "layers": 2},
         },
         "linear": {"defaults": {}, "tiny": {}, "small": {}, "base": {}},
     },
@@ -295,7 +295,9 @@ def check_fits(family: str, given: list[str], task: Task = "classify") -> None:
         return
     for name in given:
         if name in NOT_OF_CLASSIFY:
-            raise UsageError(f"{_words(name)} is a setting of the task {NOT_OF_CLASSIFY[name]}; leave it out")
+            other = NOT_OF_CLASSIFY[name]
+            advice = f"add --task {other}, or leave it out"
+            raise UsageError(f"{_words(name)} is a setting of the task {other}; {advice}")
         if name in TRANSFORMER_ONLY and family != "transformer":
             raise UsageError(
                 f"{_words(name)} is a setting of a transformer; a {family} has none, leave it out"
@@ -325,7 +327,10 @@ def model_config(
         found = {**shape["defaults"], **shape[size or "base"]}
         if given.get("tied") and "embedding" not in given:
             found["embedding"] = given.get("hidden", found["hidden"])
-        return ModelConfig(family=family, task=task, **{**found, **given})
+        found |= given
+        if "segment" in found and "segment" not in given:
+            found["segment"] = _segment_that_fits(found)
+        return ModelConfig(family=family, task=task, **found)
     found = dict(FAMILY_DEFAULTS.get(family, {}))
     if kind == "text":
         found |= TEXT_DEFAULTS[family]
@@ -338,6 +343,13 @@ def model_config(
     if kind is not None:
         check_kind(config, takes_text=kind == "text")
     return config
+
+
+def _segment_that_fits(shape: Mapping[str, Any]) -> int:
+    """The longest segment up to the usual one of which the context and the horizon are multiples."""
+    reach = {**DEFAULTS, **shape}
+    common = math.gcd(reach["context"], reach["horizon"])
+    return max(length for length in range(1, shape["segment"] + 1) if common % length == 0)
 
 
 def check_kind(config: ModelConfig, *, takes_text: bool) -> None:

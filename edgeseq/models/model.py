@@ -73,5 +73,5 @@ class Forecaster(SequenceModel):
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """features: [B, L, C] float32; lengths: [B], all L.
 
-        Returns [B, H * C]: moment by moment, the channels of one beside each other, in the units of `features`.
+        Returns [B, H * C] in the units of `features`: moment by moment, all channels of one together.
         """

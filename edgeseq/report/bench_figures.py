@@ -82,8 +82,24 @@ def _launch_spread(model: Model) -> str:
     return f"{model['latency_spread_percent']:.1f} %"
 
 
-def _instructions(kind: str = "instructions") -> Callable[[Model], str]:
-    return lambda model: f"{model[kind] / 1e3:,.0f} k"
+def _instructions(model: Model) -> str:
+    a_token = model["instructions"] / model["frames"] / 1e3
+    told = f" ({a_token:.3g} k a token)" if model["task"] == "lm" else ""
+    return _thousands(model["instructions"]) + told
+
+
+def _thousands(count: float) -> str:
+    return f"{count / 1e3:,.0f} k"
+
+
+def _prefill_rate(model: Model) -> str:
+    rate = model["prefill_tokens_per_second"]
+    return f"{per_second(rate)} ({milliseconds(1000 / rate)} ms each)"
+
+
+def per_second(rate: float) -> str:
+    """A rate, such as `7,042` or `3.14`."""
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
 def _instructions_spread(model: Model) -> str:
@@ -131,9 +147,12 @@ FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
         "latency_spread_percent",
         _launch_spread,
     ),
+    ("prefill tokens/s", "prefill_tokens_per_second", _prefill_rate),
+    ("forecasts/s", "forecasts_per_second", lambda model: per_second(model["forecasts_per_second"])),
     ("step p50", "step_latency_p50_ms", _ms("step_latency_p50_ms")),
     ("step p50 interval", "step_latency_p50_low_ms", _interval("step_latency")),
     ("step p99", "step_latency_p99_ms", _ms("step_latency_p99_ms")),
+    ("tokens/s", "tokens_per_second", lambda model: per_second(model["tokens_per_second"])),
     ("process start", "start_ms", _ms("start_ms")),
     ("numpy, input", "numpy_ms", _ms("numpy_ms")),
     ("import", "import_ms", _ms("import_ms")),
@@ -141,8 +160,8 @@ FIGURES: tuple[tuple[str, str, Callable[[Model], str]], ...] = (
     ("load, step form", "step_load_ms", _ms("step_load_ms")),
     ("first inference", "first_inference_ms", _ms("first_inference_ms")),
     ("all to first answer", "first_answer_ms", _ms("first_answer_ms")),
-    ("instructions", "instructions", _instructions()),
-    ("step instructions", "step_instructions", _instructions("step_instructions")),
+    ("instructions", "instructions", _instructions),
+    ("step instructions", "step_instructions", lambda model: _thousands(model["step_instructions"])),
     ("instructions spread", "instructions_spread_percent", _instructions_spread),
     ("RAM, start", "ram_start_bytes", _ram("ram_start_bytes")),
     ("RAM, + numpy, input", "ram_numpy_bytes", _ram("ram_numpy_bytes")),

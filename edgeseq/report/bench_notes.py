@@ -13,13 +13,16 @@ from edgeseq.report.bench_table import (
     WIDTH_MAX,
     has_steps,
     is_asked,
+    quality,
     shown_figures,
     splits_of,
+    task_of,
 )
 from edgeseq.report.native_notes import default_notes, native_notes
 from edgeseq_device.measuring.assemble import name
 from edgeseq_device.measuring.profile import REST
 from edgeseq_device.measuring.sustained import compared_s
+from edgeseq_device.measuring.words import worded
 
 _NOTE_WIDTH_MIN = 30
 _SLOWED = 1.1
@@ -53,7 +56,7 @@ def _meanings(models: Sequence[Model]) -> Iterator[str]:
     """What the figures mean that any model has."""
     counts = "; ".join(f"{split} n {count}" for split, count in splits_of(models).items())
     told = f"; {counts}" if counts else ""
-    yield f"accuracy: from the provenance, measured by the export with these files on its host{told}"
+    yield f"{quality(models)}: from the provenance, measured by the export with these files on its host{told}"
     yield f"RAM: resident memory of a process of its own{_included(models)}; MB = 10^6 bytes"
     if _has("fits_ram", models):
         yield (
@@ -62,12 +65,12 @@ def _meanings(models: Sequence[Model]) -> Iterator[str]:
         )
     if _has("parity_error", models):
         yield "parity: error to the reference interpreter on the golden vectors (tolerance)"
-    latency = _first("latency_p50_ms", models)
+    latency, task = _first("latency_p50_ms", models), task_of(models)
     if latency:
-        yield f"latency: {_inputs(latency)}; interval: 95 %, by bootstrap"
+        yield f"{worded('latency', task)}: {_inputs(latency)}; interval: 95 %, by bootstrap"
     counted = _first("instructions", models)
     if counted:
-        yield f"instructions: {_inputs(counted)}, {_caller(models)}, all threads"
+        yield f"{worded('instructions', task)}: {_inputs(counted)}, {_caller(models)}, all threads"
     if _has("realtime_n", models):
         yield (
             "paced step: one frame per period of real time, without its features; due before the next frame."
@@ -86,7 +89,14 @@ def _meanings(models: Sequence[Model]) -> Iterator[str]:
         )
     if _has("power_w", models):
         yield "power: of the board's own rails, as its PMIC reads them, not of its supply"
-    if has_steps(models):
+    if has_steps(models) and task == "lm":
+        yield (
+            f"token: one step of the step form, its state kept from token to token, {_caller(models)};"
+            " drawing the next one from its logits comes on top. tokens/s: by the p50"
+        )
+        cache = ", a Transformer's keys and values" if any(model["window"] for model in models) else ""
+        yield f"state, RAM: what a step carries to the next one{cache}, float32"
+    elif has_steps(models):
         yield f"step: one frame of that input, its state kept from frame to frame, {_caller(models)}"
     yield from _of_profiles(models)
 
@@ -130,6 +140,10 @@ def _first(key: str, models: Sequence[Model]) -> Model | None:
 
 
 def _inputs(model: Model) -> str:
+    if model["task"] == "lm":
+        return f"one run of the sequence form over {model['frames']} tokens, a golden input"
+    if model["task"] == "forecast":
+        return f"one forecast of {model['horizon']} moments from {model['context']}, a golden input"
     return f"one inference of {model['frames']} frames, the golden input of median length"
 
 

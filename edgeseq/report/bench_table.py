@@ -9,12 +9,14 @@ from typing import Any
 from edgeseq.report.bench_figures import DETAILS, FIGURES, NOT_MEASURED, Model, cell, size, step_file
 from edgeseq_device.measuring.assemble import name
 from edgeseq_device.measuring.keys import DEFAULT_KINDS, KEYS, MODEL, is_of_step
+from edgeseq_device.measuring.words import worded
 
 WIDTH_MAX = 100
 """Tables and notes are no wider, so that they fit a page or a message."""
 NOT_ASKED = "not asked for"
 EMULATED = "emulated"
 
+REACH = ("context", "horizon")
 Row = tuple[str, ...]
 Table = tuple[str, Row, list[Row]]
 """Title, heads and rows."""
@@ -71,9 +73,36 @@ def _rows(models: Sequence[Model], all_models: Sequence[Model]) -> list[Row]:
     rows.append(_row("model file", models, lambda model: size(model["model_bytes"])))
     if any(model["step_file"] not in (None, model["file"]) for model in all_models):
         rows.append(_row("step file", models, step_file))
+    rows += _described(models, all_models)
     rows += [_accuracy_row(split, models) for split in splits_of(all_models)]
     rows += [_row(label, models, cell(key, show)) for label, key, show in shown_figures(all_models)]
     return rows
+
+
+def _described(models: Sequence[Model], all_models: Sequence[Model]) -> list[Row]:
+    """What is told of a model that does not classify: its state or its context, and how far they reach."""
+    task = task_of(all_models)
+    if task == "forecast":
+        return [_row(each, models, _moments(each)) for each in REACH]
+    if task != "lm" or not has_steps(all_models):
+        return []
+    rows = [_row("state, RAM", models, _state)]
+    if any(model["window"] for model in all_models):
+        rows.append(_row("window", models, lambda model: f"{model['window']} tokens"))
+    return rows
+
+
+def _moments(key: str) -> Callable[[Model], str]:
+    return lambda model: f"{model[key]} moments"
+
+
+def _state(model: Model) -> str:
+    return "no step form" if model["states_bytes"] is None else size(model["states_bytes"])
+
+
+def task_of(models: Sequence[Model]) -> str:
+    """What the models of a result are for."""
+    return str(models[0]["task"])
 
 
 def _row(label: str, models: Sequence[Model], show: Callable[[Model], str]) -> Row:
@@ -93,14 +122,32 @@ def _accuracy_row(split: str, models: Sequence[Model]) -> Row:
         entry = model["accuracy"].get(split)
         if entry is None:
             return NOT_MEASURED
-        fp32 = "" if entry["fp32"] is None else f", fp32 {_percent(entry['fp32'])}"
-        return f"{_percent(entry['exported'])} %{fp32}"
+        fp32 = "" if entry["fp32"] is None else f", fp32 {form(entry['fp32'])}"
+        return f"{form(entry['exported'])}{unit}{fp32}"
 
-    return _row(f"accuracy {split}", models, show)
+    what, form, unit = _QUALITIES[task_of(models)]
+    return _row(f"{what} {split}", models, show)
 
 
 def _percent(share: float) -> str:
     return "100" if share == 1.0 else f"{100 * share:.2f}"
+
+
+def _four_digits(value: float) -> str:
+    return f"{value:.4f}"
+
+
+_QUALITIES: dict[str, tuple[str, Callable[[float], str], str]] = {
+    "classify": ("accuracy", _percent, " %"),
+    "lm": ("nats per token", _four_digits, ""),
+    "forecast": ("MSE", _four_digits, ""),
+}
+"""By task what the export has measured, how a value of it is written, and what stands behind the first."""
+
+
+def quality(models: Sequence[Model]) -> str:
+    """What the export has measured of them."""
+    return _QUALITIES[task_of(models)][0]
 
 
 def has_steps(models: Sequence[Model]) -> bool:
@@ -110,7 +157,12 @@ def has_steps(models: Sequence[Model]) -> bool:
 
 def shown_figures(models: Sequence[Model]) -> list[tuple[str, str, Callable[[Model], str]]]:
     """(label, key, how it is written) of the figures that have a row."""
-    return [figure for figure in FIGURES if _has_row(figure[1], models)]
+    task = task_of(models)
+    return [
+        (worded(label, task), key, show)
+        for label, key, show in FIGURES
+        if task in KEYS[f"{MODEL}{key}"].tasks and _has_row(key, models)
+    ]
 
 
 def is_asked(key: str, models: Sequence[Model]) -> bool:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group
 from rich.text import Text
 
 from edgeseq.distill.comparison import Row
+from edgeseq.distill.held_out import Figures
 from edgeseq.report.bench_figures import milliseconds, size
 from edgeseq.report.table import table
+from edgeseq.tasks import Task
 
-ROLES = {"teacher": "teacher", "ensemble": "teachers", "scratch": "scratch", "distilled": "distilled"}
-TITLE = "Accuracy in %, bytes on a board, median latency here with one thread"
+ROLES = {
+    "teacher": "teacher",
+    "ensemble": "teachers",
+    "linear": "linear",
+    "scratch": "scratch",
+    "distilled": "distilled",
+}
+TITLES: Mapping[Task, str] = {
+    "classify": "Accuracy in %, bytes on a board, median latency here with one thread",
+    "lm": "Nats per token, bits per character, bytes on a board, median ms of a token here",
+    "forecast": "MSE and MAE, bytes on a board, median ms of a forecast here with one thread",
+}
+METRICS: Mapping[Task, Mapping[str, str]] = {
+    "classify": {},
+    "lm": {"nats_per_token": "nats", "bits_per_character": "bits"},
+    "forecast": {"mse": "MSE", "mae": "MAE"},
+}
+COUNTED: Mapping[Task, str] = {"classify": "n", "lm": "tokens", "forecast": "windows"}
+SPLITS = {"validation": "val.", "test": "test"}
 SCOPE = (
     "out of scope: % of test recordings of none of the classes that are rejected, at the threshold that"
     " validation gives; right kept: % of those of the classes that are right and not rejected"
@@ -20,28 +39,51 @@ SCOPE = (
 )
 
 
-def distill_table(rows: Sequence[Row]) -> Group:
+def distill_table(rows: Sequence[Row], task: Task = "classify") -> Group:
     """Whose row is whose, and a row for each form of each model, in 80 columns.
 
-    What is rejected, and what that costs, where the data has recordings of none of the classes.
+    Of classifiers what is rejected, and what that costs, where the data has recordings of none of the
+    classes; of the others on how much they were judged.
     """
-    scoped = any(row.figures.out_of_scope_recall is not None for row in rows)
     called = _called(rows)
-    columns = ("model", "form", "val.", "test", *("out of\nscope", "right\nkept") * scoped, "size", "ms")
+    scoped = any(isinstance(row.figures, Figures) and row.figures.scoped for row in rows)
+    columns = ("model", "form", *_columns(rows, task, scoped=scoped), "size", "ms")
     shown = [
         (
             called[row.role, row.name],
             row.form + " int8" * (row.precision == "int8"),
-            _percent(row.figures.validation),
-            _percent(row.figures.test),
-            *(_percent(row.figures.out_of_scope_recall), _percent(row.figures.in_scope_accuracy)) * scoped,
+            *_figures(row, task, scoped=scoped),
             size(row.bytes),
             _milliseconds(row.latency_p50_ms),
         )
         for row in rows
     ]
     names = [Text(line) for line in _names(rows, called)]
-    return Group(*names, table(TITLE, columns, shown), *[Text(SCOPE)] * scoped)
+    remarks = [Text(SCOPE)] * scoped + _judged_on(rows, task)
+    return Group(*names, table(TITLES[task], columns, shown), *remarks)
+
+
+def _columns(rows: Sequence[Row], task: Task, *, scoped: bool) -> list[str]:
+    figures = rows[0].figures
+    if isinstance(figures, Figures):
+        return ["val.", "test", *["out of\nscope", "right\nkept"] * scoped]
+    return [f"{SPLITS[split]}\n{title}" for split in figures for title in METRICS[task].values()]
+
+
+def _figures(row: Row, task: Task, *, scoped: bool) -> list[str]:
+    figures = row.figures
+    if not isinstance(figures, Figures):
+        return [f"{reached[metric]:.3f}" for reached in figures.values() for metric in METRICS[task]]
+    of_scope = [_percent(figures.out_of_scope_recall), _percent(figures.in_scope_accuracy)]
+    return [_percent(figures.validation), _percent(figures.test), *of_scope * scoped]
+
+
+def _judged_on(rows: Sequence[Row], task: Task) -> list[Text]:
+    figures = rows[0].figures
+    if isinstance(figures, Figures):
+        return []
+    counts = [f"{split} {reached[COUNTED[task]]:,} {COUNTED[task]}" for split, reached in figures.items()]
+    return [Text(f"judged on: {', '.join(counts)}")]
 
 
 def _called(rows: Sequence[Row]) -> dict[tuple[str, str], str]:

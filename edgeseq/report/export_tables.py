@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -10,10 +10,11 @@ from rich.table import Table
 from edgeseq.evaluate import OutOfScope
 from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Tuning
-from edgeseq.gates import AccuracyDrop, error_text
+from edgeseq.gates import YARDSTICKS, AccuracyDrop, drop_text, error_text
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
 from edgeseq.sensitivity import LayerSensitivity
+from edgeseq.tasks import Task
 from edgeseq_export import ExportedModel, Plan
 from edgeseq_export.budget import SizeCheck, TensorSize
 from edgeseq_export.forms import NO_PRODUCT
@@ -50,42 +51,57 @@ def _tensors(rows: Sequence[TensorSize]) -> Table:
 
 
 def _parity(rows: Sequence[Parity]) -> Table:
-    return table(
-        "Parity on the golden vectors",
-        ("answers of", "against", "n", "max error", "tolerance", "decisions that differ", "verdict"),
-        [
-            (
-                r.subject,
-                r.against,
-                r.n,
-                error_text(r),
-                f"{r.tolerance:.0e}",
-                r.flips,
-                verdict(r.passed),
-            )
-            for r in rows
-        ],
-    )
+    """Forecasts decide nothing, so that there are no decisions that differ."""
+    flips = ["decisions that differ"] * (rows[0].flips is not None)
+    shown = [
+        (
+            *(r.subject, r.against, r.n, error_text(r), f"{r.tolerance:.0e}"),
+            *([r.flips] * len(flips)),
+            verdict(r.passed),
+        )
+        for r in rows
+    ]
+    columns = ("answers of", "against", "n", "max error", "tolerance", *flips, "verdict")
+    return table("Parity on the golden vectors", columns, shown)
 
 
 def _accuracy(rows: Sequence[AccuracyDrop]) -> Table:
-    return table(
-        f"Accuracy on the {rows[0].split} split",
-        ("format", "n", "trained fp32", "exported", "drop (points)", "limit", "net flips", "verdict"),
-        [
-            (
-                r.format,
-                r.n,
-                percent(r.fp32),
-                percent(r.exported),
-                f"{r.drop:.2f}",
-                f"{r.max_drop:g}",
-                r.flips,
-                verdict(r.passed),
-            )
-            for r in rows
-        ],
-    )
+    task = rows[0].task
+    yardstick = YARDSTICKS[task]
+    flips = ["net flips"] * (task == "classify")
+    shown = [
+        (
+            *(r.format, f"{r.n:,}", _figure(r.task, r.fp32), _figure(r.task, r.exported)),
+            *(drop_text(r), f"{r.max_drop:g}", *[r.flips] * len(flips), verdict(r.passed)),
+        )
+        for r in rows
+    ]
+    drop = f"{'drop' if task == 'classify' else 'rise'} ({yardstick.unit})"
+    columns = ("format", "n", "trained fp32", "exported", drop, "limit", *flips, "verdict")
+    return table(f"{yardstick.title} on the {rows[0].split} split", columns, shown)
+
+
+def _figure(task: Task, value: float) -> str:
+    return percent(value) if task == "classify" else f"{value:.4f}"
+
+
+def _measured(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """A row for each form on each split. rows: as in `ExportReport.accuracy`, of tokens or of windows."""
+    metric = rows[0][1]["metric"]
+    (task,) = (name for name, each in YARDSTICKS.items() if each.metric == metric)
+    also = _ALSO[task]
+    shown = [
+        (_FORM_NAMES.get(form, form), split, f"{entry['n']:,}", _figure(task, entry[form]), f"{value:.4f}")
+        for split, entry in rows
+        for form, value in entry[also].items()
+    ]
+    words = ("nats per token", "bits per character") if task == "lm" else ("MSE", "MAE")
+    columns = ("form", "split", YARDSTICKS[task].counted, *words)
+    return table("What was reached", columns, shown, text_columns=2)
+
+
+_ALSO: Mapping[Task, str] = {"lm": "bits_per_character", "forecast": "mae"}
+_FORM_NAMES = {"fp32": "trained fp32", "linear": "linear baseline"}
 
 
 def _forms(rows: Sequence[ExportedModel]) -> Table:
@@ -155,11 +171,19 @@ def fastest_lines(report: ExportReport) -> list[str]:
         return []
     sequence, step = report.fastest["sequence"], report.fastest["step"]
     how = "as measured" if report.tuning else "by the table in docs/export.md"
-    features = report.models[0].inputs[0]
-    whole = "whole texts" if features.dtype == "int32" else "whole sequences"
+    whole, single = _WORDS[report.task]
+    if report.task == "classify" and report.models[0].inputs[0].dtype == "int32":
+        whole = "whole texts"
     told = [f"{whole} {sequence} ({how})" if sequence else f"{whole} not known, edgeseq bench measures them"]
-    told += [f"frame by frame {step}"] if step else []
+    told += [f"{single} {step}"] if step else []
     return [f"fastest on {report.target}: {', '.join(told)}"]
+
+
+_WORDS: Mapping[Task, tuple[str, str]] = {
+    "classify": ("whole sequences", "frame by frame"),
+    "lm": ("prompts", "token by token"),
+    "forecast": ("forecasts", ""),
+}
 
 
 def _out_of_scope(rows: Sequence[tuple[str, OutOfScope]]) -> Table:
@@ -179,5 +203,6 @@ _TABLES: dict[str, Callable[[Sequence[Any]], Table]] = {
     "tensors": _tensors,
     "parity": _parity,
     "accuracy": _accuracy,
+    "measured": _measured,
     "out_of_scope": _out_of_scope,
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from edgeseq.report.bench_figures import Model, is_native
 from edgeseq_device.measuring.assemble import name
 from edgeseq_device.measuring.measure import compare_logits
+from edgeseq_device.measuring.words import worded
 
 _COMPARED = {
     "latency p50": "latency_p50_ms",
@@ -36,7 +37,7 @@ def native_notes(models: Sequence[Model]) -> Iterator[str]:
         if python is None:
             continue
         shares = {
-            label: f"{label} {native[key] / python[key]:.2g}x"
+            label: f"{worded(label, native['task'])} {native[key] / python[key]:.2g}x"
             for label, key in _COMPARED.items()
             if native[key] is not None and python[key] is not None
         }

@@ -19,7 +19,6 @@ from edgeseq.training.qat import Forward
 from edgeseq.training.recipe import Phase
 from edgeseq_device.errors import EdgeseqError
 
-WARM_UP = 0.25  # part of the steps in which the learning rate rises
 START_DIVISOR = 20.0  # peak / first learning rate
 END_DIVISOR = 1000.0  # peak / last learning rate
 RATE_OPTION = {"float": "--learning-rate", "qat": "--qat-learning-rate"}
@@ -70,7 +69,9 @@ class Trainer:
         loss_sum, right, judged, learning_rate = 0.0, 0, 0, 0.0
         for done, chosen in enumerate(batches):
             step = of_phase * len(batches) + done
-            learning_rate = one_cycle(step, config.epochs * len(batches), config.learning_rate)
+            learning_rate = one_cycle(
+                step, config.epochs * len(batches), config.learning_rate, config.warm_up
+            )
             batch = examples.batch(chosen, number)
             loss, batch_right = self._step(state, batch, learning_rate)
             _average(state, config.ema, step)
@@ -128,12 +129,13 @@ def _averaged(state: TrainingState) -> Iterator[None]:
         state.module.load_state_dict(own)
 
 
-def one_cycle(step: int, steps: int, peak: float) -> float:
-    """The learning rate of a step in 0..steps-1: a cosine up to `peak`, a cosine down to nearly nothing.
+def one_cycle(step: int, steps: int, peak: float, warm_up: float) -> float:
+    """The learning rate of a step in 0..steps-1: a cosine up to `peak` in the part `warm_up` of all
+    steps, a cosine down to nearly nothing.
 
     (Smith & Topin 2018, arXiv 1708.07120, with cosine halves as in torch's OneCycleLR.)
     """
-    rise = max(1.0, WARM_UP * steps)
+    rise = max(1.0, warm_up * steps)
     if step < rise:
         return _cosine(peak / START_DIVISOR, peak, step / rise)
     return _cosine(peak, peak / END_DIVISOR, (step - rise) / max(1.0, steps - 1 - rise))

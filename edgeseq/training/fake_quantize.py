@@ -66,8 +66,11 @@ def product(
     if scheme is ActivationQuantization.NONE:
         return rows @ matrix.widened().T
     with torch.no_grad():
-        per_row = scheme is ActivationQuantization.PER_ROW_INT8
-        rounded = per_row_int8(rows) if per_row else per_tensor_uint8(rows, inside)
+        if scheme is ActivationQuantization.PER_TENSOR_UINT8:
+            rounded = per_tensor_uint8(rows, inside)
+        else:
+            per_row = per_row_int8 if scheme is ActivationQuantization.PER_ROW_INT8 else per_row_uint8
+            rounded = per_row(rows)
     found: Tensor = _Int8Product.apply(rows, matrix.weight, rounded, matrix)  # type: ignore[no-untyped-call]
     return found
 
@@ -87,8 +90,16 @@ def per_row_int8(rows: Tensor) -> RoundedRows:
 def per_tensor_uint8(rows: Tensor, inside: Tensor | None = None) -> RoundedRows:
     """ONNX Runtime's rounding of rows [B, T, K], one scale [B, 1, 1] for each recording's own rows."""
     there = rows if inside is None else rows.masked_fill(~inside[:, :, None], 0)
-    low, high = there.amin(dim=(1, 2), keepdim=True), there.amax(dim=(1, 2), keepdim=True)
-    low, high = low.clamp(max=0), high.clamp(min=0)
+    return _uint8(rows, there.amin(dim=(1, 2), keepdim=True), there.amax(dim=(1, 2), keepdim=True))
+
+
+def per_row_uint8(rows: Tensor) -> RoundedRows:
+    """The same of rows [..., K], each for itself, as its step forms have one; scale [..., 1]."""
+    return _uint8(rows, rows.amin(dim=-1, keepdim=True), rows.amax(dim=-1, keepdim=True))
+
+
+def _uint8(rows: Tensor, lowest: Tensor, highest: Tensor) -> RoundedRows:
+    low, high = lowest.clamp(max=0), highest.clamp(min=0)
     scale = torch.where(high > low, torch.div(high - low, _LEVELS), _ONE)
     zero_point = torch.round((-low / scale).clamp(0, 255))
     return RoundedRows((torch.round(rows / scale) + zero_point).clamp(0, 255) - zero_point, scale)

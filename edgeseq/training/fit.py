@@ -20,6 +20,7 @@ from edgeseq.draws import stream
 from edgeseq.features import Prepared
 from edgeseq.models.config import inputs_of
 from edgeseq.models.model import SequenceModel
+from edgeseq.training.by_task import judge_of, lesson_of
 from edgeseq.training.checkpoint import (
     EpochResult,
     History,
@@ -29,8 +30,7 @@ from edgeseq.training.checkpoint import (
     save_checkpoint,
 )
 from edgeseq.training.epoch import Trainer
-from edgeseq.training.judge import judge_of
-from edgeseq.training.lesson import Lesson, lesson_of
+from edgeseq.training.lesson import Lesson
 from edgeseq.training.qat import Forward, quantized_forward, rounding_of
 from edgeseq.training.recipe import Phase, PhaseName, Recipe, TrainConfig
 
@@ -55,8 +55,8 @@ class TrainingProgress(Protocol):
     def epoch(self, result: EpochResult, *, best: bool) -> None:
         """An epoch is over and its checkpoint is on the disk."""
 
-    def measuring(self, recordings: int) -> None:
-        """Training is over; the best weights answer all recordings of all splits."""
+    def measuring(self, examples: int) -> None:
+        """Training is over; the best weights are measured on all recordings, tokens or windows."""
 
 
 class Silent:
@@ -70,7 +70,7 @@ class Silent:
 
     def epoch(self, result: EpochResult, *, best: bool) -> None: ...
 
-    def measuring(self, recordings: int) -> None: ...
+    def measuring(self, examples: int) -> None: ...
 
 
 def fit(

@@ -2,7 +2,8 @@
 
 It does for many padded recordings at once what `edgeseq_export.reference` does for one in numpy. The spec's
 weights may be arrays or, from `module.to_spec(leaf=lambda p: p)`, live parameters.
-Shapes: B recordings, T rows (padded), F features of a row, H hidden units, C classes.
+Shapes: B recordings, T rows (padded), F features of a row, H hidden units, C classes; of a forecaster B
+contexts of C channels.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch.nn import functional
 
 from edgeseq.training.fake_quantize import Int8Matrix, int8_matrix, product
 from edgeseq_export.quantize import ActivationQuantization
-from edgeseq_export.reference import Rounding, rotary_frequencies
+from edgeseq_export.reference import Rounding, patch_moments, rotary_frequencies
 from edgeseq_export.spec import (
     GRU,
     LSTM,
@@ -31,10 +32,14 @@ from edgeseq_export.spec import (
     Layer,
     Linear,
     Norm,
+    ParallelSteps,
+    Patches,
+    PerChannel,
     Pool,
     Positions,
     Recurrent,
     Residual,
+    Reversible,
     SeqSpec,
     quantized_layers,
 )
@@ -47,7 +52,8 @@ def quantized_logits(
     rounding: Rounding,
     int8: Collection[str] | None = None,
 ) -> Tensor:
-    """Logits [B, C] float32 of padded recordings, as `run_reference(quantize_spec(spec), ...)` of each.
+    """Logits [B, C] float32 of padded recordings, or forecasts [B, horizon * C] of contexts, as
+    `run_reference(quantize_spec(spec), ...)` of each.
 
     features: [B, T, F] float32, or int64 ids; lengths: [B] int64, each in 1..T. rounding: by layer how
     activations are rounded before a product with int8 weights. int8: names of the layers that are quantized,
@@ -56,16 +62,17 @@ def quantized_logits(
     """
     names = frozenset(quantized_layers(spec) if int8 is None else int8)
     rows = _Layers(rounding, names).run(spec.layers, _Rows(features, lengths))
-    return rows.values[:, 0]
+    return rows.values.flatten(1)
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """values: [B, T, F]; lengths: [B]; final: [B, F], the states of the recurrent layer just before."""
+    """values: [B, T, F]; lengths: [B]; states: of the recurrent layer just before, the last output of each of
+    its directions [B, F], then of an LSTM the forward memory [B, H]."""
 
     values: Tensor
     lengths: Tensor
-    final: Tensor | None = None
+    states: tuple[Tensor, ...] = ()
 
     def inside(self) -> Tensor:
         """[B, T]: True where a recording has a row."""
@@ -94,13 +101,18 @@ class _Layers:
         if isinstance(layer, ClassToken):
             token = _tensor(layer.token).expand(len(rows.values), 1, -1)
             return _Rows(torch.cat([token, rows.values], dim=1), rows.lengths + 1)
-        if isinstance(layer, Embedding):
-            return _Rows(self._embedded(layer, rows.values), rows.lengths)
         if isinstance(layer, Residual):
             return _Rows(rows.values + self.run(layer.layers, rows).values, rows.lengths)
+        if isinstance(layer, (Patches, ParallelSteps, PerChannel, Reversible)):
+            values = self._of_forecaster(layer, rows)
+            return _Rows(values, torch.full((len(values),), values.shape[1]))
         return _Rows(self._row_by_row(layer, rows), rows.lengths)
 
-    def _row_by_row(self, layer: Linear | Norm | CausalConv | Attention | Positions, rows: _Rows) -> Tensor:
+    def _row_by_row(
+        self, layer: Embedding | Linear | Norm | CausalConv | Attention | Positions, rows: _Rows
+    ) -> Tensor:
+        if isinstance(layer, Embedding):
+            return self._embedded(layer, rows.values)
         if isinstance(layer, Norm):
             gain, bias = _tensor(layer.gain), _tensor(layer.bias)
             return functional.layer_norm(rows.values, gain.shape, gain, bias, layer.epsilon)
@@ -113,6 +125,32 @@ class _Layers:
             values = _rows_before(values, layer.kernel)
         found = self._product(layer, layer.weight, rows)(values) + _tensor(layer.bias)
         return _ACTIVATIONS[layer.activation](found)
+
+    def _of_forecaster(self, layer: Patches | ParallelSteps | PerChannel | Reversible, rows: _Rows) -> Tensor:
+        """[B, T', F']; all rows are there."""
+        if isinstance(layer, Patches):
+            return rows.values[:, torch.from_numpy(patch_moments(layer, rows.values.shape[1])), 0]
+        if isinstance(layer, ParallelSteps):
+            return self._parallel_steps(layer, rows)
+        B, T, C = rows.values.shape
+        if isinstance(layer, PerChannel):
+            apart = rows.values.transpose(1, 2).reshape(B * C, T, 1)
+            answers = self.run(layer.layers, _Rows(apart, torch.full((B * C,), T))).values
+            return answers.reshape(B, C, -1).transpose(1, 2)
+        if layer.kind == "last":
+            last = rows.values[:, -1:]
+            return self.run(layer.layers, _Rows(rows.values - last, rows.lengths)).values + last
+        mean = rows.values.mean(dim=1, keepdim=True)
+        centred = rows.values - mean
+        scale = torch.sqrt(centred.square().mean(dim=1, keepdim=True) + layer.epsilon)
+        return self.run(layer.layers, _Rows(centred / scale, rows.lengths)).values * scale + mean
+
+    def _parallel_steps(self, layer: ParallelSteps, rows: _Rows) -> Tensor:
+        """[B, M, H]: each of the M inputs from the same states."""
+        matrix, scheme = self._matrix(layer, layer.weight_hh), self._scheme(layer)
+        recurrent = product(rows.states[0][:, None], matrix, scheme, None) + _tensor(layer.bias_hh)
+        states = tuple(state[:, None] for state in rows.states)
+        return _step(_tensor(layer.inputs), recurrent, states)[0]
 
     def _embedded(self, layer: Embedding, ids: Tensor) -> Tensor:
         """ids [B, T, K] -> [B, T, D]. Each row has its own scale: only those that ids name are rounded."""
@@ -146,55 +184,43 @@ class _Layers:
         return self._product(layer, layer.weight_out, rows)(joined) + _tensor(layer.bias_out)
 
     def _recurrent(self, layer: Recurrent, rows: _Rows) -> _Rows:
-        forward = self._scan(layer, layer.forward, rows)
+        forward, *memory = self._scan(layer, layer.forward, rows)
         final = _Rows(forward, rows.lengths).last()
         if layer.backward is None:
-            return _Rows(forward, rows.lengths, final)
+            return _Rows(forward, rows.lengths, (final, *memory))
         turned = _Rows(_reversed(rows.values, rows.lengths), rows.lengths)
-        backward = self._scan(layer, layer.backward, turned)
+        backward = self._scan(layer, layer.backward, turned)[0]
         final = torch.cat([final, _Rows(backward, rows.lengths).last()], dim=1)
         both = torch.cat([forward, _reversed(backward, rows.lengths)], dim=2)
-        return _Rows(both, rows.lengths, final)
+        return _Rows(both, rows.lengths, (final, *memory))
 
-    def _scan(self, layer: Recurrent, cell: Cell, rows: _Rows) -> Tensor:
-        """All outputs [B, T, H]; those after a recording's end mean nothing."""
+    def _scan(self, layer: Recurrent, cell: Cell, rows: _Rows) -> tuple[Tensor, ...]:
+        """All outputs [B, T, H], those after a recording's end mean nothing; and of an LSTM the memory [B, H]
+        behind the last row, which is that of recordings of full length alone."""
         projected = self._product(layer, cell.weight_ih, rows)(rows.values) + _tensor(cell.bias_ih)
         matrix, scheme = self._matrix(layer, cell.weight_hh), self._scheme(layer)
-        bias = _tensor(cell.bias_hh)
-
-        def recurrent(state: Tensor) -> Tensor:
-            """[B, H] -> [B, G*H]; a step's product has one row of each recording."""
-            return product(state[:, None], matrix, scheme, None)[:, 0]
-
-        scan = _scan_gru if isinstance(layer, GRU) else _scan_lstm
-        return scan(projected, bias, recurrent)
-
-
-def _scan_gru(projected: Tensor, bias: Tensor, recurrent: Callable[[Tensor], Tensor]) -> Tensor:
-    """projected: [B, T, 3H] = W_i x + b_i; bias: [3H]; recurrent: h [B, H] -> W_h h [B, 3H]."""
-    H = projected.shape[2] // 3
-    state = projected.new_zeros(len(projected), H)
-    outputs = []
-    for frame in projected.unbind(1):
-        inner = recurrent(state) + bias
-        r, z = torch.sigmoid(frame[:, : 2 * H] + inner[:, : 2 * H]).chunk(2, dim=1)
-        n = torch.tanh(frame[:, 2 * H :] + r * inner[:, 2 * H :])
-        state = n + z * (state - n)
-        outputs.append(state)
-    return torch.stack(outputs, dim=1)
+        bias, zeros = _tensor(cell.bias_hh), projected.new_zeros(len(projected), cell.hidden)
+        states: tuple[Tensor, ...] = (zeros,) if isinstance(layer, GRU) else (zeros, zeros)
+        outputs = []
+        for frame in projected.unbind(1):
+            # a step's product has one row of each recording
+            recurrent = product(states[0][:, None], matrix, scheme, None)[:, 0] + bias
+            states = _step(frame, recurrent, states)
+            outputs.append(states[0])
+        return torch.stack(outputs, dim=1), *states[1:]
 
 
-def _scan_lstm(projected: Tensor, bias: Tensor, recurrent: Callable[[Tensor], Tensor]) -> Tensor:
-    """projected: [B, T, 4H] = W_i x + b_i; bias: [4H]; recurrent: h [B, H] -> W_h h [B, 4H]."""
-    H = projected.shape[2] // 4
-    state = memory = projected.new_zeros(len(projected), H)
-    outputs = []
-    for frame in (projected + bias).unbind(1):
-        i, f, g, o = (frame + recurrent(state)).chunk(4, dim=1)
-        memory = torch.sigmoid(f) * memory + torch.sigmoid(i) * torch.tanh(g)
-        state = torch.sigmoid(o) * torch.tanh(memory)
-        outputs.append(state)
-    return torch.stack(outputs, dim=1)
+def _step(projected: Tensor, recurrent: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """projected: W_i x + b_i; recurrent: W_h h + b_h, [.., G*H]; states: a GRU's h [.., H], an LSTM's h and
+    c. The next states."""
+    if len(states) == 1:
+        (h,), H = states, states[0].shape[-1]
+        r, z = torch.sigmoid(projected[..., : 2 * H] + recurrent[..., : 2 * H]).chunk(2, dim=-1)
+        n = torch.tanh(projected[..., 2 * H :] + r * recurrent[..., 2 * H :])
+        return (n + z * (h - n),)
+    i, f, g, o = (projected + recurrent).chunk(4, dim=-1)
+    c = torch.sigmoid(f) * states[1] + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
 
 
 _ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
@@ -211,9 +237,11 @@ def _tensor(leaf: Any) -> Tensor:
 def _pooled(layer: Pool, rows: _Rows) -> Tensor:
     """[B, F]."""
     if layer.kind == "last":
-        return rows.last() if rows.final is None else rows.final
+        return rows.states[0] if rows.states else rows.last()
     if layer.kind == "first":
         return rows.values[:, 0]
+    if layer.kind == "all":
+        return rows.values.flatten(1)
     inside = rows.inside()[:, :, None]
     if layer.kind == "mean":
         return rows.values.masked_fill(~inside, 0).sum(dim=1) / rows.lengths[:, None]

@@ -20,14 +20,18 @@ class TrainConfig:
     """How the weights are found. Raises UsageError on a value that cannot train.
 
     epochs is 0 only where all training is quantization-aware. learning_rate is the peak of the one-cycle
-    schedule. patience counts epochs without a better validation result; 0 never stops early. threads is
-    fixed because sums depend on it. ema: how much of the weights' moving average a step keeps, such as
-    0.995; the averaged weights are then those that are validated and kept. 0 takes no average.
+    schedule, warm_up the part of the steps in which it rises. patience counts epochs without a better
+    validation result; 0 never stops early. threads is fixed because sums depend on it. ema: how much of the
+    weights' moving average a step keeps, such as 0.995; the averaged weights are then those that are validated
+    and kept. 0 takes no average.
+    window_tokens: of a language model, whose batch_size counts the streams that are read side by side, the
+    tokens of each that an update sees; 0 where there are none.
     """
 
     epochs: int = 30
     batch_size: int = 32
     learning_rate: float = 4e-3
+    warm_up: float = 0.25
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
     gradient_clip: float = 1.0
@@ -37,15 +41,16 @@ class TrainConfig:
     threads: int = 1
     ema: float = 0.0
     augment: AugmentConfig = field(default=OFF)
+    window_tokens: int = 0
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "threads"):
             require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
         for name in ("learning_rate", "gradient_clip"):
             require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("epochs", "weight_decay", "patience", "seed"):
+        for name in ("epochs", "weight_decay", "patience", "seed", "window_tokens"):
             require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
-        for name in ("label_smoothing", "ema"):
+        for name in ("label_smoothing", "ema", "warm_up"):
             require(0 <= getattr(self, name) < 1, f"{name} is {getattr(self, name)}; give 0 up to below 1")
 
 

@@ -24,7 +24,7 @@ def start_from(run: Run, data: str | None = None) -> tuple[Recipe, Prepared]:
     """
     dataset = load_trained_on(run, data)
     recorded_splits(dataset, run.recipe.splitting, run.splits_sha256, run.path)
-    prepared = prepare(dataset, run.recipe.splitting, run.recipe.front_end)
+    prepared = prepare(dataset, run.recipe.splitting, run.recipe.front_end, run.recipe.model)
     if prepared.front_end != run.front_end:
         raise DataError(
             f"{run.path}: its front end comes out otherwise here than when it was trained; use its versions"

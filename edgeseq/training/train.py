@@ -18,9 +18,7 @@ import torch
 
 import edgeseq
 from edgeseq import data
-from edgeseq.batches import logits_of
-from edgeseq.evaluate import Evaluation, evaluate_logits, out_of_scope_metrics
-from edgeseq.features import SPLITS, LabelledFeatures, Prepared, prepare
+from edgeseq.features import SPLITS, Prepared, prepare
 from edgeseq.files import atomic_write_json, atomic_write_text
 from edgeseq.models.config import ModelConfig
 from edgeseq.models.model import SequenceModel
@@ -35,15 +33,14 @@ from edgeseq.runs import (
     read_recipe,
     resume_command,
 )
+from edgeseq.training.by_task import baseline_of, doubts_of, metrics_of
 from edgeseq.training.checkpoint import EpochResult, History, Validation, save_weights
 from edgeseq.training.fit import Silent, TrainingProgress, fit, repeatable
 from edgeseq.training.lesson import Lesson
-from edgeseq.training.qat import Forward, quantized_forward, rounding_of
+from edgeseq.training.qat import quantized_forward, rounding_of
 from edgeseq.training.recipe import Phase, Recipe
 from edgeseq.training.start import keep_start, start_weights
 from edgeseq_device.errors import EdgeseqError, UsageError
-
-FEW_VALIDATION_RECORDINGS = 20
 
 
 def train(
@@ -82,7 +79,7 @@ def prepare_resume(folder: RunFolder) -> tuple[Recipe, Prepared]:
         advice = f"go on with: {resume_command(folder)}"
         raise UsageError(f"{folder.path}: its training needs its teachers; {advice}")
     dataset = data.load(recipe.data, recipe.reading)
-    return recipe, prepare(dataset, recipe.splitting, recipe.front_end)
+    return recipe, prepare(dataset, recipe.splitting, recipe.front_end, recipe.model)
 
 
 def resume(
@@ -111,8 +108,10 @@ def default_name(recipe: Recipe, prepared: Prepared) -> str:
 
 def check_positions(model: ModelConfig, prepared: Prepared) -> None:
     """Raises UsageError before anything is trained where a recording has more frames than are learned."""
+    if model.positions != "learned":
+        return
     longest = max(len(each) for name in SPLITS for each in prepared.splits.named(name).features)
-    if model.positions == "learned" and longest > model.max_frames:
+    if longest > model.max_frames:
         raise UsageError(
             f"a recording has {longest} frames, --max-frames {model.max_frames} positions would be learned:"
             f" give --max-frames {longest} or more, or --positions rotary"
@@ -132,9 +131,10 @@ def _finish(
         start = start_weights(folder, recipe)
         module, history = fit(recipe, prepared, folder.checkpoint, recorder, start, lesson)
         _write_history(folder.history, history.epochs)
-        recorder.measuring(sum(prepared.splits.sizes().values()))
+        recorder.measuring(sum(prepared.sizes().values()))
         with repeatable(recipe.training):
-            result = _result(recipe, prepared, history, module)
+            metrics = _metrics(folder, recipe, prepared, history, module)
+            result = _result(recipe, prepared, history, module, metrics)
         save_weights(folder.weights, module.state_dict())
         atomic_write_json(folder.result, result)
     return open_run(folder.path)
@@ -156,48 +156,42 @@ def _said_how_to_go_on(folder: RunFolder) -> Iterator[None]:
         raise EdgeseqError(f"{error.filename}: {error.strerror}; free some space and {advice}") from error
 
 
-def _result(recipe: Recipe, prepared: Prepared, history: History, module: SequenceModel) -> dict[str, Any]:
+def _result(
+    recipe: Recipe, prepared: Prepared, history: History, module: SequenceModel, metrics: dict[str, Any]
+) -> dict[str, Any]:
     dataset = prepared.dataset
     return {
         "run_version": RUN_VERSION,
         "finished_utc": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "data": {"reference": recipe.data, "kind": dataset.kind, "content_sha256": dataset.content_sha256},
-        "labels": list(dataset.labels),
-        "splits": prepared.splits.sizes() | {"origin": prepared.origin, "sha256": prepared.splits_sha256},
+        "labels": list(prepared.labels),
+        "splits": prepared.sizes() | {"origin": prepared.origin, "sha256": prepared.splits_sha256},
         "front_end": prepared.front_end.to_dict(),
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
-        "metrics": _metrics(recipe, prepared, history, module),
+        "metrics": metrics,
         **_quantization(recipe, history, module),
-        "warnings": [*prepared.warnings, *_doubts(prepared)],
+        "warnings": [*prepared.warnings, *doubts_of(recipe, prepared, metrics)],
         "versions": _versions(),
     }
 
 
-def _metrics(recipe: Recipe, prepared: Prepared, history: History, module: SequenceModel) -> dict[str, Any]:
-    """Accuracy by split in fp32, under "int8" in the exported model's arithmetic too, and what it took."""
-    metrics = _by_split(module, prepared)
+def _metrics(
+    folder: RunFolder, recipe: Recipe, prepared: Prepared, history: History, module: SequenceModel
+) -> dict[str, Any]:
+    """By split what is reached in fp32, under "int8" in the exported model's arithmetic, under "linear" by a
+    forecaster's baseline, and what it took.
+    """
+    task = recipe.model.task
+    metrics = metrics_of(task, module, prepared)
     if recipe.qat is not None:
-        metrics["int8"] = _by_split(quantized_forward(module, rounding_of(module, recipe.qat)), prepared)
+        int8 = quantized_forward(module, rounding_of(module, recipe.qat))
+        metrics["int8"] = metrics_of(task, int8, prepared)
+    if baseline := baseline_of(recipe, prepared, folder.path):
+        metrics["linear"] = baseline
     metrics["best_epoch"] = history.best_epoch
     metrics["epochs"] = len(history.epochs)
     metrics["training_seconds"] = round(sum(epoch.seconds for epoch in history.epochs), 3)
     return metrics
-
-
-def _by_split(forward: Forward, prepared: Prepared) -> dict[str, Any]:
-    """Accuracy by split; "out_of_scope" where the data has recordings of none of the classes."""
-    splits = prepared.splits
-    inside = {name: _evaluated(forward, splits.named(name)) for name in SPLITS}
-    outside = {name: _evaluated(forward, each) for name, each in splits.out_of_scope.items()}
-    found: dict[str, Any] = {
-        name: {"n": e.n, "correct": e.correct, "accuracy": e.accuracy} for name, e in inside.items()
-    }
-    rejecting = out_of_scope_metrics(inside, outside)
-    return found if rejecting is None else found | {"out_of_scope": rejecting.to_dict()}
-
-
-def _evaluated(forward: Forward, split: LabelledFeatures) -> Evaluation:
-    return evaluate_logits(logits_of(forward, split.features), split)
 
 
 def _quantization(recipe: Recipe, history: History, module: SequenceModel) -> dict[str, Any]:
@@ -208,13 +202,6 @@ def _quantization(recipe: Recipe, history: History, module: SequenceModel) -> di
     by_layer = {name: scheme.value for name, scheme in rounding_of(module, recipe.qat).items()}
     chosen = {"target": recipe.qat.target, "format": recipe.qat.format, "activations": by_layer}
     return {"qat": chosen, "before": {"validation": before}}
-
-
-def _doubts(prepared: Prepared) -> list[str]:
-    n = len(prepared.splits.validation)
-    if n >= FEW_VALIDATION_RECORDINGS:
-        return []
-    return [f"the validation split has {n} recordings: one of them is {100 / n:.0f} points of its accuracy"]
 
 
 def _versions() -> dict[str, str]:
@@ -253,5 +240,5 @@ class _Recorder:
         _write_history(self._path, self._epochs)
         self._progress.epoch(result, best=best)
 
-    def measuring(self, recordings: int) -> None:
-        self._progress.measuring(recordings)
+    def measuring(self, examples: int) -> None:
+        self._progress.measuring(examples)

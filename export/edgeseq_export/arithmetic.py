@@ -7,6 +7,8 @@ import numpy as np
 from edgeseq_export.quantize import ActivationQuantization, FloatArray, QuantizedTensor, Weight, as_float
 
 _NOISE = 1e-6
+_Rounded = tuple[FloatArray, FloatArray, FloatArray]
+"""Values, and scales and zero points that broadcast to them."""
 
 
 def matmul(
@@ -20,14 +22,13 @@ def matmul(
         rows = rows * (1 + np.float32(_NOISE) * noise.standard_normal(rows.shape, np.float32))
     if scheme is ActivationQuantization.NONE or not isinstance(weight, QuantizedTensor):
         return rows @ as_float(weight).T
-    quantize = _per_row_int8 if scheme is ActivationQuantization.PER_ROW_INT8 else _per_tensor_uint8
-    values, scale, zero_point = quantize(rows)
+    values, scale, zero_point = _ROUNDINGS[scheme](rows)
     # float64 holds every sum of int8 products exactly and is far quicker than an integer matrix product
     total = (values - zero_point).astype(np.float64) @ weight.values.T.astype(np.float64)
     return (total.astype(np.float32) * (scale * weight.scale)).astype(np.float32)
 
 
-def _per_row_int8(rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _per_row_int8(rows: FloatArray) -> _Rounded:
     """Values, scale [M, 1] and zero point [M, 1] of XNNPACK's qd8 conversion.
 
     Source: xnn_f32_qd8_asymmetric_quantization_params in XNNPACK's src/xnnpack/quantization.h; of the
@@ -44,14 +45,28 @@ def _per_row_int8(rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]
     return values, (np.float32(1) / inverse).astype(np.float32), zero_point
 
 
-def _per_tensor_uint8(rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Values, scale and zero point of ONNX Runtime's dynamic quantization.
+def _per_tensor_uint8(rows: FloatArray) -> _Rounded:
+    return _uint8(rows, rows.min(keepdims=True), rows.max(keepdims=True))
+
+
+def _per_row_uint8(rows: FloatArray) -> _Rounded:
+    return _uint8(rows, rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True))
+
+
+def _uint8(rows: FloatArray, lowest: FloatArray, highest: FloatArray) -> _Rounded:
+    """Values, scale and zero point of ONNX Runtime's dynamic quantization of the rows of a range.
 
     Source: GetQuantizationParameter in onnxruntime's core/util/qmath.h (ONNX DynamicQuantizeLinear).
     """
-    low = np.float32(min(rows.min(), 0))
-    high = np.float32(max(rows.max(), 0))
-    scale = np.float32((high - low) / np.float32(255)) if high > low else np.float32(1)
-    zero_point = np.float32(np.rint(np.clip(-low / scale, 0, 255)))
+    low, high = np.minimum(lowest, np.float32(0)), np.maximum(highest, np.float32(0))
+    scale = np.where(high > low, (high - low) / np.float32(255), np.float32(1)).astype(np.float32)
+    zero_point = np.rint(np.clip(-low / scale, 0, 255)).astype(np.float32)
     values = np.clip(np.rint(rows / scale) + zero_point, 0, 255).astype(np.float32)
-    return values, np.asarray(scale), np.asarray(zero_point)
+    return values, scale, zero_point
+
+
+_ROUNDINGS = {
+    ActivationQuantization.PER_ROW_INT8: _per_row_int8,
+    ActivationQuantization.PER_TENSOR_UINT8: _per_tensor_uint8,
+    ActivationQuantization.PER_ROW_UINT8: _per_row_uint8,
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
@@ -17,19 +19,30 @@ from edgeseq_export.spec import (
     Layer,
     Linear,
     Norm,
+    ParallelSteps,
+    Patches,
+    PerChannel,
     Pool,
     Positions,
     Residual,
+    Reversible,
     SeqSpec,
     cells,
+    channels_of,
+    frames_behind,
     parameters,
     walk,
     width_behind,
 )
+from edgeseq_export.state import why_no_prefill
 
 ACTIVATIONS = ("none", "relu", "gelu")
 _RESERVED = (FEATURES, LENGTHS, LOGITS)
-POOLINGS = ("last", "mean", "max", "first")
+POOLINGS = ("last", "mean", "max", "first", "all")
+NORMALISATIONS = ("last", "standard")
+_OF_FORECASTERS = (Patches, ParallelSteps, PerChannel, Reversible)
+_IN_CHANNELS = (GRU, LSTM, Linear, Norm, Attention, Positions, Residual, Pool, Patches, ParallelSteps)
+"""What PerChannel has a form for, of every channel beside the others."""
 
 
 def check_spec(spec: SeqSpec) -> None:
@@ -44,11 +57,21 @@ def check_spec(spec: SeqSpec) -> None:
         _check_numbers(name, weight)
     for layer in list(walk(spec.layers))[1:]:
         _need(not isinstance(layer, Embedding), layer.name, "an Embedding is a model's first layer or none")
-    width, pooled = _chain(spec.layers, spec.input_features, pooled=False)
-    if not pooled:
+    reason = why_no_prefill(spec) if spec.carries else None
+    if reason:
+        raise ValueError(f"no sequence form that gives its states: {reason}")
+    if spec.frames is not None:
+        _check_forecaster(spec, spec.frames)
+        return
+    if spec.horizon != 1:
+        raise ValueError(
+            f"horizon is {spec.horizon}: only a forecaster, of a known number of frames, has one"
+        )
+    behind = _chain(spec.layers, _Place(spec.input_features))
+    if not behind.pooled:
         raise ValueError("no Pool layer: a classifier needs one, behind the layers over frames")
-    if width != len(spec.labels):
-        raise ValueError(f"{width} outputs do not fit {len(spec.labels)} labels")
+    if behind.width != len(spec.labels):
+        raise ValueError(f"{behind.width} outputs do not fit {len(spec.labels)} labels")
 
 
 def _check_numbers(name: str, weight: Weight) -> None:
@@ -61,23 +84,96 @@ def _check_numbers(name: str, weight: Weight) -> None:
         _need(in_range, name, "a weight of -128 overflows the int8 kernels of cores without dotprod")
 
 
-def _chain(layers: tuple[Layer, ...], width: int, *, pooled: bool) -> tuple[int, bool]:
-    """The width behind some layers, and whether frames have become one vector there."""
-    for layer in layers:
-        if pooled and not isinstance(layer, (Linear, Norm)):
+@dataclass(frozen=True)
+class _Place:
+    """What is between two layers. frames: how many rows, where that is known; pooled: they are one vector."""
+
+    width: int
+    frames: int | None = None
+    pooled: bool = False
+
+
+def _check_forecaster(spec: SeqSpec, frames: int) -> None:
+    if frames < 1 or spec.horizon < 1:
+        raise ValueError(f"{frames} frames in, {spec.horizon} out: a forecaster has at least one of both")
+    channels = channels_of(spec)
+    if channels is None:
+        raise ValueError("a forecaster is one PerChannel layer, or one in a Reversible layer, nothing else")
+    outer = spec.layers[0]
+    if isinstance(outer, Reversible):
+        _need(outer.kind in NORMALISATIONS, outer.name, f"normalisation {outer.kind!r} is not known")
+        _need(outer.epsilon > 0, outer.name, f"epsilon is {outer.epsilon}; it must be above 0")
+    count = len(spec.labels)
+    _need(spec.input_features == count, channels.name, f"{spec.input_features} channels in, {count} labels")
+    for layer in walk(channels.layers):
+        kind = type(layer).__name__
+        _need(isinstance(layer, _IN_CHANNELS), layer.name, f"{kind} has no form inside PerChannel")
+        both_ways = isinstance(layer, (GRU, LSTM)) and layer.backward is not None
+        _need(not both_ways, layer.name, "a backward cell has no form inside PerChannel")
+    behind = _chain(channels.layers, _Place(1, frames))
+    fits = behind.pooled and behind.width == spec.horizon
+    _need(fits, channels.name, f"ends in {_shown(behind)}, not in the {spec.horizon} moments of a forecast")
+
+
+def _shown(place: _Place) -> str:
+    return f"one row of {place.width}" if place.pooled else f"{place.frames} rows of {place.width}"
+
+
+def _chain(layers: tuple[Layer, ...], place: _Place) -> _Place:
+    """What is behind some layers."""
+    for before, layer in zip((None, *layers), layers, strict=False):
+        if place.pooled and not isinstance(layer, (Linear, Norm)):
             raise ValueError(f"{layer.name}: {type(layer).__name__} behind a Pool layer, where no frames are")
         if isinstance(layer, Pool):
             _need(layer.kind in POOLINGS, layer.name, f"pooling {layer.kind!r} is not known")
-            pooled = True
+            place = replace(place, width=_pooled_width(layer, place), pooled=True)
         elif isinstance(layer, Residual):
-            inner, inner_pooled = _chain(layer.layers, width, pooled=False)
-            fits = inner == width and not inner_pooled and layer.layers
+            inner = _chain(layer.layers, place)
             token = any(isinstance(each, ClassToken) for each in walk(layer.layers))
-            _need(bool(fits) and not token, layer.name, f"changes [T, {width}], to which it is added")
+            fits = inner == place and layer.layers and not token
+            _need(bool(fits), layer.name, f"changes [T, {place.width}], to which it is added")
         else:
-            _check_shapes(layer, width)
-            width = width_behind(layer, width)
-    return width, pooled
+            if isinstance(layer, _OF_FORECASTERS):
+                _check_place(layer, place, before)
+            _check_shapes(layer, place.width)
+            frames = None if place.frames is None else _frames_behind(layer, place.frames)
+            place = _Place(width_behind(layer, place.width), frames, place.pooled)
+    return place
+
+
+def _pooled_width(layer: Pool, place: _Place) -> int:
+    if layer.kind != "all":
+        return place.width
+    if place.frames is None:
+        raise ValueError(f"{layer.name}: all rows behind each other need a known number of frames")
+    return place.width * place.frames
+
+
+def _frames_behind(layer: Layer, frames: int) -> int:
+    if isinstance(layer, Positions):
+        table = len(layer.table)
+        _need(table >= frames, layer.name, f"{frames} rows, it knows {table} positions")
+    return frames_behind(layer, frames)
+
+
+def _check_place(layer: Layer, place: _Place, before: Layer | None) -> None:
+    """Of the layers that forecasters alone have."""
+    name = layer.name
+    if place.frames is None or isinstance(layer, (PerChannel, Reversible)):
+        raise ValueError(f"{name}: {type(layer).__name__} is a forecaster's, which is one PerChannel layer")
+    if isinstance(layer, Patches):
+        length, stride = layer.length, layer.stride
+        _need(place.width == 1, name, f"takes the moments of one channel, not rows of {place.width}")
+        _need(stride >= 1 and layer.beyond >= 0, name, f"stride {stride}, beyond {layer.beyond}")
+        _need(1 <= length <= place.frames, name, f"a patch of {length} moments, of {place.frames}")
+    elif isinstance(layer, ParallelSteps):
+        behind = isinstance(before, (GRU, LSTM)) and before.backward is None
+        _need(behind, name, "is not directly behind a GRU or LSTM without a backward cell")
+        rows = (3 if isinstance(before, GRU) else 4) * place.width
+        _shape(f"{name}.inputs", layer.inputs.shape, (len(layer.inputs), rows))
+        _need(len(layer.inputs) >= 1, name, "has no steps")
+        _shape(f"{name}.weight_hh", layer.weight_hh.shape, (rows, place.width))
+        _shape(f"{name}.bias_hh", layer.bias_hh.shape, (rows,))
 
 
 def _check_shapes(layer: Layer, width: int) -> None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from edgeseq_export.crossovers import (
+    FORECASTER_ONNX_FROM_FP32,
     INT8_FROM,
     LOOPS,
     NESTED,
     SINGLE,
+    STEP_INT8_FROM,
     TFLITE_FROM,
     TFLITE_FROM_FP32,
     UNROLLED,
@@ -23,6 +25,7 @@ from edgeseq_export.crossovers import (
 )
 from edgeseq_export.forms import (
     DYNAMIC,
+    DYNAMIC_ROW,
     FLOAT,
     HYBRID,
     LOOKED_UP,
@@ -46,10 +49,12 @@ from edgeseq_export.spec import (
     Layer,
     Linear,
     Norm,
+    ParallelSteps,
     Pool,
     Positions,
     SeqSpec,
     cells,
+    frames_behind,
     parameters,
     walk,
     weight_matrix,
@@ -104,14 +109,20 @@ def choose(
 
     batch: no rounding may span sequences. compute: this one wherever there is a form for it, though it be
     slower. frames: of a usual sequence, where they are known. Raises ValueError for a target that is not
-    known or has no runtime for the format.
+    known or has no runtime for the format, and for a batch of a forecaster or language model.
     """
     board = _target(target, model_format)
+    if batch and spec.frames is not None:
+        raise ValueError("a forecaster takes one context at a time; it has no form for a batch")
+    if batch and spec.carries:
+        raise ValueError("a language model takes one text at a time; it has no form for a batch")
     if _crashes_legacy(spec, board):
         compute = "fp32"
-    decide = partial(_always, compute) if compute else partial(_faster, INT8_FROM[model_format], board)
+    always = partial(_always, compute) if compute else None
+    decide = always or _by_table(spec, model_format, board)
+    of_step = always or partial(_faster_step, board)
     loop = _loop(spec, board, decide, frames)
-    return _plan(spec, model_format, board, loop, decide, batch=batch)
+    return _plan(spec, model_format, board, loop, decide, of_step, batch=batch)
 
 
 def plans(
@@ -130,10 +141,12 @@ def plans(
     board = _target(target, model_format)
     found = [choose(spec, model_format, target, batch=batch, frames=frames)]
     crashes = _crashes_legacy(spec, board)
-    for loop in LOOPS:
+    for loop in LOOPS if spec.frames is None else _whole_loops(spec):
         for compute in COMPUTES:
             if not crashes or (compute == "fp32" and loop != NESTED):
-                found.append(_plan(spec, model_format, board, loop, partial(_always, compute), batch=batch))
+                always = partial(_always, compute)
+                of_step = partial(_faster_step, board)
+                found.append(_plan(spec, model_format, board, loop, always, of_step, batch=batch))
     return tuple(dict.fromkeys(found))
 
 
@@ -141,11 +154,11 @@ def slower_than_fp32(spec: SeqSpec, plan: Plan, model_format: Format, target: st
     """The layers of a plan that compute in int8 although fp32 compute measured faster on `target`."""
     board = _target(target, model_format)
     layers = {layer.name: layer for layer in walk(spec.layers)}
-    table = INT8_FROM[model_format]
+    faster = _by_table(spec, model_format, board)
     return tuple(
         form.layer
         for form in plan.sequence
-        if form.product.compute == "int8" and _faster(table, board, layers[form.layer]) == "fp32"
+        if form.product.compute == "int8" and faster(layers[form.layer]) == "fp32"
     )
 
 
@@ -161,6 +174,9 @@ def fastest_format(spec: SeqSpec, plans: Mapping[Format, Plan], target: str) -> 
         return None
     layer = max(measured, key=_weight_count)
     computes = {each: _compute_of(layer, plan) for each, plan in plans.items()}
+    if spec.frames is not None:
+        in_onnx = computes["tflite"] == "fp32" and _reaches(FORECASTER_ONNX_FROM_FP32, board, layer)
+        return "onnx" if in_onnx else "tflite"
     if set(computes.values()) == {"fp32"}:
         table = TFLITE_FROM_FP32
     elif all(compute == _faster(INT8_FROM[each], board, layer) for each, compute in computes.items()):
@@ -190,14 +206,28 @@ def _target(name: str, model_format: Format) -> Target:
 
 
 def _plan(
-    spec: SeqSpec, model_format: Format, board: Target, loop: Loop, decide: Decide, *, batch: bool
+    spec: SeqSpec,
+    model_format: Format,
+    board: Target,
+    loop: Loop,
+    decide: Decide,
+    of_step: Decide,
+    *,
+    batch: bool,
 ) -> Plan:
     one_row = _behind_pool(spec)
     sequence = []
     for layer in walk(spec.layers):
-        fp32_only = model_format == "onnx" and (batch or layer.name in one_row)
+        # the scales of ONNX Runtime's int8 products would span a batch's sequences, a forecaster's channels
+        spans = batch or spec.frames is not None
+        fp32_only = model_format == "onnx" and (spans or (layer.name in one_row and not spec.carries))
         sequence.append(_form(layer, model_format, board, loop, "fp32" if fp32_only else decide(layer)))
-    return Plan(tuple(sequence), None if why_no_step(spec) else tuple(_step_form(each) for each in sequence))
+    if why_no_step(spec):
+        return Plan(tuple(sequence))
+    pairs = zip(walk(spec.layers), sequence, strict=True)
+    return Plan(
+        tuple(sequence), tuple(_step_form(layer, form, model_format, of_step) for layer, form in pairs)
+    )
 
 
 def _crashes_legacy(spec: SeqSpec, board: Target) -> bool:
@@ -216,9 +246,12 @@ def _crashes_legacy(spec: SeqSpec, board: Target) -> bool:
     return board.is_legacy and bool(recurrent) and beside
 
 
-def _step_form(form: LayerForm) -> LayerForm:
-    """The same product, so that steps answer as the sequence does, but none whose rounding spans frames."""
-    product = WIDENED if form.product == DYNAMIC else form.product
+def _step_form(layer: Layer, form: LayerForm, model_format: Format, of_step: Decide) -> LayerForm:
+    """The same product, so that steps answer as the sequence does; in ONNX, whose int8 sequences round over
+    all frames and so answer otherwise anyway, the faster one."""
+    product = form.product
+    if model_format == "onnx" and product in (WIDENED, DYNAMIC):
+        product = DYNAMIC_ROW if of_step(layer) == "int8" else WIDENED
     return LayerForm(form.layer, form.kind, "step", product)
 
 
@@ -249,13 +282,37 @@ def _always(compute: Compute, _layer: Layer) -> Compute:
     return compute
 
 
+def _by_table(spec: SeqSpec, model_format: Format, board: Target) -> Decide:
+    """What the sequence form of a layer computes in."""
+    if model_format == "onnx" and spec.carries:
+        return partial(_as_steps, board)
+    return partial(_faster, INT8_FROM[model_format], board)
+
+
+def _as_steps(board: Target, layer: Layer) -> Compute:
+    """A language model's sequence form makes the states that steps go on from: in ONNX too it rounds as they
+    do, where it can. int8 in a GRU's loop is wrong on an x86 without VNNI: it must be the faster one too."""
+    if isinstance(layer, GRU) and _faster(INT8_FROM["onnx"], board, layer) == "fp32":
+        return "fp32"
+    return _faster_step(board, layer)
+
+
 def _faster(table: Crossovers, board: Target, layer: Layer) -> Compute:
     return "int8" if _reaches(table, board, layer) else "fp32"
 
 
 def _reaches(table: Crossovers, board: Target, layer: Layer) -> bool:
-    column = table.get(type(layer).__name__)
+    kind = Linear if isinstance(layer, ParallelSteps) else type(layer)  # a product of one row of each channel
+    column = table.get(kind.__name__)
     return column is not None and reaches(_width(layer), column[board.core])
+
+
+def _faster_step(board: Target, layer: Layer) -> Compute:
+    """Of ONNX Runtime's step forms."""
+    column = STEP_INT8_FROM.get(type(layer).__name__)
+    weight = weight_matrix(layer)
+    width = _width(layer) if weight is None or isinstance(layer, (GRU, LSTM)) else min(weight.shape)
+    return "int8" if column is not None and reaches(width, column.get(board.core)) else "fp32"
 
 
 def _width(layer: Layer) -> int:
@@ -273,11 +330,24 @@ def _loop(spec: SeqSpec, board: Target, decide: Decide, frames: int | None) -> L
         for cell in cells(layer).values()
     )
     unrolling = UNROLLING[board.core]
+    if spec.frames is not None:
+        unrolled, nested = _whole_loops(spec)
+        return unrolled if unrolled.frames * bytes_a_frame <= unrolling.whole_bytes_max else nested
     fitting = [loop for loop in UNROLLED if loop.frames * bytes_a_frame <= unrolling.bytes_max]
     for loop in (*fitting, unrolling.beyond):
         if frames is None or loop.frames <= frames:
             return loop
     return SINGLE
+
+
+def _whole_loops(spec: SeqSpec) -> tuple[Loop, Loop]:
+    """Unrolled and nested, all frames of a forecaster's recurrent layer at once: their number is known."""
+    frames = spec.frames or 1
+    for layer in walk(spec.layers):
+        if isinstance(layer, (GRU, LSTM)):
+            break
+        frames = frames_behind(layer, frames)
+    return Loop("unrolled", frames), Loop("nested", frames)
 
 
 def _bytes_of_weight(weight: Weight, compute: Compute) -> int:

@@ -63,6 +63,26 @@ INT8_FROM: Mapping[Format, Crossovers] = {
 """From which width on int8 compute is faster than fp32 compute of the same format, in whole sequences.
 TFLite's step forms have the same crossovers, and must: they answer as the sequence form does."""
 
+# One step from Python of a character model (67 tokens, embedding 64), fp32/int8: thousands of instructions,
+# on x86 microseconds, the least of 12 interleaved rounds on a busy machine.
+# GRU, H = 128 192 256 384 512: plain 132/186 174/230 226/280 365/406 541/573, dotprod 132/173 174/206 226/242
+# 364/331 541/444, x86 13.5/16.3 20.3/20.3 27.9/21.4 46/29 63/39; two layers of 512: x86 163/82.
+# LSTM, H = 96 128 192 256 384 512: plain 139/164 160/187 212/241 281/306 459/465 690/678, dotprod 138/153
+# 160/170 212/210 280/256 459/366 690/508, x86 16.3/14.1 15.9/14.5 25.3/17.7 33.9/20.6 54/30 79/41.
+# Transformer block of D = 64 128 256 512: plain 379/416 483/540 813/858 1986/1907, dotprod 379/406 482/507
+# 814/746 at 64 128 256; two blocks on x86 75/76 110/98 202/144 1832/316.
+# A GRU of 512 on plain counts 6 % more, but its fp32 weights are three times an A72's cache at every step,
+# its int8 weights fit.
+STEP_INT8_FROM: Crossovers = {
+    "GRU": {"x86": 256, "plain": 512, "dotprod": 384},
+    "LSTM": {"x86": 96, "plain": 512, "dotprod": 192},
+    "Attention": {"x86": 128, "plain": 512, "dotprod": 256},
+    "Linear": {"x86": 128, "plain": 512, "dotprod": 256},
+    "CausalConv": {"x86": 128, "plain": 512, "dotprod": 256},
+}
+"""ONNX Runtime's step forms: from which width on int8 compute is faster than fp32 compute. The width is here
+the smaller side of a weight matrix that is not recurrent: a head of a few classes gains nothing."""
+
 # The chosen forms of both formats, TFLite/ONNX. GRU at H = 64 96: plain 1669/1498 2483/2490, dotprod
 # 1562/1498 2151/2491, x86 at 32 64: 133/116 137/177. LSTM at H = 96 128: plain 3118/2917 4487/4496, dotprod
 # 2619/2586 3538/3601, x86 at 128 256 384 512, ratios of 40 interleaved rounds: 1.09 1.02 .97 .96. Encoder
@@ -86,6 +106,20 @@ TFLITE_FROM_FP32: Crossovers = {
     "Attention": {"x86": 1, "plain": 1, "dotprod": 1},
 }
 
+# Forecasters: 7 channels side by side, context 336, horizon 96, TFLite's chosen form/ONNX Runtime. SegRNN of
+# segments of 24, GRU of 64 128 256 and LSTM of 128 in int8: plain 1423/1766 4253/4745 14743/15486 5619/5798,
+# dotprod 988/1769 2296/4744 6703/15485 2992/5797, x86 63/175 136/404 409/1323 162/414. All in fp32: plain
+# 1429/1768 4748/4745 16556/15486 6247/5798, dotprod 1650/1766 5572/4746 19709/15485 7342/5798, x86 87/160
+# 282/388 1001/1354 342/413. PatchTST of D = 16 32: plain 7316/11409 13680/19030, dotprod 7071/11393
+# 12478/19010, x86 at 16 709/1171, in fp32 677/1096. A loop over channels would take 7 times one channel's 37
+# us where a GRU-128 takes 136.
+FORECASTER_ONNX_FROM_FP32: Crossovers = {
+    "GRU": {"x86": None, "plain": 128, "dotprod": 128},
+    "LSTM": {"x86": None, "plain": 128, "dotprod": 128},
+}
+"""Forecasters that compute in fp32: from which width on ONNX Runtime is faster than TFLite. All others answer
+faster in TFLite."""
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -102,10 +136,15 @@ LOOPS = (*UNROLLED, SINGLE, NESTED)
 
 @dataclass(frozen=True)
 class Unrolling:
-    """bytes_max: of all copies of the recurrent weights; beyond: the loop of whatever is larger."""
+    """bytes_max: of all copies of the recurrent weights; beyond: the loop of whatever is larger.
+
+    whole_bytes_max: the same of a forecaster, whose channels all read a copy before the next is read, and
+    whose frames are all unrolled or none.
+    """
 
     bytes_max: int
     beyond: Loop
+    whole_bytes_max: int
 
 
 # XNNPACK keeps a copy of the weights for each unrolled frame, and every frame reads another one: what is
@@ -114,12 +153,13 @@ class Unrolling:
 # against 1528 2791 6585 with ten, on plain 1 % more. Ratios to ONNX Runtime's fp32 operator on x86, medians
 # of four runs with 8, 5, 2, 1 frames and nested: GRU of 128 .68 .64 .74 .86 .93, of 256 .44 .43 .41 .44 .44,
 # of 512 .32 .31 .32 .31 .30; an LSTM alike. On dotprod nested takes 5 % fewer instructions than one frame a
-# turn, and as many on plain.
+# turn, and as many on plain. The 14 segments of 7 channels, unrolled/nested, on x86: GRU of 64 in int8 63/92,
+# of 128 136/171, in fp32 248/282, of 256 in int8 362/409, in fp32 (11 MB) 1573/1000.
 UNROLLING: Mapping[Core, Unrolling] = {
-    "x86": Unrolling(600_000, NESTED),
-    "plain": Unrolling(1_400_000, NESTED),
-    "dotprod": Unrolling(1_400_000, NESTED),
-    "legacy": Unrolling(600_000, SINGLE),
+    "x86": Unrolling(600_000, NESTED, 3_000_000),
+    "plain": Unrolling(1_400_000, NESTED, 1_400_000),
+    "dotprod": Unrolling(1_400_000, NESTED, 1_400_000),
+    "legacy": Unrolling(600_000, SINGLE, 600_000),
 }
 
 

@@ -9,7 +9,7 @@ from edgeseq_device.runtimes import FEATURES
 from edgeseq_export.forms import Format, LayerForm, rounding
 from edgeseq_export.reference import Rounding
 from edgeseq_export.spec import SeqSpec
-from edgeseq_export.state import StateTensor
+from edgeseq_export.state import NEXT, StateTensor
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class StepModel:
 class ExportedModel:
     """A finished model file.
 
+    outputs: the logits; where the spec carries its states, these behind them (`state.carried_states`).
     batch: several sequences of different lengths can be run at once without changing an answer.
     causal: nothing at frame t depends on later frames, by a layer that reads ahead or by a rounding scale.
     """
@@ -53,6 +54,11 @@ class ExportedModel:
     def rounding(self) -> Rounding:
         """How each layer rounds activations: what the reference interpreter takes."""
         return rounding(self.layers)
+
+
+def next_states(states: tuple[StateTensor, ...]) -> tuple[TensorInfo, ...]:
+    """The outputs of a file's states."""
+    return tuple(TensorInfo(state.name + NEXT, "float32", state.shape, "state") for state in states)
 
 
 def features_info(spec: SeqSpec, axes: tuple[int | str, ...], unit: str) -> TensorInfo:

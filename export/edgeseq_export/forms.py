@@ -39,6 +39,8 @@ LOOKED_UP = Product("looked_up", "fp32")
 """int8 rows in the file and in memory, made float32 where an Embedding looks them up."""
 DYNAMIC = Product("dynamic", "int8", ActivationQuantization.PER_TENSOR_UINT8)
 """ONNX Runtime's DynamicQuantizeMatMul and DynamicQuantizeLSTM: one activation scale over all rows."""
+DYNAMIC_ROW = Product("dynamic_row", "int8", ActivationQuantization.PER_ROW_UINT8)
+"""The same in a step form, where there is one row."""
 NO_PRODUCT = Product("none", "fp32")
 """Of a layer without a weight matrix."""
 

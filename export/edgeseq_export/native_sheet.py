@@ -4,14 +4,18 @@ One item a line, words parted by one blank. Names, labels and reasons are percen
 written as Python's repr; the order of the lines is fixed. "T" is the number of frames.
 
     edgeseq-native 1
-    name NAME / task classify / manifest SHA256-OF-MANIFEST.JSON
+    name NAME / task classify | lm | forecast / manifest SHA256-OF-MANIFEST.JSON
     labels 10, then as many lines: label NAME
     features 40 float32
+    context 336 / horizon 96: of a forecaster alone, whose sequences have just so many frames, no T
     front_end log_mel | standardise | tokens | none, then its settings, each on a line
     model model.tflite / weight_bytes 20608 / rejection_threshold 0.5 / golden golden.npz 16
     sequence SIGNATURE TOLERANCE, then: input|output NAME DTYPE SIZE...
     step SIGNATURE TOLERANCE, then the same, then: state NAME INITIAL SIZE...; or: step_none REASON
     end
+
+The outputs of a language model's sequence form are those of its step form. A runner that knows neither this
+nor a forecaster refuses the line.
 """
 
 from __future__ import annotations
@@ -48,6 +52,9 @@ def _lines(manifest: Mapping[str, Any], entry: Mapping[str, Any], manifest_sha25
     yield from (f"label {_text(label)}" for label in labels)
     dtype = next(each["dtype"] for each in entry["inputs"] if each["name"] == FEATURES)
     yield f"features {features['count']} {dtype}"
+    if manifest.get("task") == "forecast":
+        yield f"context {manifest['context']}"
+        yield f"horizon {manifest['horizon']}"
     yield from _front_end(features.get("front_end") or {})
     yield f"model {_text(entry['file'])}"
     yield f"weight_bytes {entry['weight_bytes']}"

@@ -20,9 +20,9 @@ class Parity:
     """How far the answers of `subject` are from those of `against`, over n inputs.
 
     max_error: the largest max|a - b| / max(1, max|b|) of an input, None where an answer is no number;
-    worst: that input's name; flips: inputs whose decision differs although b's was surer than the tolerance.
-    noise_error: how far `against` itself moves when its activations change in the seventh digit; asked only
-    where the usual tolerance was not kept.
+    worst: that input's name; flips: inputs whose decision differs although b's was surer than the tolerance,
+    None of forecasts, which decide nothing. noise_error: how far `against` itself moves when its activations
+    change in the seventh digit; asked only where the usual tolerance was not kept.
     """
 
     subject: str
@@ -30,7 +30,7 @@ class Parity:
     n: int
     max_error: float | None
     worst: str
-    flips: int
+    flips: int | None
     tolerance: float
     passed: bool
     noise_error: float | None = None
@@ -43,10 +43,13 @@ def compare(
     expected: FloatArray,
     names: tuple[str, ...],
     tolerance: float,
+    *,
+    decides: bool = True,
 ) -> Parity:
-    """Compare logits [n, C] float32 of n named inputs. Raises ValueError where the shapes differ."""
-    found = compare_logits(answers, expected, tolerance)
-    worst = names[found.worst]
-    return Parity(
-        subject, against, len(answers), found.error, worst, found.decisions_changed, tolerance, found.ok
-    )
+    """Compare logits [n, C] float32 of n named inputs. Raises ValueError where the shapes differ.
+
+    decides: whether the largest number of an answer is a decision; else it is a forecast.
+    """
+    found = compare_logits(answers, expected, tolerance, decides=decides)
+    worst, flips = names[found.worst], found.decisions_changed if decides else None
+    return Parity(subject, against, len(answers), found.error, worst, flips, tolerance, found.ok)

@@ -29,6 +29,8 @@ class ActivationQuantization(enum.Enum):
     """LiteRT's hybrid kernels: one asymmetric int8 scale per row of the activation matrix."""
     PER_TENSOR_UINT8 = "per_tensor_uint8"
     """ONNX Runtime's dynamic quantization: one asymmetric uint8 scale over all rows."""
+    PER_ROW_UINT8 = "per_row_uint8"
+    """The same where a step form has one row: each frame's scale is its own."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,11 +28,16 @@ from edgeseq_export.spec import (
     Layer,
     Linear,
     Norm,
+    ParallelSteps,
+    Patches,
+    PerChannel,
     Pool,
     Positions,
     Recurrent,
     Residual,
+    Reversible,
     SeqSpec,
+    frames_behind,
 )
 
 Rounding = Mapping[str, ActivationQuantization]
@@ -47,7 +52,7 @@ def run_reference(
     rounding: Rounding | None = None,
     noise: np.random.Generator | None = None,
 ) -> FloatArray:
-    """Logits [C] float32 of one sequence.
+    """Logits [C] float32 of one sequence, or a forecast [H * C], moment by moment.
 
     features: [T, F], T >= 1, float32 readings, or integer ids in front of an Embedding. rounding: for each
     layer's name how activations are rounded before a product with int8 weights; a layer that is not named
@@ -58,8 +63,10 @@ def run_reference(
     """
     if features.ndim != 2 or features.shape[1] != spec.input_features or not len(features):
         raise ValueError(f"features are {features.shape}, the model takes [T >= 1, {spec.input_features}]")
+    if spec.frames is not None and len(features) != spec.frames:
+        raise ValueError(f"features are {features.shape}, the forecaster takes {spec.frames} frames")
     run = _Run(rounding or {}, noise)
-    return run.layers(spec.layers, features if spec.takes_ids else features.astype(np.float32))
+    return run.layers(spec.layers, features if spec.takes_ids else features.astype(np.float32)).reshape(-1)
 
 
 class _Run:
@@ -68,26 +75,42 @@ class _Run:
     def __init__(self, rounding: Rounding, noise: np.random.Generator | None) -> None:
         self._rounding = rounding
         self._noise = noise
-        self._final: FloatArray | None = None  # states of the recurrent layer just before
+        self._states: tuple[FloatArray, ...] = ()  # behind the recurrent layer just before
 
     def layers(self, layers: tuple[Layer, ...], value: npt.NDArray[Any]) -> FloatArray:
         """Ids [T, K], rows [T, F] or, behind a Pool layer, [F] -> what is behind the layers."""
         for layer in layers:
-            final, self._final = self._final, None
+            states, self._states = self._states, ()
             if isinstance(layer, (GRU, LSTM)):
-                value, self._final = _recurrent(layer, value, self._product(layer))
+                value, self._states = _recurrent(layer, value, self._product(layer))
             elif isinstance(layer, Pool):
-                value = _pool(layer, value, final)
-            elif isinstance(layer, Residual):
-                value = value + self.layers(layer.layers, value)
-                self._final = None
+                value = _pool(layer, value, *states[:1])
+            elif isinstance(layer, ParallelSteps):
+                value = _parallel_steps(layer, states, self._product(layer))
+            elif isinstance(layer, (Residual, PerChannel, Reversible)):
+                value = self._around(layer, value)
+                self._states = ()
             elif isinstance(layer, Attention):
                 value = _attention(layer, value, self._product(layer))
             elif isinstance(layer, Embedding):
                 value = _embedded(layer, value)
+            elif isinstance(layer, Patches):
+                value = value[patch_moments(layer, len(value))].reshape(-1, layer.length)
             else:
                 value = self._simple(layer, value)
         return value
+
+    def _around(self, layer: Residual | PerChannel | Reversible, value: FloatArray) -> FloatArray:
+        if isinstance(layer, Residual):
+            return cast(FloatArray, value + self.layers(layer.layers, value))
+        if isinstance(layer, PerChannel):
+            channels = np.split(value, value.shape[1], axis=1)
+            return np.stack([self.layers(layer.layers, each) for each in channels], axis=1)
+        if layer.kind == "last":
+            return cast(FloatArray, self.layers(layer.layers, value - value[-1]) + value[-1])
+        centred = value - value.mean(axis=0)
+        scale = np.sqrt(np.square(centred).mean(axis=0) + np.float32(layer.epsilon))
+        return cast(FloatArray, self.layers(layer.layers, centred / scale) * scale + value.mean(axis=0))
 
     def _simple(
         self, layer: Linear | Norm | CausalConv | Positions | ClassToken, value: FloatArray
@@ -186,54 +209,73 @@ def _turned(heads: FloatArray) -> FloatArray:
     return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=2)
 
 
-def _gru_step(cell: Cell, projected: FloatArray, state: FloatArray, product: Product) -> FloatArray:
-    """projected: [3H] = W_i x + b_i; state: [1, H]; returns h' [1, H]."""
-    H = cell.hidden
-    recurrent = product(state, cell.weight_hh)[0] + cell.bias_hh
-    r, z = np.split(_sigmoid(projected[: 2 * H] + recurrent[: 2 * H]), 2)
-    n = np.tanh(projected[2 * H :] + r * recurrent[2 * H :])
-    return cast(FloatArray, (n + z * (state[0] - n))[None])
+def patch_moments(layer: Patches, frames: int) -> npt.NDArray[np.int64]:
+    """[P, length]: which of `frames` moments each patch holds; the last one where they are beyond it."""
+    starts = np.arange(frames_behind(layer, frames)) * layer.stride
+    moments: npt.NDArray[np.int64] = np.minimum(starts[:, None] + np.arange(layer.length), frames - 1)
+    return moments
 
 
-def _scan_gru(cell: Cell, rows: FloatArray, product: Product) -> FloatArray:
-    projected = product(rows, cell.weight_ih) + cell.bias_ih
-    state = np.zeros((1, cell.hidden), np.float32)
+def _gru_step(projected: FloatArray, recurrent: FloatArray, state: FloatArray) -> FloatArray:
+    """projected: [.., 3H] = W_i x + b_i; recurrent: [3H] = W_h h + b_h; state: [H]. Returns h' [.., H]."""
+    H = len(state)
+    r, z = np.split(_sigmoid(projected[..., : 2 * H] + recurrent[: 2 * H]), 2, axis=-1)
+    n = np.tanh(projected[..., 2 * H :] + r * recurrent[2 * H :])
+    return cast(FloatArray, n + z * (state - n))
+
+
+def _lstm_step(gates: FloatArray, memory: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """gates: [.., 4H] = W_i x + b_i + W_h h + b_h; memory: [H]. Returns h' and c' [.., H]."""
+    i, f, g, o = np.split(gates, 4, axis=-1)
+    memory = _sigmoid(f) * memory + _sigmoid(i) * np.tanh(g)
+    return _sigmoid(o) * np.tanh(memory), memory
+
+
+def _scan(cell: Cell, rows: FloatArray, product: Product, *, gru: bool) -> tuple[FloatArray, FloatArray]:
+    """All outputs [T, H], and the memory [H] behind them, which an LSTM has."""
+    bias = cell.bias_ih if gru else cell.bias_ih + cell.bias_hh
+    hidden = memory = np.zeros(cell.hidden, np.float32)
     outputs = []
-    for row in projected:
-        state = _gru_step(cell, row, state, product)
-        outputs.append(state[0])
-    return np.stack(outputs)
+    for row in product(rows, cell.weight_ih) + bias:
+        recurrent = product(hidden[None], cell.weight_hh)[0]
+        if gru:
+            hidden = _gru_step(row, recurrent + cell.bias_hh, hidden)
+        else:
+            hidden, memory = _lstm_step(row + recurrent, memory)
+        outputs.append(hidden)
+    return np.stack(outputs), memory
 
 
-def _scan_lstm(cell: Cell, rows: FloatArray, product: Product) -> FloatArray:
-    projected = product(rows, cell.weight_ih) + (cell.bias_ih + cell.bias_hh)
-    hidden = np.zeros((1, cell.hidden), np.float32)
-    memory = np.zeros(cell.hidden, np.float32)
-    outputs = []
-    for row in projected:
-        i, f, g, o = np.split(row + product(hidden, cell.weight_hh)[0], 4)
-        memory = _sigmoid(f) * memory + _sigmoid(i) * np.tanh(g)
-        hidden = (_sigmoid(o) * np.tanh(memory))[None]
-        outputs.append(hidden[0])
-    return np.stack(outputs)
-
-
-def _recurrent(layer: Recurrent, rows: FloatArray, product: Product) -> tuple[FloatArray, FloatArray]:
-    """All outputs [T, F] and the final states of the directions [F]."""
-    scan = {GRU: _scan_gru, LSTM: _scan_lstm}[type(layer)]
-    forward = scan(layer.forward, rows, product)
+def _recurrent(
+    layer: Recurrent, rows: FloatArray, product: Product
+) -> tuple[FloatArray, tuple[FloatArray, ...]]:
+    """All outputs [T, F] and the final states of the directions [F]; then the forward memory [H]."""
+    scan = partial(_scan, product=product, gru=isinstance(layer, GRU))
+    forward, memory = scan(layer.forward, rows)
     if layer.backward is None:
-        return forward, forward[-1]
-    backward = scan(layer.backward, rows[::-1], product)[::-1]
-    return np.concatenate([forward, backward], axis=1), np.concatenate([forward[-1], backward[0]])
+        return forward, (forward[-1], memory)
+    backward = scan(layer.backward, rows[::-1])[0][::-1]
+    final = np.concatenate([forward[-1], backward[0]])
+    return np.concatenate([forward, backward], axis=1), (final, memory)
 
 
-def _pool(layer: Pool, rows: FloatArray, final_state: FloatArray | None) -> FloatArray:
+def _parallel_steps(layer: ParallelSteps, states: tuple[FloatArray, ...], product: Product) -> FloatArray:
+    """[M, H]: each of the M inputs from the same states."""
+    hidden, memory = states
+    recurrent = product(hidden[None], layer.weight_hh)[0] + layer.bias_hh
+    if len(layer.bias_hh) == 3 * len(hidden):
+        return _gru_step(layer.inputs, recurrent, hidden)
+    return _lstm_step(layer.inputs + recurrent, memory)[0]
+
+
+def _pool(layer: Pool, rows: FloatArray, final_state: FloatArray | None = None) -> FloatArray:
     if layer.kind == "last":
         last: FloatArray = rows[-1]
         return last if final_state is None else final_state
     if layer.kind == "first":
         first: FloatArray = rows[0]
         return first
+    if layer.kind == "all":
+        return rows.reshape(-1)
     reduce: Any = np.mean if layer.kind == "mean" else np.max
     return cast(npt.NDArray[np.float32], reduce(rows, axis=0).astype(np.float32))

@@ -16,6 +16,7 @@ from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight, quantiz
 PoolKind = Literal["last", "mean", "max", "first", "all"]
 Normalisation = Literal["last", "standard"]
 Activation = Literal["none", "relu", "gelu"]
+Task = Literal["classify", "lm", "forecast"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,8 +177,8 @@ class Patches:
     """[T, 1] -> [P, length]: row p holds moments p * stride .. p * stride + length - 1, and the last moment
     again where they are beyond the end, by at most `beyond`; P = (T + beyond - length) // stride + 1.
 
-    (Nie et al. 2023, arXiv 2211.14730, section 3.1; with stride = length the segments of Lin et al. 2023, arXiv
-    2308.11200, section 3.2.)
+    (Nie et al. 2023, arXiv 2211.14730, section 3.1; with stride = length the segments of Lin et al. 2023,
+    arXiv 2308.11200, section 3.2.)
     """
 
     name: str
@@ -191,7 +192,7 @@ class ParallelSteps:
     """Directly behind a GRU or LSTM without a backward cell: [T, H] -> [M, H], M steps of a cell, each from
     the final state of that layer, none from another's (Lin et al. 2023, arXiv 2308.11200, section 3.3).
 
-    inputs: [M, G*H] float32, W_ih x_m + b_ih of the steps' inputs, which are learned and depend on no sequence.
+    inputs: [M, G*H] float32, W_ih x_m + b_ih of the steps' inputs, which are learned: no sequence's.
     weight_hh: [G*H, H]; bias_hh: [G*H] float32; gates as in `GRU` and `LSTM`.
     """
 
@@ -203,7 +204,9 @@ class ParallelSteps:
 
 @dataclass(frozen=True, eq=False)
 class PerChannel:
-    """[T, C] -> [H, C]: the same layers, [T, 1] -> [H], for every channel alone. They end in one vector."""
+    """[T, C] -> [H, C]: the same layers, [T, 1] -> [H], for every channel alone. They end in one vector, and
+    no rounding of theirs spans channels.
+    """
 
     name: str
     layers: tuple[Layer, ...]
@@ -224,6 +227,7 @@ class Reversible:
 
 
 Recurrent = Union[GRU, LSTM]  # noqa: UP007
+WRAPPERS = (Residual, PerChannel, Reversible)
 Layer = Union[  # noqa: UP007
     Embedding,
     GRU,
@@ -250,8 +254,8 @@ class SeqSpec:
     The features are float32 readings, or int32 ids where the first layer is an Embedding. Of a classifier the
     labels are its classes, of a language model the tokens of its vocabulary: it is a classifier of the next
     token. A forecaster takes exactly `frames` moments of as many channels as it has labels, and gives the
-    `horizon` next ones, [horizon, channels] row by row. carries: whether the sequence form gives the states of
-    the step form behind its last frame too, so that a step can go on from there.
+    `horizon` next ones, [horizon, channels] row by row. carries: whether the sequence form gives the states
+    of the step form behind its last frame too, so that a step can go on from there.
     """
 
     input_features: int
@@ -267,26 +271,44 @@ class SeqSpec:
         return self.horizon * len(self.labels)
 
     @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return "lm" if self.carries else "classify" if self.frames is None else "forecast"
+
+    @property
     def takes_ids(self) -> bool:
         """Whether the features are ids of tokens."""
         return bool(self.layers) and isinstance(self.layers[0], Embedding)
 
 
 def walk(layers: tuple[Layer, ...]) -> Iterator[Layer]:
-    """Every layer in order; a Residual before the layers inside it."""
+    """Every layer in order; one that wraps others before the layers inside it."""
     for layer in layers:
         yield layer
-        if isinstance(layer, Residual):
-            yield from walk(layer.layers)
+        yield from walk(inner_layers(layer))
+
+
+def inner_layers(layer: Layer) -> tuple[Layer, ...]:
+    """The layers that a layer wraps; none of any other."""
+    return layer.layers if isinstance(layer, WRAPPERS) else ()
+
+
+def channels_of(spec: SeqSpec) -> PerChannel | None:
+    """The layer that a forecaster is made of, alone or in a Reversible layer; None of any other model."""
+    layers = spec.layers
+    if len(layers) == 1 and isinstance(layers[0], Reversible):
+        layers = layers[0].layers
+    return layers[0] if len(layers) == 1 and isinstance(layers[0], PerChannel) else None
 
 
 def reads_ahead(layer: Layer) -> bool:
     """Whether the layer's output at a frame depends on frames to come."""
     if isinstance(layer, (GRU, LSTM)):
         return layer.backward is not None
-    if isinstance(layer, Residual):
-        return any(reads_ahead(inner) for inner in layer.layers)
-    return isinstance(layer, Attention) and layer.window is None
+    if isinstance(layer, Attention):
+        return layer.window is None
+    of_the_whole = isinstance(layer, (Patches, ParallelSteps, PerChannel))
+    return of_the_whole or any(reads_ahead(inner) for inner in inner_layers(layer))
 
 
 def width_behind(layer: Layer, width: int) -> int:
@@ -295,13 +317,26 @@ def width_behind(layer: Layer, width: int) -> int:
         return sum(cell.hidden for cell in cells(layer).values())
     if isinstance(layer, Embedding):
         return layer.weight.shape[1]
+    if isinstance(layer, Patches):
+        return layer.length
     return layer.weight.shape[0] if isinstance(layer, (Linear, CausalConv)) else width
+
+
+def frames_behind(layer: Layer, frames: int) -> int:
+    """The rows behind a layer, in front of a Pool, that is given `frames` rows."""
+    if isinstance(layer, Patches):
+        return (frames + layer.beyond - layer.length) // layer.stride + 1
+    if isinstance(layer, ParallelSteps):
+        return len(layer.inputs)
+    return frames + isinstance(layer, ClassToken)
 
 
 def weight_matrix(layer: Layer) -> Weight | None:
     """The matrix that says whether a layer is quantized and how wide it is; None where it has no weights."""
     if isinstance(layer, (GRU, LSTM)):
         return layer.forward.weight_hh
+    if isinstance(layer, ParallelSteps):
+        return layer.weight_hh
     if isinstance(layer, Attention):
         return layer.weight_out
     return layer.weight if isinstance(layer, (Embedding, Linear, CausalConv)) else None
@@ -346,9 +381,9 @@ def quantize_spec(spec: SeqSpec, keep_fp32: Collection[str] = ()) -> SeqSpec:
 
 
 def _quantize_layer(layer: Layer, keep: frozenset[str]) -> Layer:
-    if isinstance(layer, Residual):
+    if isinstance(layer, WRAPPERS):
         return dataclasses.replace(layer, layers=tuple(_quantize_layer(each, keep) for each in layer.layers))
-    if layer.name in keep or isinstance(layer, (Norm, Positions, ClassToken, Pool)):
+    if layer.name in keep or weight_matrix(layer) is None:
         return layer
     if isinstance(layer, (GRU, LSTM)):
         forward = _quantize_matrices(f"{layer.name}.forward", layer.forward)
@@ -357,7 +392,7 @@ def _quantize_layer(layer: Layer, keep: frozenset[str]) -> Layer:
     return _quantize_matrices(layer.name, layer)
 
 
-_Owner = TypeVar("_Owner", bound=Union[Cell, Embedding, Linear, CausalConv, Attention])  # noqa: UP007
+_Owner = TypeVar("_Owner", bound=Union[Cell, Layer])  # noqa: UP007
 
 
 def _quantize_matrices(prefix: str, owner: _Owner) -> _Owner:

@@ -40,12 +40,32 @@ class StateTensor:
 
 def why_no_step(spec: SeqSpec) -> str | None:
     """Why a model has no step form, naming the layer; None where it has one."""
+    if spec.frames is not None:
+        return f"a forecast is made of a whole context of {spec.frames} frames"
     for layer in walk(spec.layers):
         if reads_ahead(layer):
             return f"{layer.name} reads frames to come"
         if isinstance(layer, (Positions, ClassToken)) or (isinstance(layer, Pool) and layer.kind == "first"):
             return f"{layer.name} ({type(layer).__name__}) has a place in a whole sequence only"
     return None
+
+
+def why_no_prefill(spec: SeqSpec) -> str | None:
+    """Why a model's sequence form cannot give the states behind its last frame, naming the layer; or None."""
+    for layer in walk(spec.layers):
+        if isinstance(layer, Pool) and layer.kind in ("mean", "max"):
+            return f"{layer.name} keeps a {layer.kind} over all frames, which a sequence form does not give"
+    return why_no_step(spec)
+
+
+def carried_states(spec: SeqSpec) -> tuple[StateTensor, ...]:
+    """What the sequence form gives beside its logits, each under its name with NEXT behind it.
+
+    A GRU's and LSTM's are those behind the last frame; a CausalConv's frames and an Attention's keys and
+    values the last ones, zeros in front of them where there were fewer, the keys turned by their frames'
+    numbers, and `turn` that of the number of frames, which is the next one's.
+    """
+    return states_of(spec) if spec.carries else ()
 
 
 def states_of(spec: SeqSpec) -> tuple[StateTensor, ...]:

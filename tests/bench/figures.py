@@ -1,8 +1,9 @@
 """`make figures`: the figures of the README, each measured by the command that is shown with it.
 
-Needs EDGESEQ_DATA_DIR with fsdd.zip, BasicMotions_*.ts and clinc150.json, or `edgeseq data fetch` of them
-before. Writes figures.json into the folder that is named, and fails where a figure misses its bound. What an
-earlier call measured with the same code is not measured again: it goes on where it was cut off.
+Needs EDGESEQ_DATA_DIR with fsdd.zip, BasicMotions_*.ts, clinc150.json, tinyshakespeare.txt and ETTh1.csv, or
+`edgeseq data fetch` of them before. Writes figures.json into the folder that is named, and fails where a
+figure misses its bound. What an earlier call measured with the same code is not measured again: it goes on
+where it was cut off.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import figures_forecast
+import figures_lm
 import figures_text
 from measured import Commands, Figure
 
@@ -84,6 +87,8 @@ CHAPTERS: dict[str, Callable[[Commands], list[Figure]]] = {
     "clinc150-teacher": figures_text.clinc150_teacher,
     "clinc150-gru": figures_text.clinc150_gru,
     "clinc150-transformer": figures_text.clinc150_transformer,
+    "tinyshakespeare": figures_lm.tinyshakespeare,
+    "etth1": figures_forecast.etth1,
 }
 
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from edgeseq_device.artifact import open_artifact
+from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.measuring.agent import bench
 from edgeseq_device.measuring.native import NativeRunner
 from edgeseq_device.measuring.request import Limits, Request
+from edgeseq_device.runtimes import load
+from edgeseq_export import bundle
 
 MakeOnce = Callable[[str, Callable[[Path], None]], Path]
+GOLDEN = 3
 _HEAD = "edgeseq-outcome 1\nruntime ai-edge-litert 2.3.0\nsetting threads 1\n"
 _PARITY = (
     "value parity_error 1e-05\nvalue parity_tolerance 0.001\nvalue parity_n 16\n"
@@ -116,6 +124,43 @@ def served(pristine_artifact: Path) -> tuple[dict[str, Any], list[dict[str, Any]
     events: list[dict[str, Any]] = []
     request = Request(str(pristine_artifact), ("onnx", "tflite"), limits=FAST)
     return bench(request, lambda event: events.append(dict(event))), events
+
+
+@pytest.fixture(scope="session")
+def golden_artifact(
+    make_language_model: Callable[..., Path],
+    forecaster_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Path]:
+    """By task "lm", a transformer with a window of 5, or "forecast": a TFLite model with golden vectors that
+    are its own answers; never to be changed."""
+
+    @cache
+    def make(task: str) -> Path:
+        source = make_language_model(window=5) if task == "lm" else forecaster_folder
+        return _with_golden(source, tmp_path_factory.mktemp("golden") / source.name)
+
+    return make
+
+
+def _with_golden(source: Path, folder: Path) -> Path:
+    shutil.copytree(source, folder)
+    artifact, generator = open_artifact(folder), np.random.default_rng(2)
+    model, frames = artifact.model("tflite"), artifact.context or 64
+    shape = (GOLDEN, frames, artifact.features_count)
+    features: Any = generator.standard_normal(shape).astype(np.float32)
+    if artifact.task == "lm":
+        features = generator.integers(2, len(artifact.labels), shape).astype(np.int32)
+    loaded = load(model.path, "tflite")
+    answers = np.stack([loaded.run(each) for each in features])
+    labels, names = np.zeros(GOLDEN, np.int64), tuple(map(str, range(GOLDEN)))
+    bundle.write_golden(folder, GoldenVectors(tuple(features), answers, {"tflite": answers}, labels, names))
+    (folder / "SHA256SUMS").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    models = [each for each in manifest.pop("models") if each["format"] == "tflite"]
+    manifest["golden"]["count"] = GOLDEN
+    bundle.seal(folder, manifest, models)
+    return folder
 
 
 @pytest.fixture

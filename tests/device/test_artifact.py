@@ -30,6 +30,25 @@ def test_a_whole_artifact_is_described(pristine_artifact: Path) -> None:
     assert artifact.manifest_sha256 == sha256_of(pristine_artifact / "manifest.json")
 
 
+def test_an_older_artifact_classifies_and_has_no_context(
+    artifact_folder: Path, rewrite_manifest: Rewrite
+) -> None:
+    rewrite_manifest(artifact_folder, lambda manifest: manifest.pop("task", None))
+    artifact = open_artifact(artifact_folder)
+    assert (artifact.task, artifact.context, artifact.horizon) == ("classify", None, None)
+    assert artifact.outputs_count == 3
+
+
+def test_a_forecast_has_an_output_for_each_moment_of_each_channel(
+    artifact_folder: Path, rewrite_manifest: Rewrite
+) -> None:
+    forecasts = {"task": "forecast", "labels": ["temperature"], "context": 48, "horizon": 12}
+    rewrite_manifest(artifact_folder, lambda manifest: manifest.update(forecasts))
+    artifact = open_artifact(artifact_folder)
+    assert (artifact.task, artifact.context, artifact.horizon) == ("forecast", 48, 12)
+    assert artifact.outputs_count == 12
+
+
 def test_each_form_has_its_own_parity_tolerance_or_that_of_an_older_artifact(
     artifact_folder: Path, rewrite_manifest: Rewrite
 ) -> None:
@@ -160,6 +179,12 @@ def test_a_malformed_manifest_is_refused_although_its_hash_is_right(
         (lambda m: m.update(models=[]), "at least one"),
         (lambda m: m.update(models=[3]), "no JSON object"),
         (lambda m: m.update(labels=["one"]), "labels must be two or more"),
+        (lambda m: m.update(task="dream"), "task 'dream' is not known; known: classify, lm, forecast"),
+        (lambda m: m.update(task=["lm"]), "is not known"),
+        (lambda m: m.update(task="forecast"), "context is missing"),
+        (lambda m: m.update(task="forecast", context=0, horizon=2), "context is 0, must be at least 1"),
+        (lambda m: m.update(task="forecast", context=4), "horizon is missing"),
+        (lambda m: m.update(task="forecast", labels=[], context=4, horizon=2), "labels must be a channel"),
         (lambda m: m["golden"].update(file="/etc/passwd"), "not a plain file name"),
         (lambda m: m["golden"].update(count=0), "count is 0"),
         (lambda m: m["parity"].update(tolerance=float("nan")), "tolerance is nan"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from edgeseq_export import ExportedModel, Plan, bundle, write_model
 from edgeseq_export.choice import choose
 from edgeseq_export.forms import NO_PRODUCT, ROW_SCALE, WIDENED, LayerForm, Product
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import GRU, LSTM, Cell, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import GRU, LSTM, Attention, Cell, Embedding, Linear, Pool, SeqSpec, quantize_spec
 
 DEVICE = Path(__file__).parents[2] / "device"
 F, H, C = 5, 12, 3
@@ -130,3 +130,46 @@ def test_the_agent_measures_there(artifact: Path, armv7_python: str, fast_limits
     assert model["parity_ok"]
     assert model["step_parity_ok"]
     assert model["ram_loaded_bytes"] > model["ram_runtime_bytes"]
+
+
+@pytest.mark.parametrize("kind", ["gru", "attention"])
+def test_steps_go_on_from_a_whole_text_there(kind: str, armv7_python: str, tmp_path: Path) -> None:
+    model = write_model(language_model(kind), "tflite", "id", choose(language_model(kind), "tflite", "armv7"))
+    assert model.step is not None
+    path, states = tmp_path / "model.tflite", [asdict(each) for each in model.step.states]
+    path.write_bytes(model.content)
+    code = (
+        "import json, sys, numpy as np\n"
+        f"sys.path.insert(0, {str(DEVICE)!r})\n"
+        "from edgeseq_device.manifest import StateInfo\n"
+        "from edgeseq_device.runtimes import load, load_step\n"
+        "states = [StateInfo(each['name'], tuple(each['shape']), each['initial'])\n"
+        "          for each in json.loads(sys.argv[2])]\n"
+        "whole, step = load(sys.argv[1], 'tflite'), load_step(sys.argv[1], 'tflite', states)\n"
+        "ids = np.arange(14, dtype=np.int32)[:, None] % 6 + 1\n"
+        "for count in (1, 3, 11):\n"
+        "    step.reset()\n"
+        "    stepped = [step.step(each) for each in ids]\n"
+        "    logits, step.state = whole.prefill(ids[:count])\n"
+        "    found = [logits, *(step.step(each) for each in ids[count:])]\n"
+        "    np.testing.assert_allclose(found, stepped[count - 1 :], atol=1e-4)\n"
+    )
+    subprocess.run([armv7_python, "-B", "-c", code, str(path), json.dumps(states)], check=True)
+
+
+def language_model(kind: str) -> SeqSpec:
+    rng, D, tokens = np.random.default_rng(5), 8, 7
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.uniform(-0.5, 0.5, shape).astype(np.float32)
+
+    table = draw(tokens, D)
+    table[0] = 0
+    weights = (draw(3 * D, D), draw(3 * D), draw(D, D), draw(D))
+    middle = {
+        "gru": GRU("gru", Cell(draw(3 * D, D), draw(3 * D, D), draw(3 * D), draw(3 * D))),
+        "attention": Attention("attention", 2, *weights, rotary=True, window=4),
+    }[kind]
+    layers = (Embedding("embedding", table), middle, Pool("pool", "last"))
+    head = Linear("head", draw(tokens, D), draw(tokens))
+    return quantize_spec(SeqSpec(1, tuple("abcdefg"), (*layers, head), carries=True))

@@ -8,6 +8,8 @@ import hashlib
 import json
 import subprocess
 import sys
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +220,36 @@ def test_pieces_without_the_package_tokenizers_say_what_to_install(
 def test_a_file_that_is_no_tokenizer_is_refused_with_its_name(content: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_tokenizer(content, "here")
+
+
+WHOLE = "  Two\n\n\tlines, e\u0301 \u65e5\u672c \U0001f389 [PAD]\r\n \u00a0x "
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
+def test_a_lossless_kind_gives_the_text_back_whole_and_token_by_token(kind: str) -> None:
+    settings = replace(settled(FrontEndOptions(tokenizer=kind)), lowercase=False)
+    reader = read_tokenizer(train_tokenizer([WHOLE], settings, min_count=1), "a")
+    ids, composed = reader.ids(WHOLE), unicodedata.normalize("NFC", WHOLE)
+    assert reader.decode(ids) == composed
+    assert len(reader.tokens) == reader.vocabulary
+    decoder, added = reader.decoder(), []
+    for place, number in enumerate(ids, 1):
+        added.append(decoder(number, place == len(ids)))
+    assert "".join(added) == composed
+    assert "\ufffd" not in "".join(added)
+
+
+def test_bytes_are_held_back_until_they_are_a_character_and_what_never_was_shows_at_the_end() -> None:
+    reader = read_tokenizer(train_tokenizer([], settled(FrontEndOptions(tokenizer="byte"))), "a")
+    ids = reader.ids("\u65e5x")
+    decoder = reader.decoder()
+    assert [decoder(number, False) for number in ids] == ["", "", "\u65e5", "x"]
+    assert [decoder(ids[0], False), decoder(ids[1], True)] == ["", "\ufffd"]
+    assert reader.decode([*ids[:2], ids[3], 0, 1]) == "\ufffdx\ufffd"
+
+
+@pytest.mark.parametrize("kind", ["word", "wordpiece"])
+def test_a_kind_that_leaves_out_spaces_gives_no_text_back(kind: str) -> None:
+    reader = read_tokenizer(train_tokenizer(["two words"] * 2, settled(FrontEndOptions(tokenizer=kind))), "a")
+    with pytest.raises(DataError, match=f"the kind {kind} leave out .*; take one of char, byte, bpe"):
+        reader.decode(reader.ids("two words"))

@@ -48,6 +48,42 @@ def write_tiny_texts(path: Path) -> Path:
     return path
 
 
+def write_waves(path: Path, rows: int = 300) -> Path:
+    """A CSV of a series to forecast, an hour a line: two channels of noisy sines of 12 and of 24 hours."""
+    hours, generator = np.arange(rows), np.random.default_rng(0)
+    load = np.sin(hours * 2 * np.pi / 12) + 0.1 * generator.standard_normal(rows)
+    oil = 20 + 5 * np.sin(hours * 2 * np.pi / 24) + generator.standard_normal(rows)
+    lines = [f"{1_400_000_000 + 3600 * hour},{load[hour]:.4f},{oil[hour]:.4f}" for hour in hours]
+    path.write_text("\n".join(["time,load,oil", *lines]) + "\n", "utf-8")
+    return path
+
+
+def write_tiny_corpus(path: Path, sentences: int = 150) -> Path:
+    """A text of sentences on two lines each, of a few words in one order: about 5,000 characters."""
+    generator = np.random.default_rng(1)
+    who, what, where = (
+        ("Anna", "the dog", "Émile"),
+        ("sings", "sleeps", "waits"),
+        ("here", "at home", "outside"),
+    )
+    drawn = generator.integers(3, size=(sentences, 3))
+    lines = [f"{who[a]}:\n  {who[a]} {what[b]} {where[c]}.\n" for a, b, c in drawn]
+    path.write_text("".join(lines), "utf-8")
+    return path
+
+
+@pytest.fixture
+def tiny_corpus(tmp_path: Path) -> Path:
+    """The tiny text for a language model."""
+    return write_tiny_corpus(tmp_path / "plays.txt")
+
+
+@pytest.fixture
+def waves(tmp_path: Path) -> Path:
+    """The file of the series to forecast."""
+    return write_waves(tmp_path / "waves.csv")
+
+
 @pytest.fixture
 def tiny_texts(tmp_path: Path) -> Path:
     """The tiny data set of texts."""
@@ -93,6 +129,40 @@ def text_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+        prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model)
         run = train(recipe, prepared, "teacher")
     return place / run.path
+
+
+@pytest.fixture(scope="session")
+def language_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with plays.txt, runs/plays and artifacts/plays, a language model; never to be changed."""
+    place = tmp_path_factory.mktemp("language")
+    write_tiny_corpus(place / "plays.txt")
+    shape = ("--task", "lm", "--hidden", "8", "--embedding", "8", "--epochs", "2")
+    _trained_and_exported(place, "plays.txt", "plays", *shape)
+    return place
+
+
+@pytest.fixture(scope="session")
+def forecast_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with waves.csv, runs/waves and artifacts/waves, a small forecaster; never to be changed."""
+    place = tmp_path_factory.mktemp("forecast")
+    write_waves(place / "waves.csv")
+    sizes = ("--context", "24", "--horizon", "12", "--segment", "6", "--hidden", "8", "--epochs", "1")
+    _trained_and_exported(place, "waves.csv", "waves", "--task", "forecast", *sizes)
+    return place
+
+
+def _trained_and_exported(place: Path, data: str, name: str, *settings: str) -> None:
+    from click.testing import CliRunner
+
+    from edgeseq.cli import main
+
+    train = ("train", "--data", data, "--name", name, *settings)
+    export = ("export", name, "--name", name, "--json", "export.json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for arguments in (train, export):
+            ran = CliRunner().invoke(main, arguments)
+            assert ran.exit_code == 0, ran.output

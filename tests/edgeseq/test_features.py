@@ -10,6 +10,7 @@ import pytest
 from edgeseq.data import Dataset, FrontEndOptions, Recording, SplitOptions
 from edgeseq.data.dataset import assembled
 from edgeseq.features import OUT_OF_SCOPE, Prepared, prepare
+from edgeseq.models.config import ModelConfig
 from edgeseq_device.errors import UsageError
 from edgeseq_device.tokenizer import UNKNOWN
 
@@ -29,7 +30,7 @@ def texts(**changes: str) -> Dataset:
 
 
 def prepared(dataset: Dataset, **options: object) -> Prepared:
-    return prepare(dataset, SplitOptions(), FrontEndOptions(**options))
+    return prepare(dataset, SplitOptions(), FrontEndOptions(**options), ModelConfig())
 
 
 def test_a_word_of_validation_or_test_alone_is_unknown() -> None:

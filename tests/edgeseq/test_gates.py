@@ -11,10 +11,11 @@ import pytest
 
 from edgeseq.gates import (
     AccuracyDrop,
-    few_recordings_warning,
+    few_warning,
     judge_accuracy,
     judge_parity,
     judge_size,
+    worse_than_linear_warning,
 )
 from edgeseq_device.errors import BudgetError, GateError
 from edgeseq_export import FORMATS, write_model
@@ -98,9 +99,59 @@ def test_a_drop_fails_over_the_limit_by_two_recordings_or_more(n, right_before, 
     assert drop.passed is passes
 
 
+@pytest.mark.parametrize(
+    ("task", "fp32", "exported", "limit", "drop", "passes"),
+    [
+        ("lm", 1.5, 1.5099, 0.01, 0.0099, True),
+        ("lm", 1.5, 1.5101, 0.01, 0.0101, False),
+        ("lm", 1.5, 1.4, 0.01, -0.1, True),
+        ("forecast", 0.4, 0.4039, 1.0, 0.975, True),
+        ("forecast", 0.4, 0.4042, 1.0, 1.05, False),
+    ],
+)
+def test_errors_rise_by_nats_or_percent(task, fp32, exported, limit, drop, passes) -> None:
+    found = AccuracyDrop("onnx", "validation", 5000, fp32, exported, None, limit, task)
+    assert found.drop == pytest.approx(drop)
+    assert found.passed is passes
+    if passes:
+        judge_accuracy([found], Watched())
+    else:
+        words = {
+            "lm": r"nats per token rise by 0\.0101 nats on 5,000 validation tokens, over --max-drop 0\.01;",
+            "forecast": r"the MSE rises by 1\.05 % on 5,000 validation windows, over --max-drop 1; spare",
+        }
+        with pytest.raises(GateError, match=words[task]):
+            judge_accuracy([found], Watched())
+
+
+def test_a_forecaster_that_a_linear_model_beats_is_told_by_file() -> None:
+    assert worse_than_linear_warning("test", {"onnx": 0.37, "tflite": 0.38}, 0.39) is None
+    told = worse_than_linear_warning("test", {"onnx": 0.37, "tflite": 0.38}, 0.375)
+    assert "on the test split: MSE 0.3750 against tflite 0.3800; export it instead" in str(told)
+
+
+@pytest.mark.parametrize(("task", "widths"), [("lm", "--embedding"), ("forecast", "--context")])
+def test_what_has_no_fit_is_not_told_to_fit(task: str, widths: str) -> None:
+    spec = quantize_spec(gru(features=8, hidden=16))
+    spec = replace(spec, carries=True) if task == "lm" else replace(spec, frames=9)
+    size = SizeCheck("onnx", {"model.onnx": 40_000}, 20_000)
+    with pytest.raises(BudgetError, match=f"smaller --hidden or {widths}, or raise --max-size"):
+        judge_size(spec, [size], Watched())
+
+
+def test_a_forecast_out_of_parity_has_no_decisions() -> None:
+    expected = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
+    check = compare("tflite", expected[::-1], "reference", expected, ("a", "b"), 1e-3, decides=False)
+    assert check.flips is None
+    with pytest.raises(GateError, match=r"error 1\.0e\+00 \(tolerance 1e-03\) at a; this is a fault"):
+        judge_parity([check], Watched())
+
+
 def test_few_validation_recordings_are_said() -> None:
-    assert few_recordings_warning(200) is None
-    assert "1.0 points" in str(few_recordings_warning(100))
+    assert few_warning("classify", 200) is None
+    assert "1.0 points" in str(few_warning("classify", 100))
+    assert str(few_warning("lm", 64)).endswith("on 64 validation tokens, fewer than 1000")
+    assert str(few_warning("forecast", 20)).endswith("on 20 validation windows, fewer than 200")
 
 
 def test_answers_out_of_parity_are_refused_with_the_input_named() -> None:

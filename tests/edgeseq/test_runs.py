@@ -27,7 +27,7 @@ def run_path(tiny_series: Path, workplace: Path) -> Path:
     recipe = Recipe(
         data=str(tiny_series), model=ModelConfig(hidden=3), training=TrainConfig(epochs=1, batch_size=16)
     )
-    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model)
     return train(recipe, prepared, "one").path
 
 
@@ -47,7 +47,7 @@ def text_run(tmp_path: Path, workplace: Path) -> Path:
         model=ModelConfig("bag", hidden=3, embedding=2, pooling="mean"),
         training=TrainConfig(epochs=1, batch_size=16),
     )
-    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model)
     return train(recipe, prepared, "lights").path
 
 

@@ -28,7 +28,7 @@ def module() -> SequenceModel:
     In fp32 it changes nothing; in int8 the rows' scales leave little of their other weights.
     """
     torch.manual_seed(3)
-    built = models.build(ModelConfig("gru", 8, 2), Inputs(F), LABELS)
+    built = models.build(ModelConfig("gru", hidden=8, layers=2), Inputs(F), LABELS)
     parameters = dict(built.named_parameters())
     with torch.no_grad():
         for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
@@ -101,7 +101,9 @@ def test_bytes_are_those_of_the_weight_matrices(module: SequenceModel) -> None:
 
 def test_layers_inside_a_residual_have_rows_too() -> None:
     torch.manual_seed(3)
-    module = models.build(ModelConfig("transformer", 8, 1, pooling="mean", heads=2), Inputs(F), LABELS)
+    module = models.build(
+        ModelConfig("transformer", hidden=8, layers=1, pooling="mean", heads=2), Inputs(F), LABELS
+    )
     spec = module.to_spec()
     rows = sensitivity(module, spec, {}, labelled(module))
     assert {row.layer for row in rows} == {*quantized_layers(spec), ALL}

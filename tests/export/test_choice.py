@@ -12,9 +12,10 @@ from edgeseq.devices.profiles import profile, profile_names
 from edgeseq_device import runtimes
 from edgeseq_export import bundle, write_model
 from edgeseq_export.choice import TARGETS, choose, fastest_format, plans, slower_than_fp32
-from edgeseq_export.crossovers import INT8_FROM, TFLITE_FROM_FP32
+from edgeseq_export.crossovers import INT8_FROM, STEP_INT8_FROM, TFLITE_FROM_FP32
 from edgeseq_export.forms import (
     DYNAMIC,
+    DYNAMIC_ROW,
     FLOAT,
     HYBRID,
     NO_PRODUCT,
@@ -284,3 +285,41 @@ def test_every_plan_can_be_written_and_answers_as_the_reference(
             for features in sequences:
                 expected = run_reference(quantized, features, model.rounding)
                 assert np.abs(loaded.run(features) - expected).max() < 2e-3, plan
+
+
+@pytest.mark.parametrize("target", [name for name, each in TARGETS.items() if "onnx" in each.formats])
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_an_onnx_step_computes_in_int8_from_its_own_crossover_on(make_spec, target: str, kind: str) -> None:
+    crossover = STEP_INT8_FROM[kind.upper()][TARGETS[target].core]
+    assert crossover is not None
+
+    def steps(hidden: int, **options: object) -> dict[str, Product]:
+        return products(choose(quantize_spec(make_spec(kind, hidden=hidden)), "onnx", target, **options).step)
+
+    for batch in (False, True):
+        assert steps(crossover - 1, batch=batch)[f"{kind}0"] == WIDENED
+        assert steps(crossover, batch=batch)[f"{kind}0"] == DYNAMIC_ROW
+    assert steps(8, compute="int8") == {f"{kind}0": DYNAMIC_ROW, "head": DYNAMIC_ROW}
+    assert steps(512, compute="fp32") == {f"{kind}0": WIDENED, "head": WIDENED}
+    assert steps(512)["head"] == WIDENED  # of 5 classes: nothing to gain
+    assert products(choose(make_spec(kind, hidden=512), "onnx", target).step)["head"] == FLOAT
+
+
+def test_a_language_models_sequence_form_rounds_in_onnx_as_its_steps_do(make_spec) -> None:
+    paired = {DYNAMIC: DYNAMIC_ROW, WIDENED: WIDENED}
+    for spec in (make_spec("gru", hidden=128), make_spec("lstm", hidden=96), transformer(128)):
+        layers = tuple(Pool("pool", "last") if isinstance(each, Pool) else each for each in spec.layers)
+        carrying = quantize_spec(replace(spec, layers=layers, carries=True))
+        for target in ("generic", "x86", "pi5"):
+            plan = choose(carrying, "onnx", target)
+            of_sequence = products(plan.sequence)
+            assert {name: paired[each] for name, each in of_sequence.items()} == products(plan.step)
+            assert slower_than_fp32(carrying, plan, "onnx", target) == ()
+
+
+def test_no_int8_loop_of_a_gru_is_chosen_for_any_board_although_its_steps_are_int8(make_spec) -> None:
+    """On an x86 without VNNI it would be wrong, and nothing tells ONNX Runtime to avoid that."""
+    spec = quantize_spec(replace(make_spec("gru", hidden=512), carries=True))
+    plan = choose(spec, "onnx", "generic")
+    assert (products(plan.sequence)["gru0"], products(plan.step)["gru0"]) == (WIDENED, DYNAMIC_ROW)
+    assert choose(spec, "onnx", "x86").sequence[0].form == "scan"

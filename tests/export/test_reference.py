@@ -61,7 +61,8 @@ def test_per_row_rounding_gives_each_row_its_own_scale() -> None:
     rows = np.array([[0.0, 1.0], [0.0, 100.0]], np.float32)
     weight = quantize_per_channel(np.array([[1.0, 0.5]], np.float32))
     exact = rows @ weight.dequantize().T
-    assert np.allclose(matmul(rows, weight, Rounding.PER_ROW_INT8), exact, rtol=1e-6)
+    for scheme in (Rounding.PER_ROW_INT8, Rounding.PER_ROW_UINT8):
+        assert np.allclose(matmul(rows, weight, scheme), exact, rtol=1e-6)
 
 
 def test_per_tensor_rounding_lets_one_row_coarsen_another() -> None:

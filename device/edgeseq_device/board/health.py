@@ -82,10 +82,11 @@ def _no_runtime(model_format: str) -> str | None:
 def _job(artifact: Artifact, model: ModelFile, form: str) -> dict[str, Any]:
     return {
         "kind": form,
+        "task": artifact.task,
         "format": model.format,
         "threads": 1,
         "golden": str(artifact.golden_path),
-        "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
+        "golden_shape": [artifact.golden_count, artifact.features_count, artifact.outputs_count],
         "dtype": artifact.features_dtype,
         "artifact": str(artifact.path),
         **files_of(model),

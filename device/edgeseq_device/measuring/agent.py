@@ -21,7 +21,7 @@ from edgeseq_device.conversation import Emit, answer
 from edgeseq_device.errors import DeviceError
 from edgeseq_device.golden_input import median_input
 from edgeseq_device.manifest import ModelFile
-from edgeseq_device.measuring.assemble import Taken
+from edgeseq_device.measuring.assemble import Taken, about
 from edgeseq_device.measuring.cooldown import cool_down
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG
 from edgeseq_device.measuring.guards import read_guards, worst_of
@@ -50,7 +50,8 @@ def bench(request: Request, watch: Emit) -> dict[str, Any]:
     def hear(event: Mapping[str, Any]) -> None:
         if event["event"] == "began":
             artifact = open_artifact(request.artifact)
-            taken.append(Taken(request, [artifact.model(each) for each in request.formats]))
+            models = [artifact.model(each) for each in request.formats]
+            taken.append(Taken(request, models, about=about(artifact)))
         if taken:
             taken[0].hear(event)
         watch(event)
@@ -135,11 +136,12 @@ def _common_job(artifact: Artifact, request: Request, folder: Path) -> dict[str,
     chosen = median_input(artifact.golden_path, artifact.golden_count)
     (folder / "input").write_bytes(chosen.content)
     return {
+        "task": artifact.task,
         "input": str(folder / "input"),
         "dtype": artifact.features_dtype,
         "input_shape": list(chosen.shape),
         "golden": str(artifact.golden_path),
-        "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
+        "golden_shape": [artifact.golden_count, artifact.features_count, artifact.outputs_count],
         "artifact": str(artifact.path),
         "readings": request.readings,
         "readings_sha256": request.readings_sha256,

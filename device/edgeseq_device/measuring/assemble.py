@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from edgeseq_device import __version__
+from edgeseq_device.artifact import Artifact
 from edgeseq_device.errors import DeviceError
 from edgeseq_device.manifest import ModelFile
 from edgeseq_device.measuring.guards import judge_guards
 from edgeseq_device.measuring.keys import (
+    KEYS,
     KINDS,
     LATENCIES,
+    MODEL,
+    RATES,
     SCHEMA,
     SCHEMA_VERSION,
     STEP,
+    TASKS,
     is_of_step,
     measured_keys,
+    rate,
 )
 from edgeseq_device.measuring.native import FORMAT
 from edgeseq_device.measuring.plan import Measurement, plan, reason_not_to
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import Request, request_to_dict
 
+_FLOAT_BYTES = 4
 SPREAD_PERCENT_MAX = 10.0
 """Launches of the same model that differ by more are warned about."""
 
@@ -33,7 +41,8 @@ Outcomes = dict[Measurement, dict[str, Any]]
 
 @dataclass
 class Taken:
-    """What an agent has told so far of one request: enough for a result at any time.
+    """What an agent has told so far of one request: enough for a result at any time. about: the artifact, as
+    each entry of the result tells it (see `about`).
 
     A measurement that was under way when the agent was lost has failed; `lost` says why, and is the reason of
     those that were never begun.
@@ -46,6 +55,7 @@ class Taken:
     outcomes: Outcomes = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     lost: str | None = None
+    about: Mapping[str, Any] = field(default_factory=lambda: {"task": TASKS[0]})
 
     @property
     def steps(self) -> list[Measurement]:
@@ -122,6 +132,22 @@ def name(entry: Mapping[str, Any]) -> str:
     return what if entry["threads"] == 1 else f"{what}, {entry['threads']} threads"
 
 
+def about(artifact: Artifact) -> dict[str, Any]:
+    """What each entry of a result tells of its artifact: the task, and a forecaster's context and horizon."""
+    found = {"task": artifact.task, "context": artifact.context, "horizon": artifact.horizon}
+    return {key: each for key, each in found.items() if each is not None}
+
+
+def states_of(model: ModelFile) -> dict[str, int | None]:
+    """states_bytes: all that a step carries to the next one. window: the tokens that attention looks back on,
+    None where no layer has one."""
+    if model.step is None:
+        return {"states_bytes": None, "window": None}
+    sizes = {each.name: math.prod(each.shape) for each in model.step.states}
+    windows = [each.shape[0] for each in model.step.states if each.name.endswith(".keys")]
+    return {"states_bytes": _FLOAT_BYTES * sum(sizes.values()), "window": max(windows, default=None)}
+
+
 def _not_native(request: Request, began: Mapping[str, Any]) -> list[str]:
     """A warning where the native runner would measure by default, and cannot."""
     because = began["native"]["because"]
@@ -134,8 +160,10 @@ def _model_entry(model: ModelFile, threads: int, runner: str, taken: Taken) -> d
     """The part of the result that is one model's, with one number of threads by one runner."""
     began: Mapping[str, Any] = taken.began or {}
     emulated = bool(began["device"]["emulated"])
+    task = taken.about["task"]
     entry: dict[str, Any] = {
         "format": model.format,
+        **taken.about,
         "threads": threads,
         "runner": runner,
         "runner_sha256": began["native"]["runner_sha256"] if runner == "native" else None,
@@ -148,6 +176,7 @@ def _model_entry(model: ModelFile, threads: int, runner: str, taken: Taken) -> d
         "step_file": None if model.step is None else model.step.path.name,
         "step_sha256": None if model.step is None else model.step.sha256,
         "step_bytes": None if model.step is None else model.step.bytes,
+        **{name: each for name, each in states_of(model).items() if task in KEYS[f"{MODEL}{name}"].tasks},
         "runtime": None,
         "runtime_settings": None,
         "frames": None,
@@ -166,9 +195,10 @@ def _model_entry(model: ModelFile, threads: int, runner: str, taken: Taken) -> d
         if failed and failed != taken.lost:  # that is told once, of the whole result
             entry["failures"].append(f"{kind}: {failed}")
         reason = reason_not_to(kind, model, threads, runner, taken.request, emulated) or failed
-        entry.update(dict.fromkeys(measured_keys(kind)))
+        names = measured_keys(kind, task=task)
+        entry.update(dict.fromkeys(names))
         if reason:
-            entry["not_measured"].update(dict.fromkeys(measured_keys(kind), reason))
+            entry["not_measured"].update(dict.fromkeys(names, reason))
             continue
         form = STEP if is_of_step(kind) else ""
         values, missing = _figures(kind, mine, entry["warnings"])
@@ -178,6 +208,8 @@ def _model_entry(model: ModelFile, threads: int, runner: str, taken: Taken) -> d
         entry["runtime_settings"] = mine[0].get("runtime_settings", entry["runtime_settings"])
         entry["frames"] = mine[0].get("frames", entry["frames"])
         entry["not_measured"].update(missing)
+        for each in (each for each in RATES if each in names):
+            entry[each] = rate(each, entry["frames"], entry[RATES[each]])
     return entry
 
 

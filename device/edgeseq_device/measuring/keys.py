@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 SCHEMA = "edgeseq.bench"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+TASKS = ("classify", "lm", "forecast")
+"""What a model is for: a class, the next token, the next moments of a series."""
 STEP = "step_"
 """Before the name of a kind of measurement and of a figure: of the step form, not the sequence form."""
 LATENCIES, INSTRUCTIONS = ("latency", "step_latency"), ("instructions", "step_instructions")
@@ -29,7 +31,8 @@ TIME_UNITS = ("ms", "s", "us")
 @dataclass(frozen=True)
 class Key:
     """One key of a result: the JSON types it may have, its unit, what must hold, and which kind of
-    measurement fills it ("" for what is not measured). `added_by` says who writes it: agent or host."""
+    measurement fills it ("" for what is not measured). `added_by` says who writes it: agent or host. tasks:
+    for which models alone it is told."""
 
     types: tuple[type, ...]
     unit: str = ""
@@ -37,6 +40,7 @@ class Key:
     kind: str = ""
     added_by: str = "agent"
     nullable: bool = False
+    tasks: tuple[str, ...] = TASKS
 
     @property
     def measured(self) -> bool:
@@ -81,7 +85,9 @@ def _parity_keys(form: str = "") -> dict[str, Key]:
         f"models.{kind}_error": _share("max|a-b| / max(1, max|b|)", kind),
         f"models.{kind}_tolerance": _share("max|a-b| / max(1, max|b|)", kind),
         f"models.{kind}_n": Key((int,), "golden vectors", positive, kind),
-        f"models.{kind}_decisions_changed": Key((int,), "golden vectors", _not_negative, kind),
+        f"models.{kind}_decisions_changed": Key(
+            (int,), "golden vectors", _not_negative, kind, tasks=("classify", "lm")
+        ),
         f"models.{kind}_ok": Key((bool,), kind=kind),
     }
 
@@ -118,6 +124,10 @@ def _windows(value: Any) -> bool:
     return bool(value) and all(isinstance(each, dict) and set(each) == _WINDOW for each in value)
 
 
+def _rate(unit: str, kind: str, task: str) -> Key:
+    return Key((int, float), unit, positive, kind, tasks=(task,))
+
+
 def _whole(unit: str, kind: str, check: Callable[[Any], bool] = positive) -> Key:
     return Key((int,), unit, check, kind)
 
@@ -145,6 +155,7 @@ KEYS: dict[str, Key] = {
     "host": Key((dict,), added_by="host"),
     "models": Key((list,), check=bool),
     "models.format": Key((str,), check=bool),
+    "models.task": Key((str,), check=lambda value: value in TASKS),
     "models.threads": Key((int,), "threads", check=positive),
     "models.runner": Key((str,), check=lambda value: value in RUNNERS),
     "models.runner_sha256": Key((str,), "of edgeseq-run", is_hash, nullable=True),
@@ -162,7 +173,11 @@ KEYS: dict[str, Key] = {
     "models.step_file": Key((str,), check=bool, nullable=True),
     "models.step_sha256": Key((str,), check=is_hash, nullable=True),
     "models.step_bytes": Key((int,), "bytes", positive, nullable=True),
-    "models.accuracy": Key((dict,), "share of recordings by split", added_by="host"),
+    "models.states_bytes": Key((int,), "bytes", _not_negative, nullable=True),
+    "models.window": Key((int,), "tokens", positive, nullable=True, tasks=("lm",)),
+    "models.context": Key((int,), "moments", positive, tasks=("forecast",)),
+    "models.horizon": Key((int,), "moments", positive, tasks=("forecast",)),
+    "models.accuracy": Key((dict,), "by split", added_by="host"),
     "models.frames": Key((int,), "frames", positive, nullable=True),
     "models.ram_start_bytes": _bytes(),
     "models.ram_numpy_bytes": _bytes(),
@@ -187,8 +202,11 @@ KEYS: dict[str, Key] = {
     "models.first_inference_ms": _time(),
     "models.first_answer_ms": _time(),
     **_latency_keys(),
+    "models.prefill_tokens_per_second": _rate("tokens per second", "latency", "lm"),
+    "models.forecasts_per_second": _rate("forecasts per second", "latency", "forecast"),
     "models.step_load_ms": _time("step_latency"),
     **_latency_keys(STEP),
+    "models.tokens_per_second": _rate("tokens per second", "step_latency", "lm"),
     "models.power_idle_w": Key((int, float), "W", positive, "power"),
     "models.power_w": Key((int, float), "W", positive, "power"),
     "models.energy_mj": Key((int, float), "mJ per inference above idle", _not_negative, "power"),
@@ -229,8 +247,23 @@ def needs_step(kind: str) -> bool:
     return is_of_step(kind) or kind == "realtime"
 
 
-def measured_keys(kind: str, added_by: str = "agent") -> tuple[str, ...]:
-    """The keys of a model that one kind of measurement fills, without the `models.`."""
+RATES = {
+    "prefill_tokens_per_second": "latency_p50_ms",
+    "forecasts_per_second": "latency_p50_ms",
+    "tokens_per_second": "step_latency_p50_ms",
+}
+"""Figures that are made from another, the time of one inference or step."""
+
+
+def rate(name: str, frames: int | None, p50_ms: float) -> float:
+    """One of RATES: of a prefill its frames, of another inference one, in so much time."""
+    return 1000 * (frames or 1 if name == "prefill_tokens_per_second" else 1) / p50_ms
+
+
+def measured_keys(kind: str, added_by: str = "agent", task: str = "classify") -> tuple[str, ...]:
+    """The keys of a model for a task that one kind of measurement fills, without the `models.`."""
     return tuple(
-        name[len(MODEL) :] for name, key in KEYS.items() if key.kind == kind and key.added_by == added_by
+        name[len(MODEL) :]
+        for name, key in KEYS.items()
+        if key.kind == kind and key.added_by == added_by and task in key.tasks
     )

@@ -14,6 +14,7 @@ from edgeseq_device.measuring.keys import P99_SAMPLES_MIN
 from edgeseq_device.measuring.request import Limits
 
 FloatArray = npt.NDArray[np.float32]
+_Rows = npt.NDArray[np.float64]
 Clock = Callable[[], int]
 
 AGREEMENT = 0.05
@@ -35,7 +36,7 @@ class WarmUp:
 class Parity:
     """error: the largest max|a-b| / max(1, max|b|) of a recording, None when an answer is NaN or infinite;
     worst: which recording that is; decisions_changed: recordings whose class differs although the reference
-    was surer than the tolerance."""
+    was surer than the tolerance; 0 of forecasts, which decide nothing."""
 
     error: float | None
     worst: int
@@ -150,24 +151,33 @@ def bootstrap_p50(launches: Sequence[npt.NDArray[np.float64]], seed: int = 0) ->
     return float(low), float(high)
 
 
-def compare_logits(answers: npt.ArrayLike, reference: npt.ArrayLike, tolerance: float) -> Parity:
+def compare_logits(
+    answers: npt.ArrayLike, reference: npt.ArrayLike, tolerance: float, *, decides: bool = True
+) -> Parity:
     """Parity of logits [n, C] against a reference [n, C]: the largest error of a recording.
 
     A class may differ only where the reference's two best are within tolerance * max(1, max|reference|).
+    decides: whether the largest number of an answer is a decision, for a class or for a token; else it is a
+    forecast, of which the error alone counts.
     """
     a, b = np.asarray(answers, np.float64), np.asarray(reference, np.float64)
     if a.shape != b.shape:
         raise ValueError(f"answers {a.shape} do not fit the reference {b.shape}")
     finite = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
     if not finite.all():
-        return Parity(None, int(finite.argmin()), int((~finite).sum()), False)
+        return Parity(None, int(finite.argmin()), int((~finite).sum()) if decides else 0, False)
     scale = np.maximum(1.0, np.abs(b).max(axis=1))
     errors = np.abs(a - b).max(axis=1) / scale
     error = float(errors.max())
-    two_best = np.sort(b, axis=1)[:, -2:]
-    sure = two_best[:, 1] - two_best[:, 0] > tolerance * scale
-    changed = int((sure & (a.argmax(axis=1) != b.argmax(axis=1))).sum())
+    changed = _decisions_changed(a, b, tolerance * scale) if decides else 0
     return Parity(error, int(errors.argmax()), changed, error <= tolerance and changed == 0)
+
+
+def _decisions_changed(a: _Rows, b: _Rows, lead: _Rows) -> int:
+    """Rows of a [n, C] whose largest number is elsewhere than in b, where that leads b's next by more."""
+    two_best = np.sort(b, axis=1)[:, -2:]
+    sure = two_best[:, 1] - two_best[:, 0] > lead
+    return int((sure & (a.argmax(axis=1) != b.argmax(axis=1))).sum())
 
 
 def median(values: Sequence[float]) -> float:

@@ -34,7 +34,7 @@ def run_native(
         return arguments(runner, job, began), b""
 
     def read(stdout: bytes) -> dict[str, Any] | None:
-        return read_outcome(stdout, job["kind"])
+        return read_outcome(stdout, job["kind"], job["task"])
 
     outcome = run_process(start, read, timeout_s=timeout_s, affinity=affinity, environment=environment)
     if job["kind"] in INSTRUCTIONS and "error" not in outcome:

@@ -26,7 +26,9 @@ from edgeseq_device.measuring.keys import (
     KEYS,
     LATENCIES,
     MODEL,
+    RATES,
     STEP,
+    TASKS,
     Key,
     is_of_step,
     positive,
@@ -37,14 +39,14 @@ VERSION_LINE = "edgeseq-outcome 1"
 _PEAK = {"peak_rss_bytes": Key((int,), "bytes", positive, "fits")}
 
 
-def read_outcome(stdout: bytes, kind: str) -> dict[str, Any] | None:
+def read_outcome(stdout: bytes, kind: str, task: str = TASKS[0]) -> dict[str, Any] | None:
     """The outcome as a worker of Python gives it, or {"error": what is wrong with it}; None for no word."""
     if not stdout:
         return None
     try:
         found = _parse(stdout.decode("utf-8"))
         if "error" not in found:
-            _check(found, kind)
+            _check(found, kind, task)
     except (ValueError, RecursionError, DataError) as error:
         return {"error": f"the native runner's outcome is not understood: {error}"}
     return found
@@ -155,7 +157,7 @@ _ITEMS: Mapping[str, Callable[[dict[str, Any], str], None]] = {
 }
 
 
-def _check(found: dict[str, Any], kind: str) -> None:
+def _check(found: dict[str, Any], kind: str, task: str) -> None:
     """DataError or ValueError unless the figures are those of that kind of measurement."""
     parts = {"phases", "warmup", "samples_ns"} & set(found)
     if len(parts) != (3 if kind in LATENCIES else 0):
@@ -164,10 +166,10 @@ def _check(found: dict[str, Any], kind: str) -> None:
     twice = set(values) & set(missing)
     if twice:
         raise ValueError(f"{min(twice)} is measured and yet missing")
-    check_keys({**values, **dict.fromkeys(missing)}, _expected(kind), kind)
+    check_keys({**values, **dict.fromkeys(missing)}, _expected(kind, task), kind)
 
 
-def _expected(kind: str) -> dict[str, Key]:
+def _expected(kind: str, task: str) -> dict[str, Key]:
     """The figures of a kind, by the names of the sequence form for either form."""
     if kind in INSTRUCTIONS:
         return {}  # they are in the emulator's log
@@ -175,7 +177,9 @@ def _expected(kind: str) -> dict[str, Key]:
         return _PEAK
     prefix = MODEL + (STEP if is_of_step(kind) else "")
     keys = {
-        name[len(prefix) :]: key for name, key in KEYS.items() if key.kind == kind and key.added_by == "agent"
+        name[len(prefix) :]: key
+        for name, key in KEYS.items()
+        if key.kind == kind and key.added_by == "agent" and task in key.tasks and name not in _RATES
     }
     if kind not in LATENCIES:
         return keys
@@ -184,3 +188,4 @@ def _expected(kind: str) -> dict[str, Key]:
 
 
 _COMPUTED = ("latency_", "warmup_")
+_RATES = {f"{MODEL}{name}" for name in RATES}

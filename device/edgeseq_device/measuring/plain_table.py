@@ -7,6 +7,7 @@ from typing import Any
 
 from edgeseq_device.measuring.assemble import name
 from edgeseq_device.measuring.keys import KEYS, MODEL, Key, is_of_step
+from edgeseq_device.measuring.words import worded
 
 NOT_MEASURED = "not measured"
 NOT_ASKED = "not asked for"
@@ -16,6 +17,8 @@ Row = tuple[str, ...]
 _SUFFIXES = {"ms": "_ms", "s": "_s", "bytes": "_bytes", "W": "_w", "mJ": "_mj", "%": "_percent"}
 """How the name of a key ends, by the first word of its unit."""
 
+DESCRIBED = ("states_bytes", "window", "context", "horizon")
+"""What is told of a model that does not classify, each on a row of its own where it has it."""
 LABELS = {
     "host_error": "error to this host",
     "latency_n": "latency samples",
@@ -65,15 +68,25 @@ def _rows(models: Sequence[Model]) -> list[Row]:
         ("runtime", *(model["runtime"] or NOT_MEASURED for model in models)),
         ("model", *(_shown(model["model_bytes"], KEYS[f"{MODEL}model_bytes"]) for model in models)),
     ]
+    rows += [
+        (each.replace("_bytes", ""), *(_shown(model[each], KEYS[f"{MODEL}{each}"]) for model in models))
+        for each in DESCRIBED
+        if any(model.get(each) for model in models) and models[0]["task"] != "classify"
+    ]
     for kind, keys in _kinds(models).items():
         if _is_empty(keys, models):
-            rows.append((kind.replace("_", " "), *([NOT_MEASURED] * len(models))))
+            rows.append((_kind_label(kind, models), *([NOT_MEASURED] * len(models))))
         else:
             shown = (
-                (_label(each, key), *(_shown(model[each], key) for model in models)) for each, key in keys
+                (_label(each, key, models), *(_shown(model[each], key) for model in models))
+                for each, key in keys
             )
             rows += shown
     return rows
+
+
+def _kind_label(kind: str, models: Sequence[Model]) -> str:
+    return worded(kind.replace("_", " "), models[0]["task"])
 
 
 def _kinds(models: Sequence[Model]) -> dict[str, list[tuple[str, Key]]]:
@@ -81,7 +94,8 @@ def _kinds(models: Sequence[Model]) -> dict[str, list[tuple[str, Key]]]:
     kinds: dict[str, list[tuple[str, Key]]] = {}
     for full_name, key in KEYS.items():
         each = full_name[len(MODEL) :]
-        if not key.measured or key.added_by != "agent" or list in key.types:
+        other = key.added_by != "agent" or models[0]["task"] not in key.tasks
+        if not key.measured or other or list in key.types:
             continue
         asked = any(model["not_measured"].get(each) != NOT_ASKED for model in models)
         if asked and (not is_of_step(key.kind) or any(model["step_file"] for model in models)):
@@ -93,12 +107,11 @@ def _is_empty(keys: Sequence[tuple[str, Key]], models: Sequence[Model]) -> bool:
     return all(model[each] is None for each, _key in keys for model in models)
 
 
-def _label(each: str, key: Key) -> str:
+def _label(each: str, key: Key, models: Sequence[Model]) -> str:
     """Such as "latency p50" for latency_p50_ms: the unit stands behind the figure."""
-    if each in LABELS:
-        return LABELS[each]
     suffix = _SUFFIXES.get(key.unit.partition(" ")[0], "")
-    return (each[: -len(suffix)] if suffix and each.endswith(suffix) else each).replace("_", " ")
+    bare = each[: -len(suffix)] if suffix and each.endswith(suffix) else each
+    return worded(LABELS.get(each, bare.replace("_", " ")), models[0]["task"])
 
 
 def _shown(value: Any, key: Key) -> str:
@@ -113,7 +126,7 @@ def _shown(value: Any, key: Key) -> str:
         return f"{value / 1e6:.2f} MB" if value >= 1e6 else f"{value / 1e3:.1f} KB"
     if unit in _SUFFIXES:
         return f"{value:.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
-    return str(value) if isinstance(value, int) else f"{value:.2g}"
+    return f"{value:.0f}" if isinstance(value, int) or value >= 100 else f"{value:.2g}"
 
 
 def _gaps(models: Sequence[Model]) -> list[str]:
@@ -122,7 +135,7 @@ def _gaps(models: Sequence[Model]) -> list[str]:
     for kind, keys in _kinds(models).items():
         empty = _is_empty(keys, models)
         for each, key in keys:
-            label = kind.replace("_", " ") if empty else _label(each, key)
+            label = _kind_label(kind, models) if empty else _label(each, key, models)
             for model in models:
                 if model[each] is None:
                     names = by_reason.setdefault(model["not_measured"][each], {}).setdefault(label, [])

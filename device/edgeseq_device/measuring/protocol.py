@@ -16,11 +16,14 @@ from edgeseq_device.measuring.keys import (
     LATENCIES,
     MODEL,
     P99_SAMPLES_MIN,
+    RATES,
     SCHEMA,
     SCHEMA_VERSION,
+    TASKS,
     TIME_UNITS,
     TIMED,
     Key,
+    rate,
 )
 from edgeseq_device.names import did_you_mean
 
@@ -45,18 +48,22 @@ def validate_result(result: Any, *, complete: bool) -> None:
         raise DataError("result: `valid` contradicts `invalid_because`")
     for model in result["models"]:
         where = f"result: {model.get('format') if isinstance(model, dict) else model}"
-        check_keys(model, _expected(MODEL, complete), where)
-        _check_reasons(model, complete, where)
-        _check_latency(model, bool(result["emulated"]), where)
+        task = model.get("task") if isinstance(model, dict) else None
+        expected = _expected(MODEL, complete, task if task in TASKS else TASKS[0])
+        check_keys(model, expected, where)
+        _check_reasons(model, expected, where)
+        _check_latency(model, expected, bool(result["emulated"]), where)
+        _check_rates(model, where)
 
 
-def _expected(prefix: str, complete: bool) -> dict[str, Key]:
+def _expected(prefix: str, complete: bool, task: str = TASKS[0]) -> dict[str, Key]:
     return {
         name[len(prefix) :]: key
         for name, key in KEYS.items()
         if name.startswith(prefix)
         and "." not in name[len(prefix) :]
         and (complete or key.added_by == "agent")
+        and task in key.tasks
     }
 
 
@@ -86,22 +93,32 @@ def _check_value(name: str, value: Any, key: Key, where: str) -> None:
         raise DataError(f"{where}: {name} is {value!r}, which it cannot be")
 
 
-def _check_reasons(model: dict[str, Any], complete: bool, where: str) -> None:
+def _check_reasons(model: dict[str, Any], expected: Mapping[str, Key], where: str) -> None:
     reasons = model["not_measured"]
-    for name, key in _expected(MODEL, complete).items():
+    for name, key in expected.items():
         has_reason = isinstance(reasons.get(name), str) and bool(reasons[name])
         if key.measured and (model[name] is None) != has_reason:
             state = "null without a reason in" if model[name] is None else "measured and yet in"
             raise DataError(f"{where}: {name} is {state} not_measured")
 
 
-def _check_latency(model: dict[str, Any], emulated: bool, where: str) -> None:
-    for name, key in _expected(MODEL, False).items():
+def _check_latency(model: dict[str, Any], expected: Mapping[str, Key], emulated: bool, where: str) -> None:
+    for name, key in expected.items():
         if emulated and model[name] is not None and (key.unit in TIME_UNITS or key.kind in TIMED):
             raise DataError(f"{where}: {name} was taken on an emulated processor; such a figure is refused")
     for kind in LATENCIES:
         if model[f"{kind}_p50_ms"] is not None:
             _check_percentiles(model, kind, where)
+
+
+def _check_rates(model: dict[str, Any], where: str) -> None:
+    for name, source in RATES.items():
+        found, p50_ms = model.get(name), model[source]
+        if found is None:
+            continue
+        expected = None if p50_ms is None else rate(name, model["frames"], p50_ms)
+        if expected is None or not math.isclose(found, expected):
+            raise DataError(f"{where}: {name} is {found}, by {source} it is {expected}")
 
 
 def _check_percentiles(model: dict[str, Any], kind: str, where: str) -> None:

@@ -9,7 +9,7 @@ from edgeseq_device.errors import BudgetError, DeviceError, EdgeseqError, GateEr
 from edgeseq_device.measuring.keys import STEP
 
 FIGURES = ("error", "tolerance", "n", "decisions_changed", "ok")
-"""Of the parity of one form of a model."""
+"""Of the parity of one form of a model; forecasts decide nothing, and have no such figure."""
 
 
 def judge(result: Mapping[str, Any], board: str | None = None) -> EdgeseqError | None:
@@ -44,13 +44,16 @@ def _by(model: Mapping[str, Any]) -> str:
 
 def parity_figures(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The figures of one form's parity, by their names in FIGURES, out of a model's or a worker's values."""
-    return {name: values[f"{prefix}parity_{name}"] for name in FIGURES}
+    return {name: values.get(f"{prefix}parity_{name}") for name in FIGURES}
 
 
 def out_of_parity(form: str, figures: Mapping[str, Any]) -> str:
     """Says by how much the answers of `form` are off."""
     error = "NaN or infinite" if figures["error"] is None else f"{figures['error']:.1e}"
-    return (
-        f"{form} is out of parity: error {error} of {figures['tolerance']:.1e}, decisions changed: "
-        f"{figures['decisions_changed']} of {figures['n']}"
-    )
+    return f"{form} is out of parity: error {error} of {figures['tolerance']:.1e}{_decisions(figures)}"
+
+
+def _decisions(figures: Mapping[str, Any]) -> str:
+    if figures["decisions_changed"] is None:  # of a forecast
+        return f" over {figures['n']} forecasts"
+    return f", decisions changed: {figures['decisions_changed']} of {figures['n']}"

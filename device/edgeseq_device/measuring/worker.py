@@ -164,7 +164,7 @@ def measure_parity(job: dict[str, Any]) -> dict[str, Any]:
     golden = golden_of(job)
     model = runtimes.load(job["model"], job["format"], job["threads"])
     reference = golden.references[job["format"]]
-    values, missing, logits = _parity(model, golden.features, reference, job["tolerance"])
+    values, missing, logits = _parity(job, model, golden.features, reference, job["tolerance"])
     values["logits"] = None if missing else [[float(each) for each in row] for row in logits]
     if missing:
         missing["logits"] = missing["parity_error"]
@@ -175,7 +175,7 @@ def measure_step_parity(job: dict[str, Any]) -> dict[str, Any]:
     """The step form's answers behind the last frame of every golden vector, held against the reference's."""
     golden, loaded = golden_of(job), load_step(job)
     reference = golden.step_reference(job["format"])
-    values, missing, _logits = _parity(loaded, golden.features, reference, job["step"]["tolerance"])
+    values, missing, _logits = _parity(job, loaded, golden.features, reference, job["step"]["tolerance"])
     return {"values": values, "not_measured": missing, **runtime_of(loaded)}
 
 
@@ -200,7 +200,11 @@ def count_step_instructions(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parity(
-    model: LoadedModel | LoadedStep, features: Sequence[Any], reference: Any, tolerance: float
+    job: dict[str, Any],
+    model: LoadedModel | LoadedStep,
+    features: Sequence[Any],
+    reference: Any,
+    tolerance: float,
 ) -> tuple[dict[str, Any], dict[str, str], Any]:
     """The figures of one form's answers, the reasons of those that are None, and the answers [n, C]."""
     import numpy as np
@@ -208,12 +212,13 @@ def _parity(
     from edgeseq_device.measuring.measure import compare_logits
 
     logits = np.stack([model.run(each) for each in features])
-    parity = compare_logits(logits, reference, tolerance)
+    decides = job["task"] != "forecast"
+    parity = compare_logits(logits, reference, tolerance, decides=decides)
     values = {
         "parity_error": parity.error,
         "parity_tolerance": tolerance,
         "parity_n": len(logits),
-        "parity_decisions_changed": parity.decisions_changed,
+        **({"parity_decisions_changed": parity.decisions_changed} if decides else {}),
         "parity_ok": parity.ok,
     }
     missing = {} if parity.error is not None else {"parity_error": "the answers hold NaN or infinity"}

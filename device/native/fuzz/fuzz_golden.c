@@ -26,7 +26,7 @@ static void read_all(const struct golden *golden) {
 }
 
 static void parse(const uint8_t *data, size_t size, enum element element) {
-    struct sheet sheet = {.features_count = 2, .element = element, .labels_count = 3, .golden_count = 2};
+    struct sheet sheet = {.features_count = 2, .element = element, .outputs_count = 3, .golden_count = 2};
     struct golden golden;
     struct failure failure = {0};
     struct bytes archive = {.data = size == 0 ? NULL : malloc(size), .size = size};

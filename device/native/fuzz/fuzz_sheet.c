@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "artifact/sheet.h"
+#include "artifact/states.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             abort();
         return 0;
     }
-    size_t length = strlen(sheet.name) + strlen(sheet.task) + strlen(sheet.manifest_sha256) +
+    size_t length = strlen(sheet.name) + strlen(sheet_task_name(&sheet)) + strlen(sheet.manifest_sha256) +
                     strlen(sheet.model_file) + strlen(sheet.golden_file);
     for (int i = 0; i < sheet.labels_count; i++)
         length += strlen(sheet.labels[i]);
@@ -35,7 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             abort();
     read_form(&sheet.sequence, &length);
     read_form(&sheet.step, &length);
-    if (length > size)
+    if (length > size || states_bytes(&sheet.step) < 0 || states_window(&sheet.step) < 0)
+        abort();
+    if (sheet.outputs_count < sheet.labels_count || (sheet.context > 0) != (sheet.task == FORECAST))
         abort();
     sheet_free(&sheet);
     return 0;

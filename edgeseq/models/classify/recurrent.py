@@ -15,16 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from edgeseq.models.cells import KINDS, recurrent_spec
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import embedding_of
 from edgeseq.models.front import Front
 from edgeseq.models.model import Leaf, SequenceClassifier, array
 from edgeseq_export import spec
-
-KINDS: dict[str, tuple[type[nn.GRU] | type[nn.LSTM], type[spec.GRU] | type[spec.LSTM]]] = {
-    "gru": (nn.GRU, spec.GRU),
-    "lstm": (nn.LSTM, spec.LSTM),
-}
 
 
 def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> RecurrentClassifier:
@@ -86,23 +82,7 @@ class RecurrentClassifier(SequenceClassifier):
         """The same model described: embedding and conv (if any), gru0 (or lstm0), gru1 ..., pool, head."""
         embedding = () if self.embedding is None else (self.embedding.to_spec("embedding", leaf),)
         front = () if self.front is None else (self.front.to_spec("conv", leaf),)
-        layer_type = KINDS[self.config.family][1]
-        recurrent = tuple(
-            layer_type(
-                f"{self.config.family}{index}",
-                self._cell(index, "", leaf),
-                self._cell(index, "_reverse", leaf) if self.config.bidirectional else None,
-            )
-            for index in range(self.config.layers)
-        )
+        recurrent = recurrent_spec(self.config, self.recurrent, leaf)
         head = spec.Linear("head", leaf(self.head.weight), leaf(self.head.bias))
         pool = spec.Pool("pool", cast(spec.PoolKind, self.config.pooling))  # the config refused cls
         return spec.SeqSpec(self.input_features, self.labels, (*embedding, *front, *recurrent, pool, head))
-
-    def _cell(self, index: int, direction: str, leaf: Leaf) -> spec.Cell:
-        return spec.Cell(
-            *(
-                leaf(getattr(self.recurrent, f"{name}_l{index}{direction}"))
-                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            )
-        )

@@ -13,21 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgeseq.models.block import Block, Heads, Turn, linear_spec, norm_spec, rotary_turn, turned
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import embedding_of
 from edgeseq.models.front import Front
 from edgeseq.models.model import Leaf, SequenceClassifier, array
 from edgeseq_device.errors import UsageError
 from edgeseq_export import spec
-from edgeseq_export.reference import rotary_frequencies
 
 ROW_SPREAD = 0.02  # of the learned rows at first (Dosovitskiy et al. 2021, arXiv 2010.11929, appendix D.3)
-
-
-Turn = tuple[Tensor, Tensor]
-"""Cosine and sine [T, d / 2] of the rotary angles."""
-Heads = tuple[Tensor, Tensor, Tensor]
-"""Queries, keys, values, each [B, N, T, d]."""
 
 
 def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> TransformerClassifier:
@@ -69,7 +63,10 @@ class TransformerClassifier(SequenceClassifier):
         self.token = _learned_rows(1, width) if token else None
         self.table = _learned_rows(config.max_frames + token, width) if learned else None
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(
+            Block(config, rotary=not learned, window=config.window if config.causal else None)
+            for _ in range(config.layers)
+        )
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, len(labels))
 
@@ -92,8 +89,9 @@ class TransformerClassifier(SequenceClassifier):
         rows = self.dropout(self._with_positions(rows))
         mask, turn = self._visible(inside), self._turn(rows.shape[1])
         hidden, heads = [rows], (rows, rows, rows)
-        for block in self.blocks:
-            rows, heads = block(rows, mask, turn)
+        for block in cast("list[Block]", self.blocks):
+            heads = _with_turn(block.project(rows), turn)
+            rows = block(rows, heads, mask)
             hidden.append(rows)
         logits = self.head(self.dropout(self._pool(self.norm(rows), lengths, inside)))
         return Trace(logits, tuple(hidden), *heads, inside)
@@ -122,10 +120,7 @@ class TransformerClassifier(SequenceClassifier):
     def _turn(self, rows: int) -> Turn | None:
         if self.config.positions != "rotary":
             return None
-        frequencies = rotary_frequencies(self.config.hidden // self.config.heads)
-        angle = torch.arange(rows, dtype=torch.float32)[:, None] * torch.from_numpy(frequencies)
-        angle = angle.to(self.head.weight.device)
-        return angle.cos(), angle.sin()
+        return rotary_turn(rows, self.config.hidden // self.config.heads, self.head.weight.device)
 
     def _pool(self, rows: Tensor, lengths: Tensor, inside: Tensor) -> Tensor:
         """[B, T, D] -> [B, D] over the true rows."""
@@ -148,90 +143,20 @@ class TransformerClassifier(SequenceClassifier):
         if self.table is not None:
             layers.append(spec.Positions("positions", leaf(self.table)))
         for number, block in enumerate(self.blocks):
-            layers += cast(_Block, block).to_spec(number, leaf)
+            layers += cast(Block, block).to_spec(number, leaf)
         pooling = "first" if self.config.pooling == "cls" else self.config.pooling
         layers += [
-            _norm("norm", self.norm, leaf),
+            norm_spec("norm", self.norm, leaf),
             spec.Pool("pool", pooling),
-            _linear("head", self.head, leaf),
+            linear_spec("head", self.head, leaf),
         ]
         return spec.SeqSpec(self.input_features, self.labels, tuple(layers))
 
 
-class _Block(nn.Module):
-    """rows + attention(norm(rows)), then rows + feed forward(norm(rows))."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        width, middle = config.hidden, config.hidden * config.feedforward
-        self.heads = config.heads
-        self.rotary = config.positions == "rotary"
-        self.window = config.window if config.causal else None
-        self.attention_norm = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.feedforward_norm = nn.LayerNorm(width)
-        self.widen = nn.Linear(width, middle)
-        self.narrow = nn.Linear(middle, width)
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, rows: Tensor, mask: Tensor, turn: Turn | None) -> tuple[Tensor, Heads]:
-        """rows: [B, T, D]; mask: which rows each one sees. Returns the new rows and what attention used."""
-        heads = self._heads(self.attention_norm(rows), turn)
-        context = functional.scaled_dot_product_attention(*heads, attn_mask=mask)
-        rows = rows + self.dropout(self.out(context.transpose(1, 2).reshape(rows.shape)))
-        middle = functional.gelu(self.widen(self.feedforward_norm(rows)))
-        return rows + self.dropout(self.narrow(self.dropout(middle))), heads
-
-    def _heads(self, rows: Tensor, turn: Turn | None) -> Heads:
-        B, T, D = rows.shape
-        qkv = self.qkv(rows).view(B, T, 3, self.heads, D // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        if turn is not None:
-            q, k = _turned(q, *turn), _turned(k, *turn)
-        return q, k, v
-
-    def to_spec(self, number: int, leaf: Leaf) -> tuple[spec.Residual, spec.Residual]:
-        """The block's two residuals."""
-        attention = spec.Attention(
-            f"attention{number}",
-            self.heads,
-            leaf(self.qkv.weight),
-            leaf(self.qkv.bias),
-            leaf(self.out.weight),
-            leaf(self.out.bias),
-            rotary=self.rotary,
-            window=self.window,
-        )
-        return (
-            spec.Residual(
-                f"attention_block{number}",
-                (_norm(f"attention_norm{number}", self.attention_norm, leaf), attention),
-            ),
-            spec.Residual(
-                f"feedforward_block{number}",
-                (
-                    _norm(f"feedforward_norm{number}", self.feedforward_norm, leaf),
-                    _linear(f"widen{number}", self.widen, leaf, "gelu"),
-                    _linear(f"narrow{number}", self.narrow, leaf),
-                ),
-            ),
-        )
-
-
-def _turned(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """heads [B, N, T, d] with the pairs (i, i + d/2) turned (Su et al. 2021, arXiv 2104.09864, eq. 34)."""
-    first, second = heads.chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+def _with_turn(heads: Heads, turn: Turn | None) -> Heads:
+    queries, keys, values = heads
+    return heads if turn is None else (turned(queries, turn), turned(keys, turn), values)
 
 
 def _learned_rows(count: int, width: int) -> nn.Parameter:
     return nn.Parameter(ROW_SPREAD * torch.randn(count, width))
-
-
-def _norm(name: str, norm: nn.LayerNorm, leaf: Leaf) -> spec.Norm:
-    return spec.Norm(name, leaf(norm.weight), leaf(norm.bias), norm.eps)
-
-
-def _linear(name: str, linear: nn.Linear, leaf: Leaf, activation: spec.Activation = "none") -> spec.Linear:
-    return spec.Linear(name, leaf(linear.weight), leaf(linear.bias), activation)

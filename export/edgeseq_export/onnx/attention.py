@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from onnx import TensorProto
 
 from edgeseq_export.forms import Product
 from edgeseq_export.onnx.graph import MICROSOFT, OnnxGraph, Value
 from edgeseq_export.onnx.products import multiply
-from edgeseq_export.onnx.rows import Rows, frame_numbers
+from edgeseq_export.onnx.rows import Rows, frame_count, frame_numbers, frames_between
 from edgeseq_export.reference import rotary_frequencies
 from edgeseq_export.spec import Attention
 from edgeseq_export.state import NEXT
@@ -35,6 +37,8 @@ def lower_attention(graph: OnnxGraph, layer: Attention, product: Product, rows: 
         bias = _cache_bias(graph, layer)
     elif layer.window is not None:
         bias = _band_bias(graph, layer, layer.window, rows)
+        if graph.carries:
+            _carry(graph, layer, layer.window, {"keys": k, "values": v}, rows)
     joined = graph.node(
         "MultiHeadAttention",
         [q, k, v, "", rows.lengths, bias][: 6 if bias else 5 if rows.lengths else 3],
@@ -58,8 +62,7 @@ def _rotation(graph: OnnxGraph, rows: Rows, width: int) -> list[Value]:
     if not graph.has(angles):
         numbers = graph.node("Cast", [frame_numbers(graph, rows)], to=TensorProto.FLOAT)
         positions = graph.node("Unsqueeze", [numbers, graph.integers(1)])
-        frequencies = graph.constant(f"/frequencies_{width}", rotary_frequencies(width)[None])
-        graph.node("Mul", [positions, frequencies], angles)
+        graph.node("Mul", [positions, _frequencies(graph, width)], angles)
         graph.node("Cos", [angles], cos)
         graph.node("Sin", [angles], sin)
     return [cos, sin]
@@ -82,6 +85,28 @@ def _step_rotation(graph: OnnxGraph, layer: Attention, width: int) -> list[Value
     unit = graph.node("LpNormalization", [pairs], axis=0, p=2)
     graph.node("Reshape", [unit, graph.integers(1, width)], turn + NEXT)
     return rotation
+
+
+def _carry(graph: OnnxGraph, layer: Attention, window: int, cached: dict[str, Value], rows: Rows) -> None:
+    """The states behind the last frame, as a step takes them. cached: keys and values [1, T, D] by name."""
+    for name, value in cached.items():
+        padded = graph.node("Pad", [value, graph.integers(0, window, 0, 0, 0, 0)])
+        last = frames_between(graph, replace(rows, value=padded), -window, None)
+        shape = graph.integers(window, layer.weight_out.shape[1])
+        graph.node("Reshape", [last, shape], f"{layer.name}.{name}{NEXT}")
+    count = graph.node("Cast", [frame_count(graph, rows)], to=TensorProto.FLOAT)
+    seen = graph.node("Min", [count, graph.number(window, np.float32)])
+    graph.node("Reshape", [seen, graph.integers(1, 1)], f"{layer.name}.position{NEXT}")
+    if layer.rotary:
+        frequencies = _frequencies(graph, layer.weight_out.shape[1] // layer.heads)
+        angles = graph.node("Mul", [count, frequencies])
+        turn = [graph.node(part, [angles]) for part in ("Cos", "Sin")]
+        graph.node("Concat", turn, f"{layer.name}.turn{NEXT}", axis=1)
+
+
+def _frequencies(graph: OnnxGraph, width: int) -> Value:
+    """[1, width / 2]."""
+    return graph.constant(f"/frequencies_{width}", rotary_frequencies(width)[None])
 
 
 def _band_bias(graph: OnnxGraph, layer: Attention, window: int, rows: Rows) -> Value:

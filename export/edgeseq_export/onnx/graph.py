@@ -21,13 +21,15 @@ _ELEMENT_TYPES = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32}
 class OnnxGraph:
     """Collects nodes and initializers; `finish` gives the file's bytes.
 
-    is_step: the graph takes one frame and explicit states instead of a whole sequence. What belongs to no
-    layer has a name that begins with "/", as no layer's does (`check_spec`). Every method raises ValueError
-    naming a value whose name stands for another one already.
+    is_step: the graph takes one frame and explicit states instead of a whole sequence. carries: it takes one
+    whole sequence and gives the states behind it (`state.carried_states`). What belongs to no layer has a
+    name that begins with "/", as no layer's does (`check_spec`). Every method raises ValueError naming a
+    value whose name stands for another one already.
     """
 
-    def __init__(self, *, is_step: bool = False) -> None:
+    def __init__(self, *, is_step: bool = False, carries: bool = False) -> None:
         self.is_step = is_step
+        self.carries = carries
         self._nodes: list[NodeProto] = []
         self._initializers: dict[str, TensorProto] = {}
         self._values: set[Value] = set()
@@ -62,6 +64,16 @@ class OnnxGraph:
         """An initializer, shared by all that need the same value under the same name."""
         self._store(numpy_helper.from_array(np.array(value, order="C"), name))
         return name
+
+    def transposed(self, name: str, matrix: npt.NDArray[Any]) -> Value:
+        """matrix.T as an initializer. Where the matrix itself is one already, as the table of an embedding
+        that a head is tied to, it is not stored twice: ONNX Runtime transposes it once, when it loads."""
+        wanted = numpy_helper.from_array(np.array(matrix, order="C"))
+        for stored, other in self._initializers.items():
+            same = (other.dims, other.data_type) == (wanted.dims, wanted.data_type)
+            if same and other.raw_data == wanted.raw_data:
+                return self.node("Transpose", [stored], name, perm=[1, 0])
+        return self.constant(name, matrix.T)
 
     def integers(self, *values: int) -> Value:
         """[len(values)] int64: axes, shapes and borders, shared by all that need the same ones."""

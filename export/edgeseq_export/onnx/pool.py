@@ -21,6 +21,8 @@ def lower_pool(graph: OnnxGraph, layer: Pool, rows: Rows) -> Rows:
         value = _one_frame(graph, layer, rows)
     elif layer.kind == "last":
         value = _last_true_frame(graph, rows)
+    elif layer.kind == "all":
+        return _behind_each_other(graph, layer, rows.to(graph, "NTF"))
     else:
         value = _reduced(graph, layer, rows)
     return rows.pooled(value)
@@ -50,6 +52,12 @@ def _last_true_frame(graph: OnnxGraph, rows: Rows) -> Value:
     lengths = graph.node("Cast", [rows.lengths], to=TensorProto.INT64)
     last = graph.node("Unsqueeze", [graph.node("Sub", [lengths, graph.number(1)]), graph.integers(1)])
     return graph.node("GatherND", [rows.value, last], batch_dims=1)
+
+
+def _behind_each_other(graph: OnnxGraph, layer: Pool, rows: Rows) -> Rows:
+    """[N, T, F] -> [N, T * F]."""
+    value = graph.node("Reshape", [rows.value, graph.integers(rows.sequences, -1)], layer.name)
+    return rows.pooled(value)
 
 
 def _reduced(graph: OnnxGraph, layer: Pool, rows: Rows) -> Value:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 from onnx import TensorProto
 
-from edgeseq_export.forms import DYNAMIC, Product
+from edgeseq_export.forms import DYNAMIC, DYNAMIC_ROW, Product
 from edgeseq_export.onnx.graph import MICROSOFT, OnnxGraph, Value
 from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight
 
@@ -20,13 +18,14 @@ def multiply(
     """
     if not isinstance(bias, str):
         bias = graph.constant(f"{name}.bias", bias)
-    if product == DYNAMIC:
+    if product in (DYNAMIC, DYNAMIC_ROW):
         values, scale = dynamic_weight(graph, f"{name}.weight", weight)
         return graph.node("DynamicQuantizeMatMul", [rows, values, scale, "", bias], name, domain=MICROSOFT)
     if isinstance(weight, QuantizedTensor):
-        matrix = widened(graph, f"{name}.weight", weight.values.T, weight.scale)
+        values = graph.transposed(f"{name}.weight.int8", weight.values)
+        matrix = widened(graph, f"{name}.weight", values, weight.scale)
     else:
-        matrix = graph.constant(f"{name}.weight", weight.T)
+        matrix = graph.transposed(f"{name}.weight", weight)
     return graph.node("Add", [graph.node("MatMul", [rows, matrix], f"{name}.product"), bias], name)
 
 
@@ -34,19 +33,16 @@ def dynamic_weight(graph: OnnxGraph, name: str, weight: Weight) -> tuple[Value, 
     """Values [K, N] int8 and scales [N] of a weight [N, K]; its zero points are 0."""
     if not isinstance(weight, QuantizedTensor):
         raise TypeError(f"{name}: a dynamic product takes int8 weights")
-    values = graph.constant(f"{name}.int8", weight.values.T)
+    values = graph.transposed(f"{name}.int8", weight.values)
     return values, graph.constant(f"{name}.scale", weight.scale)
 
 
-def widened(
-    graph: OnnxGraph, name: str, values: npt.NDArray[np.int8], scale: npt.NDArray[np.float32]
-) -> Value:
+def widened(graph: OnnxGraph, name: str, values: Value, scale: FloatArray) -> Value:
     """values * scale as float32, int8 in the file; scale broadcasts to the values' shape.
 
     ONNX Runtime folds Cast -> Mul into one float32 tensor when the session is made, so that the operator
     behind it runs at float speed. It does not fold DequantizeLinear.
     """
-    stored = graph.constant(f"{name}.int8", values)
     scales = graph.constant(f"{name}.scale", scale)
-    cast = graph.node("Cast", [stored], f"{name}.cast", to=TensorProto.FLOAT)
+    cast = graph.node("Cast", [values], f"{name}.cast", to=TensorProto.FLOAT)
     return graph.node("Mul", [cast, scales], name)

@@ -1,7 +1,7 @@
 """GRU and LSTM on ONNX Runtime's fused operators, over whole sequences and for one frame.
 
 ONNX Runtime has no int8 GRU operator: `scan` holds the int8 GRU. The int8 LSTM is
-com.microsoft.DynamicQuantizeLSTM, whose one activation scale spans a whole sequence.
+com.microsoft.DynamicQuantizeLSTM, whose one activation scale spans a whole sequence, which one frame is too.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from edgeseq_export.forms import DYNAMIC, LayerForm
+from edgeseq_export.forms import DYNAMIC, DYNAMIC_ROW, LayerForm
 from edgeseq_export.onnx.graph import MICROSOFT, OnnxGraph, Value
 from edgeseq_export.onnx.products import widened
 from edgeseq_export.onnx.rows import Rows
-from edgeseq_export.onnx.scan import lower_scan_gru
+from edgeseq_export.onnx.scan import lower_scan_gru, step_gru
 from edgeseq_export.quantize import QuantizedTensor, Weight, as_float, take_rows
 from edgeseq_export.spec import GRU, Cell, Recurrent, cells
 from edgeseq_export.state import NEXT
@@ -33,31 +34,56 @@ class _Weights:
 
 
 def lower_recurrent(
-    graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows, *, only_final: bool
+    graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows, *, only_final: bool, memory: Value = ""
 ) -> Rows:
     """The outputs of every frame, or with `only_final` the final states [N, D * H] alone.
 
-    Outputs behind a sequence's end are zero.
+    Outputs behind a sequence's end are zero. memory: what an LSTM's final memory [D, N, H] shall be called.
     """
     if isinstance(layer, GRU) and form.product == DYNAMIC:
         return lower_scan_gru(graph, layer, rows, only_final=only_final)
+    if isinstance(layer, GRU) and form.product == DYNAMIC_ROW:
+        return step_gru(graph, layer, rows)
     rows = rows.to(graph, "TNF")
     if graph.is_step:
         return _step(graph, layer, form, rows)
+    if graph.carries:
+        return _carrying(graph, layer, form, rows, only_final=only_final)
     outputs, final = ("", f"{layer.name}.last") if only_final else (f"{layer.name}.all", "")
-    _operator(graph, layer, form, rows, [], [outputs, final])
+    _operator(graph, layer, form, rows, [], [outputs, final, *([memory] if memory else [])])
     return _join_final(graph, layer, final, rows) if only_final else _join_frames(graph, layer, outputs, rows)
 
 
 def _step(graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows) -> Rows:
     """One frame [1, 1, F] with the states [1, H] of the frames before."""
-    states = [f"{layer.name}.{state}" for state in ("h" if isinstance(layer, GRU) else "hc")]
-    before = [graph.node("Unsqueeze", [state, graph.integers(0)]) for state in states]
+    before = [graph.node("Unsqueeze", [state, graph.integers(0)]) for state in _states(layer)]
+    state = _with_states(graph, layer, form, rows, before, "")
+    return replace(rows.with_features(state, layer.forward.hidden), layout="TF")
+
+
+def _carrying(graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows, *, only_final: bool) -> Rows:
+    """The outputs or the final state, with the states behind the last frame."""
+    outputs = "" if only_final else f"{layer.name}.all"
+    state = _with_states(graph, layer, form, rows, [], outputs)
+    if only_final:
+        return rows.pooled(state, layer.forward.hidden)
+    return _join_frames(graph, layer, outputs, rows)
+
+
+def _states(layer: Recurrent) -> list[str]:
+    return [f"{layer.name}.{state}" for state in ("h" if isinstance(layer, GRU) else "hc")]
+
+
+def _with_states(
+    graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows, before: list[Value], outputs: Value
+) -> Value:
+    """The operator, the states [1, H] behind its last frame being outputs of the graph; the first of them."""
+    states = _states(layer)
     after = [f"{state}.after" for state in states]
-    _operator(graph, layer, form, rows, before, ["", *after])
+    _operator(graph, layer, form, rows, before, [outputs, *after])
     for state, value in zip(states, after, strict=True):
         graph.node("Squeeze", [value, graph.integers(0)], state + NEXT)
-    return replace(rows.with_features(states[0] + NEXT, layer.forward.hidden), layout="TF")
+    return states[0] + NEXT
 
 
 def _operator(
@@ -65,11 +91,11 @@ def _operator(
 ) -> None:
     """The fused operator: outputs [T, D, N, H] and final states [D, N, H]; before: initial states alike."""
     directions = [_reorder(layer, cell) for cell in cells(layer).values()]
-    dynamic = form.product == DYNAMIC
+    dynamic = form.product in (DYNAMIC, DYNAMIC_ROW)
     weights = (_dynamic_weights if dynamic else _fused_weights)(graph, layer, directions)
     inputs = [rows.value, *weights.matrices, weights.bias, rows.lengths, *before]
     if weights.scales:
-        inputs += [""] * (8 - len(inputs)) + weights.scales  # no initial states, no peepholes
+        inputs += [""] * (8 - len(inputs)) + weights.scales  # no peepholes
     attributes: dict[str, int | str] = {"hidden_size": layer.forward.hidden}
     attributes["direction"] = "forward" if layer.backward is None else "bidirectional"
     if isinstance(layer, GRU):
@@ -81,17 +107,18 @@ def _operator(
 def _fused_weights(graph: OnnxGraph, layer: Recurrent, directions: list[Cell]) -> _Weights:
     """Of the fp32 operator: weights [D, G*H, K], bias [D, 2*G*H]."""
     matrices = [
-        _stacked(graph, f"{layer.name}.{field}", [getattr(cell, field) for cell in directions])
+        stacked(graph, f"{layer.name}.{field}", [getattr(cell, field) for cell in directions])
         for field in ("weight_ih", "weight_hh")
     ]
     return _Weights(matrices, _bias(graph, layer, directions), [])
 
 
-def _stacked(graph: OnnxGraph, name: str, weights: list[Weight]) -> Value:
+def stacked(graph: OnnxGraph, name: str, weights: list[Weight]) -> Value:
+    """[D, G*H, K] float32 at run time."""
     quantized = [weight for weight in weights if isinstance(weight, QuantizedTensor)]
     if len(quantized) < len(weights):
         return graph.constant(name, np.stack([as_float(weight) for weight in weights]))
-    values = np.stack([weight.values for weight in quantized])
+    values = graph.constant(f"{name}.int8", np.stack([weight.values for weight in quantized]))
     return widened(graph, name, values, np.stack([weight.scale[:, None] for weight in quantized]))
 
 
@@ -121,7 +148,7 @@ def _join_final(graph: OnnxGraph, layer: Recurrent, final: Value, rows: Rows) ->
     if layer.backward is None:
         joined = graph.node("Squeeze", [final, graph.integers(0)], name)
     else:
-        first = graph.node("Transpose", [final], perm=[1, 0, 2]) if rows.lengths else final
+        first = final if rows.is_alone else graph.node("Transpose", [final], perm=[1, 0, 2])
         joined = graph.node("Reshape", [first, graph.integers(-1, width)], name)
     return rows.pooled(joined, width)
 
@@ -129,7 +156,7 @@ def _join_final(graph: OnnxGraph, layer: Recurrent, final: Value, rows: Rows) ->
 def _join_frames(graph: OnnxGraph, layer: Recurrent, outputs: Value, rows: Rows) -> Rows:
     """[T, D, N, H] -> [T, N, D * H], or [T, D * H] of the only sequence."""
     name, width = f"{layer.name}.outputs", layer.forward.hidden * len(cells(layer))
-    if not rows.lengths:
+    if rows.is_alone:
         joined = graph.node("Reshape", [outputs, graph.integers(-1, width)], name)
         return replace(rows.with_features(joined, width), layout="TF")
     if layer.backward is None:
@@ -140,10 +167,16 @@ def _join_frames(graph: OnnxGraph, layer: Recurrent, outputs: Value, rows: Rows)
     return replace(rows.with_features(joined, width), zeros_behind=True)
 
 
+def gate_rows(layer: Recurrent) -> npt.NDArray[np.int64]:
+    """[G*H]: which row of a cell's weights is at each place of ONNX's gate order."""
+    order = _GATE_ORDER[type(layer).__name__]
+    H = layer.forward.hidden
+    return np.concatenate([np.arange(H) + gate * H for gate in order])
+
+
 def _reorder(layer: Recurrent, cell: Cell) -> Cell:
     """The cell with its gates in ONNX's order."""
-    order = _GATE_ORDER[type(layer).__name__]
-    rows = np.concatenate([np.arange(cell.hidden) + gate * cell.hidden for gate in order])
+    rows = gate_rows(layer)
     return Cell(
         take_rows(cell.weight_ih, rows),
         take_rows(cell.weight_hh, rows),

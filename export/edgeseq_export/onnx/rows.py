@@ -21,9 +21,10 @@ FRAMES = f"/{FEATURES}"
 class Rows:
     """What a layer takes and gives.
 
-    value: float32 in `layout`. width: F. lengths: [N] int32, or "" where the only sequence has T frames.
-    clock: in front of the names of all that is computed of the count of frames T.
-    zeros_behind: whether the rows behind a sequence's end are known to be zero.
+    value: float32 in `layout`. width: F. lengths: [N] int32, or "" where each sequence has T frames; then
+    sequences is N. frames: T, where it is fixed, as a forecaster's is. clock: in front of the names of all
+    that is computed of the count of frames T. zeros_behind: whether the rows behind a sequence's end are
+    known to be zero.
     """
 
     value: Value
@@ -32,6 +33,13 @@ class Rows:
     lengths: Value = ""
     clock: str = FRAMES
     zeros_behind: bool = False
+    sequences: int = 1
+    frames: int | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is one sequence, so that a layout of other axes needs no copy."""
+        return not self.lengths and self.sequences == 1
 
     @property
     def time_axis(self) -> int:
@@ -51,7 +59,7 @@ class Rows:
         """The same rows in another layout of frames; free of copies where there is one sequence."""
         if layout == self.layout:
             return self
-        if self.lengths:
+        if not self.is_alone:
             return replace(self, value=graph.node("Transpose", [self.value], perm=[1, 0, 2]), layout=layout)
         sizes = [{"N": 1, "T": -1, "F": self.width}[axis] for axis in layout]
         return replace(self, value=graph.node("Reshape", [self.value, graph.integers(*sizes)]), layout=layout)

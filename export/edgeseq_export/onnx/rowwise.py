@@ -42,6 +42,10 @@ def _rows_beside_rows(graph: OnnxGraph, layer: CausalConv, rows: Rows) -> Rows:
     pads = [0] * (2 * axes)
     pads[rows.time_axis] = layer.kernel - 1
     padded = replace(rows, value=graph.node("Pad", [rows.value, graph.integers(*pads)]))
+    if graph.carries:
+        last = frames_between(graph, padded, 1 - layer.kernel, None)
+        shape = graph.integers(layer.kernel - 1, rows.width)
+        graph.node("Reshape", [last, shape], f"{layer.name}.frames{NEXT}")
     shifted = [
         frames_between(graph, padded, k, None if k == layer.kernel - 1 else k - layer.kernel + 1)
         for k in range(layer.kernel)

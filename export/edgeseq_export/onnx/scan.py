@@ -6,31 +6,34 @@ float32 product takes longer than they do.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from edgeseq_device.manifest import TensorInfo
-from edgeseq_export.forms import DYNAMIC
+from edgeseq_export.forms import DYNAMIC, DYNAMIC_ROW
 from edgeseq_export.onnx.graph import OnnxGraph, Value
 from edgeseq_export.onnx.products import multiply
 from edgeseq_export.onnx.rows import Rows
 from edgeseq_export.spec import GRU, Cell, cells
+from edgeseq_export.state import NEXT
 
 
 def lower_scan_gru(graph: OnnxGraph, layer: GRU, rows: Rows, *, only_final: bool) -> Rows:
     """The outputs of every frame, or with `only_final` the final states [1, D * H] alone."""
     rows = rows.to(graph, "TF")
     ends = [
-        _scan(graph, f"{layer.name}.{way}", cell, rows, backward=way == "backward", only_final=only_final)
-        for way, cell in cells(layer).items()
+        _scan(graph, layer.name, way, cell, rows, only_final=only_final) for way, cell in cells(layer).items()
     ]
     joined = ends[0] if len(ends) == 1 else graph.node("Concat", ends, f"{layer.name}.joined", axis=1)
     width = layer.forward.hidden * len(ends)
     return rows.pooled(joined, width) if only_final else rows.with_features(joined, width)
 
 
-def _scan(graph: OnnxGraph, name: str, cell: Cell, rows: Rows, *, backward: bool, only_final: bool) -> Value:
+def _scan(graph: OnnxGraph, layer: str, way: str, cell: Cell, rows: Rows, *, only_final: bool) -> Value:
     """The final state [1, H] of one direction, or its outputs [T, H]."""
-    H = cell.hidden
+    H, final = cell.hidden, f"{layer}.h{NEXT}" if graph.carries else f"{layer}.{way}.final"
+    name = f"{layer}.{way}"
     gates, candidates = _projected(graph, name, cell, rows)
     body = OnnxGraph()
     after = _gru_cell(body, f"{name}.frame", cell)
@@ -45,15 +48,15 @@ def _scan(graph: OnnxGraph, name: str, cell: Cell, rows: Rows, *, backward: bool
         TensorInfo(f"{name}.frame.candidate", "float32", (H,), ""),
     )
     start = graph.constant(f"{name}.start", np.zeros((1, H), np.float32))
-    results = [f"{name}.final"] if only_final else [f"{name}.final", f"{name}.outputs"]
+    results = [final] if only_final else [final, f"{name}.outputs"]
     graph.node_with(
         "Scan",
         [start, gates, candidates],
         results,
         body=graph.subgraph(body, inputs, outputs),
         num_scan_inputs=2,
-        scan_input_directions=[int(backward)] * 2,
-        scan_output_directions=None if only_final else [int(backward)],
+        scan_input_directions=[int(way == "backward")] * 2,
+        scan_output_directions=None if only_final else [int(way == "backward")],
     )
     return results[-1]
 
@@ -75,16 +78,50 @@ def _projected(graph: OnnxGraph, name: str, cell: Cell, rows: Rows) -> tuple[Val
 
 
 def _gru_cell(body: OnnxGraph, name: str, cell: Cell) -> Value:
-    """One frame: h' = n + z * (h - n), with n = tanh(candidate + r * (W_hn h + b_hn))."""
-    H, state = cell.hidden, f"{name}.state"
+    """The body: the state behind one frame. Inputs: the state, and what `_projected` has of the frame."""
+    state = f"{name}.state"
     product = multiply(body, f"{name}.product", state, cell.weight_hh, f"{name}.gates", DYNAMIC)
-    both, recurrent = f"{name}.rz", f"{name}.recurrent"
-    body.node_with("Split", [product, body.integers(2 * H, H)], [both, recurrent], axis=1)
-    opened = body.node("Sigmoid", [both], f"{name}.opened")
+    both, recurrent = _parts(body, product, cell.hidden)
+    frame = _Frame(state, both, f"{name}.candidate", recurrent)
+    return _next_state(body, name, cell.hidden, frame, f"{name}.after")
+
+
+def step_gru(graph: OnnxGraph, layer: GRU, rows: Rows) -> Rows:
+    """One frame [1, F] with the state [1, H] of the frames before, both products in int8."""
+    name, cell, rows = layer.name, layer.forward, rows.to(graph, "TF")
+    H, state = cell.hidden, f"{name}.h"
+    of_frame = multiply(graph, f"{name}.projected", rows.value, cell.weight_ih, cell.bias_ih, DYNAMIC_ROW)
+    of_state = multiply(graph, f"{name}.product", state, cell.weight_hh, cell.bias_hh, DYNAMIC_ROW)
+    (both, candidate), (more, recurrent) = _parts(graph, of_frame, H), _parts(graph, of_state, H)
+    frame = _Frame(state, graph.node("Add", [both, more], f"{name}.both"), candidate, recurrent)
+    return rows.with_features(_next_state(graph, name, H, frame, state + NEXT), H)
+
+
+def _parts(body: OnnxGraph, product: Value, hidden: int) -> tuple[Value, Value]:
+    """[1, 3H] -> of the gates r and z together [1, 2H], of the candidate [1, H]."""
+    both, candidate = f"{product}.rz", f"{product}.n"
+    body.node_with("Split", [product, body.integers(2 * hidden, hidden)], [both, candidate], axis=1)
+    return both, candidate
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What a GRU's next state is made of. state, recurrent (W_hn h + b_hn), candidate (W_in x + b_in): H
+    numbers; both: 2H, of the gates r and z in front of their sigmoid."""
+
+    state: Value
+    both: Value
+    candidate: Value
+    recurrent: Value
+
+
+def _next_state(body: OnnxGraph, name: str, hidden: int, frame: _Frame, after: Value) -> Value:
+    """h' = n + z * (h - n), with n = tanh(candidate + r * recurrent), called `after`."""
+    opened = body.node("Sigmoid", [frame.both], f"{name}.opened")
     r, z = f"{name}.r", f"{name}.z"
-    body.node_with("Split", [opened, body.integers(H, H)], [r, z], axis=1)
-    reset = body.node("Mul", [r, recurrent], f"{name}.reset")
-    summed = body.node("Add", [reset, f"{name}.candidate"], f"{name}.summed")
+    body.node_with("Split", [opened, body.integers(hidden, hidden)], [r, z], axis=1)
+    reset = body.node("Mul", [r, frame.recurrent], f"{name}.reset")
+    summed = body.node("Add", [reset, frame.candidate], f"{name}.summed")
     n = body.node("Tanh", [summed], f"{name}.n")
-    kept = body.node("Mul", [body.node("Sub", [state, n], f"{name}.change"), z], f"{name}.kept")
-    return body.node("Add", [kept, n], f"{name}.after")
+    kept = body.node("Mul", [body.node("Sub", [frame.state, n], f"{name}.change"), z], f"{name}.kept")
+    return body.node("Add", [kept, n], after)

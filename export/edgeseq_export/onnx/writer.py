@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from edgeseq_device.manifest import TensorInfo
 from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
-from edgeseq_export.exported import ExportedModel, StepModel, features_info
+from edgeseq_export.exported import ExportedModel, StepModel, features_info, next_states
 from edgeseq_export.forms import LayerForm, Plan, Product, is_causal, rounds_by_frame
 from edgeseq_export.onnx.attention import lower_attention
 from edgeseq_export.onnx.embedding import lower_embedding
+from edgeseq_export.onnx.forecast import (
+    Inner,
+    lower_parallel_steps,
+    lower_patches,
+    lower_per_channel,
+    lower_reversible,
+)
 from edgeseq_export.onnx.forms import check_forms
-from edgeseq_export.onnx.graph import OnnxGraph
+from edgeseq_export.onnx.graph import OnnxGraph, Value
 from edgeseq_export.onnx.pool import lower_pool
 from edgeseq_export.onnx.recurrent import lower_recurrent
 from edgeseq_export.onnx.rows import Rows
@@ -26,6 +34,7 @@ from edgeseq_export.onnx.rowwise import (
 from edgeseq_export.spec import (
     GRU,
     LSTM,
+    WRAPPERS,
     Attention,
     CausalConv,
     ClassToken,
@@ -33,13 +42,30 @@ from edgeseq_export.spec import (
     Layer,
     Linear,
     Norm,
+    ParallelSteps,
+    Patches,
+    PerChannel,
     Pool,
     Positions,
+    Recurrent,
     Residual,
+    Reversible,
     SeqSpec,
 )
-from edgeseq_export.state import NEXT, states_of
+from edgeseq_export.state import carried_states, states_of
 
+
+def _lower_residual(graph: OnnxGraph, layer: Residual, rows: Rows, inner: Inner) -> Rows:
+    found = inner(rows).to(graph, rows.layout)
+    # ONNX Runtime would join an Add with a Norm behind it, which is four times slower than both
+    return rows.with_features(graph.node("Sum", [rows.value, found.value], layer.name))
+
+
+_WRAPPERS: dict[type[Layer], Callable[[OnnxGraph, Any, Rows, Inner], Rows]] = {
+    Residual: _lower_residual,
+    PerChannel: lower_per_channel,
+    Reversible: lower_reversible,
+}
 _LOWERINGS: dict[type[Layer], Callable[[OnnxGraph, Any, Product, Rows], Rows]] = {
     Embedding: lower_embedding,
     Linear: lower_linear,
@@ -48,6 +74,7 @@ _LOWERINGS: dict[type[Layer], Callable[[OnnxGraph, Any, Product, Rows], Rows]] =
     Attention: lower_attention,
     Positions: lower_positions,
     ClassToken: lower_class_token,
+    Patches: lower_patches,
 }
 
 
@@ -56,19 +83,22 @@ def write_onnx(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
 
     features [N, T, F] and lengths [N] int32 in, logits [N, C] float32 out. Features are float32, or int32 ids
     in front of an Embedding; the ids behind a sequence's end must be in its table too, such as 0. Where a
-    layer rounds activations with one scale over all frames there is no `lengths` and N is 1. Raises
-    ValueError naming a layer that has no form as the plan wants it, or whose name is another value's.
+    layer rounds activations with one scale over all frames there is no `lengths` and N is 1; the same where
+    the spec is a forecaster's, of a fixed number of frames, and where it carries its states, which are
+    outputs behind the logits then. Raises ValueError naming a layer that has no form as the plan wants it,
+    or whose name is another value's.
     """
     check_forms(spec, plan)
-    batch = rounds_by_frame(plan.sequence)
+    batch = spec.frames is None and rounds_by_frame(plan.sequence) and not spec.carries
     size = "N" if batch else 1
-    inputs = [features_info(spec, (size, "T"), feature_unit)]
+    inputs = [features_info(spec, (size, spec.frames or "T"), feature_unit)]
     if batch:
         inputs.append(TensorInfo(LENGTHS, "int32", (size,), "frames"))
-    outputs = (TensorInfo(LOGITS, "float32", (size, len(spec.labels)), "logit"),)
+    logits = TensorInfo(LOGITS, "float32", (size, spec.outputs), "logit")
+    outputs = (logits, *next_states(carried_states(spec)))
 
-    graph = OnnxGraph()
-    rows = Rows(FEATURES, "NTF", spec.input_features, LENGTHS if batch else "")
+    graph = OnnxGraph(carries=spec.carries)
+    rows = Rows(FEATURES, "NTF", spec.input_features, LENGTHS if batch else "", frames=spec.frames)
     _lower_model(graph, spec, plan.sequence, rows)
     return ExportedModel(
         format="onnx",
@@ -89,34 +119,48 @@ def _write_step(spec: SeqSpec, forms: tuple[LayerForm, ...], feature_unit: str) 
         features_info(spec, (1,), feature_unit),
         *(TensorInfo(state.name, "float32", state.shape, "state") for state in states),
     )
-    outputs = (
-        TensorInfo(LOGITS, "float32", (1, len(spec.labels)), "logit"),
-        *(TensorInfo(state.name + NEXT, "float32", state.shape, "state") for state in states),
-    )
+    outputs = (TensorInfo(LOGITS, "float32", (1, spec.outputs), "logit"), *next_states(states))
     graph = OnnxGraph(is_step=True)
     _lower_model(graph, spec, forms, Rows(FEATURES, "TF", spec.input_features))
     return StepModel(graph.finish(inputs, outputs), inputs, outputs, states, forms)
 
 
 def _lower_model(graph: OnnxGraph, spec: SeqSpec, forms: tuple[LayerForm, ...], rows: Rows) -> None:
-    rows = _lower_layers(graph, spec.layers, {form.layer: form for form in forms}, rows)
-    graph.node("Identity", [rows.value], LOGITS)  # which ONNX Runtime takes out again
+    rows = _lower_layers({form.layer: form for form in forms}, graph, spec.layers, rows)
+    if spec.frames is not None:
+        graph.node("Reshape", [rows.value, graph.integers(1, -1)], LOGITS)
+    else:
+        graph.node("Identity", [rows.value], LOGITS)  # which ONNX Runtime takes out again
 
 
 def _lower_layers(
-    graph: OnnxGraph, layers: tuple[Layer, ...], forms: dict[str, LayerForm], rows: Rows
+    forms: dict[str, LayerForm], graph: OnnxGraph, layers: tuple[Layer, ...], rows: Rows
 ) -> Rows:
+    before: Layer | None = None
     for layer, following in zip(layers, (*layers[1:], None), strict=True):
-        form = forms[layer.name]
         if isinstance(layer, (GRU, LSTM)):
-            only_final = isinstance(following, Pool) and following.kind == "last"
-            rows = lower_recurrent(graph, layer, form, rows, only_final=only_final)
+            rows = _lower_recurrent(graph, layer, forms[layer.name], rows, following)
+        elif isinstance(layer, ParallelSteps) and isinstance(before, (GRU, LSTM)):
+            rows = lower_parallel_steps(graph, layer, before, rows, _memory_of(before))
         elif isinstance(layer, Pool):
             rows = lower_pool(graph, layer, rows)
-        elif isinstance(layer, Residual):
-            inner = _lower_layers(graph, layer.layers, forms, rows).to(graph, rows.layout)
-            # ONNX Runtime would join an Add with a Norm behind it, which is four times slower than both
-            rows = rows.with_features(graph.node("Sum", [rows.value, inner.value], layer.name))
+        elif isinstance(layer, WRAPPERS):
+            inner = partial(_lower_layers, forms, graph, layer.layers)
+            rows = _WRAPPERS[type(layer)](graph, layer, rows, inner)
         else:
-            rows = _LOWERINGS[type(layer)](graph, layer, form.product, rows)
+            rows = _LOWERINGS[type(layer)](graph, layer, forms[layer.name].product, rows)
+        before = layer
     return rows
+
+
+def _lower_recurrent(
+    graph: OnnxGraph, layer: Recurrent, form: LayerForm, rows: Rows, following: Layer | None
+) -> Rows:
+    steps = isinstance(following, ParallelSteps)
+    only_final = steps or (isinstance(following, Pool) and following.kind == "last")
+    memory = _memory_of(layer) if steps and isinstance(layer, LSTM) else ""
+    return lower_recurrent(graph, layer, form, rows, only_final=only_final, memory=memory)
+
+
+def _memory_of(layer: Recurrent) -> Value:
+    return f"{layer.name}.memory"

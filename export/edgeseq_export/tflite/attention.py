@@ -25,18 +25,53 @@ _FAR = 1e30
 """Per frame outside the window, off a score: no score reaches it, and its exponential is zero."""
 
 
-def lower_attention(graph: GraphBuilder, layer: Attention, rows: Tensor, product: Product) -> Tensor:
-    """rows [T, F] -> [T, F]."""
-    q, k, v = (_heads_first(graph, part, layer.heads) for part in _project(graph, layer, rows, product))
+def lower_attention(
+    graph: GraphBuilder,
+    layer: Attention,
+    rows: Tensor,
+    product: Product,
+    behind: dict[str, Tensor] | None = None,
+    *,
+    sequences: int = 1,
+) -> Tensor:
+    """rows [T, F] -> [T, F]. behind: where given, the states behind the last frame are added to it.
+
+    Of several sequences the rows are [T * N, F], those of one moment behind each other: their heads are N
+    times as many heads of one row [T, N * F].
+    """
+    queries, keys, values = _project(graph, layer, rows, product)
+    q, k, v = (_heads_first(graph, part, layer.heads, sequences) for part in (queries, keys, values))
+    moments = rows if sequences == 1 else ops.reshape(graph, rows, (-1, sequences * graph.shape(rows)[1]))
     if layer.rotary:
-        angles = _angles(graph, layer, row_numbers(graph, rows))
+        angles = _angles(graph, layer, row_numbers(graph, moments))
         q, k = (_turned(graph, part, angles) for part in (q, k))
+    if behind is not None and layer.window is not None:
+        turned = _heads_last(graph, k) if layer.rotary else keys
+        found = _states_behind(graph, layer, layer.window, turned, values)
+        behind |= {f"{layer.name}.{name}": state for name, state in found.items()}
     scores = more.batch_matmul(graph, q, k, transposed=True)  # [heads, T, T]
     if layer.window is not None:
-        scores = ops.add(graph, scores, _outside_window(graph, row_numbers(graph, rows), layer.window))
+        scores = ops.add(graph, scores, _outside_window(graph, row_numbers(graph, moments), layer.window))
     context = more.batch_matmul(graph, more.softmax(graph, scores), v)  # [heads, T, d]
-    joined = ops.reshape(graph, more.transpose(graph, context, (1, 0, 2)), (-1, layer.weight_out.shape[1]))
+    joined = _heads_last(graph, context, sequences)
     return multiply_rows(graph, joined, layer.weight_out, layer.bias_out, product, f"{layer.name}.weight_out")
+
+
+def _states_behind(
+    graph: GraphBuilder, layer: Attention, window: int, keys: Tensor, values: Tensor
+) -> dict[str, Tensor]:
+    """What a step behind the frames of keys and values [T, D] takes."""
+    cached = {
+        name: ops.last_rows(graph, ops.pad(graph, part, (0, 0), before=(window, 0)), window)
+        for name, part in (("keys", keys), ("values", values))
+    }
+    last = ops.last_row(graph, row_numbers(graph, keys))
+    count = ops.add(graph, last, graph.constant(1.0, np.float32))
+    position = ops.minimum(graph, count, graph.constant(window, np.float32))
+    if not layer.rotary:
+        return {**cached, "position": position}
+    turn = ops.concatenate(graph, list(_angles(graph, layer, count)), 1)
+    return {**cached, "position": position, "turn": turn}
 
 
 def step_attention(
@@ -114,10 +149,16 @@ def _scaled(weight: Weight, factor: FloatArray) -> Weight:
     return weight * factor[:, None]
 
 
-def _heads_first(graph: GraphBuilder, rows: Tensor, heads: int) -> Tensor:
-    """[T, D] -> [heads, T, d]."""
+def _heads_first(graph: GraphBuilder, rows: Tensor, heads: int, sequences: int) -> Tensor:
+    """[T * N, D] -> [N * heads, T, d]."""
     width = graph.shape(rows)[1] // heads
-    return more.transpose(graph, ops.reshape(graph, rows, (-1, heads, width)), (1, 0, 2))
+    return more.transpose(graph, ops.reshape(graph, rows, (-1, sequences * heads, width)), (1, 0, 2))
+
+
+def _heads_last(graph: GraphBuilder, value: Tensor, sequences: int = 1) -> Tensor:
+    """[N * heads, T, d] -> [T * N, D]."""
+    heads, _, width = graph.shape(value)
+    return ops.reshape(graph, more.transpose(graph, value, (1, 0, 2)), (-1, heads // sequences * width))
 
 
 def _angles(graph: GraphBuilder, layer: Attention, positions: Tensor) -> tuple[Tensor, Tensor]:

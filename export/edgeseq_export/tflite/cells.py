@@ -14,10 +14,10 @@ from edgeseq_export.tflite.products import multiply_rows
 
 @dataclass(frozen=True)
 class RecurrentCell:
-    """One direction of a recurrent layer; its states are [1, H] each, the first of them is the output.
+    """One direction of a recurrent layer; its states are [N, H] each of N sequences, the first is the output.
 
-    project(graph, rows [K, F]) -> [K, sum of parts]; parts: the widths in which step takes a row of it.
-    step(graph, one row in parts, states) -> next states.
+    project(graph, rows [K, F]) -> [K, sum of parts]; parts: the widths in which step takes N rows of it.
+    step(graph, N rows in parts, states) -> next states.
     """
 
     hidden: int
@@ -27,12 +27,13 @@ class RecurrentCell:
     step: Callable[[GraphBuilder, list[Tensor], list[Tensor]], list[Tensor]]
 
     def advance(self, graph: GraphBuilder, projected: Tensor, row: int, states: list[Tensor]) -> list[Tensor]:
-        """The next states behind one row of projected [K, sum of parts]."""
-        if graph.shape(projected) == (1, *self.parts):
+        """The next states behind the rows of one moment, from `row` on, of projected [K, sum of parts]."""
+        count = graph.shape(states[0])[0]
+        if graph.shape(projected) == (count, *self.parts):
             return self.step(graph, [projected], states)
         starts = [sum(self.parts[:number]) for number in range(len(self.parts))]
         taken = [
-            ops.crop(graph, projected, (row, start), (1, width))
+            ops.crop(graph, projected, (row, start), (count, width))
             for start, width in zip(starts, self.parts, strict=True)
         ]
         return self.step(graph, taken, states)
@@ -55,8 +56,9 @@ def _gru(layer: Recurrent, product: Product) -> RecurrentCell:
         (h,) = states
         rz_x, n_x = row
         recurrent = multiply_rows(graph, h, cell.weight_hh, cell.bias_hh, product, f"{layer.name}.weight_hh")
-        rz_h = ops.crop(graph, recurrent, (0, 0), (1, 2 * H))
-        n_h = ops.crop(graph, recurrent, (0, 2 * H), (1, H))
+        count = graph.shape(h)[0]
+        rz_h = ops.crop(graph, recurrent, (0, 0), (count, 2 * H))
+        n_h = ops.crop(graph, recurrent, (0, 2 * H), (count, H))
         r, z = ops.split(graph, ops.sigmoid(graph, ops.add(graph, rz_x, rz_h)), 2)
         n = ops.tanh(graph, ops.add(graph, n_x, ops.multiply(graph, r, n_h)))
         return [ops.add(graph, n, ops.multiply(graph, z, ops.subtract(graph, h, n)))]

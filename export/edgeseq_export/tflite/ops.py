@@ -119,6 +119,11 @@ def gelu(graph: GraphBuilder, value: Tensor) -> Tensor:
     return unary(graph, _Op.GELU, value, (_Options.GeluOptions, schema.GeluOptionsT()))
 
 
+def root(graph: GraphBuilder, value: Tensor) -> Tensor:
+    """sqrt(value)."""
+    return unary(graph, _Op.SQRT, value)
+
+
 def inverse_root(graph: GraphBuilder, value: Tensor) -> Tensor:
     """1 / sqrt(value)."""
     return unary(graph, _Op.RSQRT, value)
@@ -180,19 +185,27 @@ def rows_between(graph: GraphBuilder, value: Tensor, before: int, behind: int) -
 
 def last_row(graph: GraphBuilder, value: Tensor) -> Tensor:
     """[M, F] -> [1, F], M known at run time only."""
+    return last_rows(graph, value, 1)
+
+
+def last_rows(graph: GraphBuilder, value: Tensor, count: int) -> Tensor:
+    """[M >= count, F] -> [count, F], M known at run time only."""
     options = schema.StridedSliceOptionsT()
     options.endMask = 0b11
-    output = graph.tensor((1, graph.shape(value)[1]), graph.dtype(value))
-    inputs = [value, *(graph.constant(each, np.int32) for each in ([-1, 0], [0, 0], [1, 1]))]
+    output = graph.tensor((count, graph.shape(value)[1]), graph.dtype(value))
+    inputs = [value, *(graph.constant(each, np.int32) for each in ([-count, 0], [0, 0], [1, 1]))]
     graph.operator(_Op.STRIDED_SLICE, inputs, [output], (_Options.StridedSliceOptions, options))
     return output
 
 
-def pad(graph: GraphBuilder, value: Tensor, after: Shape, fill: float = 0.0) -> Tensor:
-    """value with `after` more rows and columns of `fill` behind each axis."""
-    shape = tuple(size + more for size, more in zip(graph.shape(value), after, strict=True))
+def pad(
+    graph: GraphBuilder, value: Tensor, after: Shape, fill: float = 0.0, *, before: Shape = (0, 0)
+) -> Tensor:
+    """value with `before` more rows and columns of `fill` in front of each axis, `after` behind."""
+    more = tuple(zip(before, after, strict=True))
+    shape = tuple(size + sum(each) for size, each in zip(graph.shape(value), more, strict=True))
     output = graph.tensor(shape, graph.dtype(value))
-    paddings = graph.constant([[0, more] for more in after], np.int32)
+    paddings = graph.constant(more, np.int32)
     constant = graph.constant(fill, np.float32)
     graph.operator(
         _Op.PADV2, [value, paddings, constant], [output], (_Options.PadV2Options, schema.PadV2OptionsT())

@@ -21,18 +21,22 @@ States = dict[str, Tensor]
 def advance_recurrent(
     graph: GraphBuilder, layer: Recurrent, form: LayerForm, rows: Tensor, states: States, *, last_only: bool
 ) -> tuple[Tensor, States]:
-    """rows [K, F], states -> rows [K, H], or [1, H] of the last row, and the states behind them."""
+    """rows [K, F], states -> rows [K, H], or [1, H] of the last row, and the states behind them.
+
+    States [N, H] are those of N sequences, whose rows of one moment stand behind each other: rows [K * N, F].
+    """
     cell = recurrent_cell(layer, form.product)
-    count = graph.shape(rows)[0]
     projected = cell.project(graph, rows)
     before = [states[name] for name in cell.states]
+    sequences = graph.shape(before[0])[0]
+    count = graph.shape(rows)[0] // sequences
     if count > 1 and form.form == "nested":
         name = f"{layer.name}.rows"
         out, after = _loop_over_rows(graph, name, cell, projected, before, last_only=last_only)
         return out, dict(zip(cell.states, after, strict=True))
     outs, after = [], before
     for k in range(count):
-        after = cell.advance(graph, projected, k, after)
+        after = cell.advance(graph, projected, k * sequences, after)
         outs.append(after[0])
     out = outs[-1] if last_only or count == 1 else ops.concatenate(graph, outs, 0)
     return out, dict(zip(cell.states, after, strict=True))
@@ -48,15 +52,15 @@ def _loop_over_rows(
     last_only: bool,
 ) -> tuple[Tensor, list[Tensor]]:
     """The nested form: a loop over the rows of the chunk, so that its body holds the weights once."""
-    count = graph.shape(projected)[0]
+    count, sequences = graph.shape(projected)[0], graph.shape(states[0])[0]
 
     def body(inner: GraphBuilder, i: Tensor, constant: list[Tensor], carried: list[Tensor]) -> list[Tensor]:
-        row = ops.rows_at(inner, constant[0], i, 1)
+        row = ops.rows_at(inner, constant[0], i, sequences)
         following = cell.advance(inner, row, 0, carried[: len(states)])
         outputs = [] if last_only else [ops.write_rows(inner, carried[-1], following[0], i)]
         return [*following, *outputs]
 
     outputs = [] if last_only else [ops.filled(graph, (count, cell.hidden), 0.0)]
-    span = (graph.constant([0], np.int32), graph.constant([count], np.int32), 1)
+    span = (graph.constant([0], np.int32), graph.constant([count], np.int32), sequences)
     _, done = count_up(graph, name, span, [projected], [*states, *outputs], body)
     return done[0] if last_only else done[-1], done[: len(states)]

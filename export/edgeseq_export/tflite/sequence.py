@@ -38,24 +38,30 @@ from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.attention import lower_attention, lower_class_token, lower_positions
 from edgeseq_export.tflite.chunk import Forms, advance
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
+from edgeseq_export.tflite.recurrent import States
 from edgeseq_export.tflite.rows import lower_conv
 from edgeseq_export.tflite.time_loop import Run, loop_over_time
 
 
-def lower_sequence(graph: GraphBuilder, layers: tuple[Layer, ...], forms: Forms, rows: Tensor) -> Tensor:
+def lower_sequence(
+    graph: GraphBuilder, layers: tuple[Layer, ...], forms: Forms, rows: Tensor, behind: States | None = None
+) -> Tensor:
     """rows [T, F] through layers with one Pool layer among them -> [1, C].
+
+    behind: where given, the states behind the last frame are added to it by name.
 
     Raises ValueError naming a layer that has no such form.
     """
-    before, pool, behind = _around_pool(layers)
+    before, pool, following = _around_pool(layers)
     segments = list(_segments(before))
     inside = pool.kind != "first" and bool(segments) and _is_loop(segments[-1])
     for segment in segments[:-1] if inside else segments:
-        rows = _lower_segment(graph, segment, forms, rows, None)
-    vector = (
-        _lower_segment(graph, segments[-1], forms, rows, pool) if inside else _pool_rows(graph, pool, rows)
-    )
-    return advance(graph, behind, forms, vector, {})[0]
+        rows = _lower_segment(graph, segment, forms, rows, None, behind)
+    if inside:
+        vector = _lower_segment(graph, segments[-1], forms, rows, pool, behind)
+    else:
+        vector = _pool_rows(graph, pool, rows)
+    return advance(graph, following, forms, vector, {})[0]
 
 
 def _around_pool(layers: tuple[Layer, ...]) -> tuple[tuple[Layer, ...], Pool, tuple[Layer, ...]]:
@@ -112,15 +118,20 @@ def _is_loop(segment: tuple[Layer, ...]) -> bool:
 
 
 def _lower_segment(
-    graph: GraphBuilder, segment: tuple[Layer, ...], forms: Forms, rows: Tensor, pool: Pool | None
+    graph: GraphBuilder,
+    segment: tuple[Layer, ...],
+    forms: Forms,
+    rows: Tensor,
+    pool: Pool | None,
+    behind: States | None,
 ) -> Tensor:
     """All rows [T, F'], or [1, F'] where the segment is a loop and a Pool layer ends it."""
     first = segment[0]
     if isinstance(first, (GRU, LSTM)) and first.backward is not None:
         return _lower_directions(graph, first, forms, rows, pool)
     if _is_loop(segment):
-        return loop_over_time(graph, Run(first.name, segment, pool), forms, rows)
-    return _lower_whole(graph, first, forms, rows)
+        return loop_over_time(graph, Run(first.name, segment, pool), forms, rows, behind)
+    return _lower_whole(graph, first, forms, rows, behind)
 
 
 def _lower_directions(
@@ -136,15 +147,17 @@ def _lower_directions(
     return ops.concatenate(graph, outs, 1)
 
 
-def _lower_whole(graph: GraphBuilder, layer: Layer, forms: Forms, rows: Tensor) -> Tensor:
+def _lower_whole(
+    graph: GraphBuilder, layer: Layer, forms: Forms, rows: Tensor, behind: States | None
+) -> Tensor:
     """One layer on all rows [T, F]."""
     if isinstance(layer, Residual):
         inner = rows
         for segment in _segments(layer.layers):
-            inner = _lower_segment(graph, segment, forms, inner, None)
+            inner = _lower_segment(graph, segment, forms, inner, None, behind)
         return ops.add(graph, rows, inner)
     if isinstance(layer, Attention):
-        return lower_attention(graph, layer, rows, forms[layer.name].product)
+        return lower_attention(graph, layer, rows, forms[layer.name].product, behind)
     if isinstance(layer, Positions):
         return lower_positions(graph, layer, rows)
     if isinstance(layer, ClassToken):
@@ -152,7 +165,10 @@ def _lower_whole(graph: GraphBuilder, layer: Layer, forms: Forms, rows: Tensor) 
     if isinstance(layer, CausalConv):
         before = np.zeros((layer.kernel - 1, graph.shape(rows)[1]))
         frames = graph.constant(before, np.float32) if len(before) else None
-        return lower_conv(graph, layer, rows, frames, forms[layer.name].product)[0]
+        out, joined = lower_conv(graph, layer, rows, frames, forms[layer.name].product)
+        if behind is not None and len(before):
+            behind[f"{layer.name}.frames"] = ops.last_rows(graph, joined, len(before))
+        return out
     return advance(graph, (layer,), forms, rows, {})[0]
 
 

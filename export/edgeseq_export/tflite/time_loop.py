@@ -58,8 +58,12 @@ class Run:
         return wanted.pop()
 
 
-def loop_over_time(graph: GraphBuilder, run: Run, forms: Forms, rows: Tensor) -> Tensor:
+def loop_over_time(
+    graph: GraphBuilder, run: Run, forms: Forms, rows: Tensor, behind: States | None = None
+) -> Tensor:
     """rows [T, F] through a run from its initial states: all rows [T, F'], or [1, F'] where it is pooled.
+
+    behind: where given, the states behind the last frame are added to it.
 
     Raises ValueError naming a layer that has no such form.
     """
@@ -74,6 +78,8 @@ def loop_over_time(graph: GraphBuilder, run: Run, forms: Forms, rows: Tensor) ->
         name, span = f"{run.name}.by{frames}", (start, limit, frames)
         start, found = count_up(graph, name, span, [rows], list(carried.values()), body)
         carried = dict(zip(carried, found, strict=True))
+    if behind is not None:
+        behind |= {name: state for name, state in carried.items() if name not in (_OUTPUTS, _LAST)}
     if run.pool is None:
         return ops.rows_between(graph, carried[_OUTPUTS], 0, chunk - 1)
     last = carried[_last_name(run)] if run.last_only else rows

@@ -7,20 +7,23 @@ import numpy.typing as npt
 
 from edgeseq_device.manifest import TensorInfo
 from edgeseq_device.runtimes import FEATURES, LOGITS, SIGNATURE, STEP_SIGNATURE
-from edgeseq_export.exported import ExportedModel, StepModel, features_info
+from edgeseq_export.exported import ExportedModel, StepModel, features_info, next_states
 from edgeseq_export.forms import LayerForm, Plan, is_causal
 from edgeseq_export.spec import SeqSpec
-from edgeseq_export.state import NEXT, states_of
+from edgeseq_export.state import NEXT, carried_states, states_of
 from edgeseq_export.tflite import ops
+from edgeseq_export.tflite.channels import lower_forecaster
 from edgeseq_export.tflite.chunk import Forms, advance
 from edgeseq_export.tflite.flatbuffer import ModelBuilder
 from edgeseq_export.tflite.forms import check_forms
+from edgeseq_export.tflite.recurrent import States
 from edgeseq_export.tflite.sequence import lower_sequence
 
 
 def write_tflite(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
     """Signature `serving_default`: features [1, T, F] in, logits [1, C] float32 out; T >= 1. Features are
-    float32, or int32 ids in front of an Embedding.
+    float32, or int32 ids in front of an Embedding. Where the spec carries its states they are outputs too. Of
+    a forecaster the features are [1, frames, C] and the forecast [1, H * C].
 
     Where the plan has a step form, the signature `step` of the same file: features [1, F] and the states in,
     logits and the next states out. Raises ValueError naming a layer that has no form as the plan wants it.
@@ -32,8 +35,8 @@ def write_tflite(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
     return ExportedModel(
         format="tflite",
         content=model.finish("edgeseq"),
-        inputs=(features_info(spec, (1, "T"), feature_unit),),
-        outputs=(_logits(spec),),
+        inputs=(features_info(spec, (1, spec.frames or "T"), feature_unit),),
+        outputs=(_logits(spec), *next_states(carried_states(spec))),
         layers=plan.sequence,
         batch=False,
         causal=is_causal(spec, plan.sequence),
@@ -46,7 +49,7 @@ def _by_name(forms: tuple[LayerForm, ...]) -> Forms:
 
 
 def _logits(spec: SeqSpec) -> TensorInfo:
-    return TensorInfo(LOGITS, "float32", (1, len(spec.labels)), "logit")
+    return TensorInfo(LOGITS, "float32", (1, spec.outputs), "logit")
 
 
 def _dtype(spec: SeqSpec) -> npt.DTypeLike:
@@ -54,13 +57,27 @@ def _dtype(spec: SeqSpec) -> npt.DTypeLike:
 
 
 def _write_sequence(model: ModelBuilder, spec: SeqSpec, forms: Forms) -> None:
+    if spec.frames is not None:
+        _write_forecaster(model, spec, spec.frames, forms)
+        return
     graph = model.subgraph("main")
     shape, signature = ((1, frames, spec.input_features) for frames in (1, -1))
     features = graph.input(shape, _dtype(spec), FEATURES, signature)
     rows = ops.reshape(graph, features, (-1, spec.input_features))
-    logits = lower_sequence(graph, spec.layers, forms, rows)
-    graph.packed.outputs = [logits]
-    model.signature(SIGNATURE, graph, {FEATURES: features}, {LOGITS: logits})
+    behind: States | None = {} if spec.carries else None
+    outputs = {LOGITS: lower_sequence(graph, spec.layers, forms, rows, behind)}
+    outputs |= {state.name + NEXT: (behind or {})[state.name] for state in carried_states(spec)}
+    graph.packed.outputs = list(outputs.values())
+    model.signature(SIGNATURE, graph, {FEATURES: features}, outputs)
+
+
+def _write_forecaster(model: ModelBuilder, spec: SeqSpec, frames: int, forms: Forms) -> None:
+    graph = model.subgraph("main")
+    features = graph.input((1, frames, spec.input_features), np.float32, FEATURES)
+    rows = ops.reshape(graph, features, (frames, spec.input_features))
+    forecast = ops.reshape(graph, lower_forecaster(graph, spec, forms, rows), (1, spec.outputs))
+    graph.packed.outputs = [forecast]
+    model.signature(SIGNATURE, graph, {FEATURES: features}, {LOGITS: forecast})
 
 
 def _write_step(
@@ -75,15 +92,13 @@ def _write_step(
     outputs = {LOGITS: logits} | {f"{state.name}{NEXT}": following[state.name] for state in states}
     graph.packed.outputs = list(outputs.values())
     model.signature(STEP_SIGNATURE, graph, inputs, outputs)
-    described = {f"{state.name}{end}": state.shape for end in ("", NEXT) for state in states}
-    infos = {name: TensorInfo(name, "float32", shape, "state") for name, shape in described.items()}
     return StepModel(
         content=None,
         inputs=(
             features_info(spec, (1,), feature_unit),
-            *(infos[state.name] for state in states),
+            *(TensorInfo(state.name, "float32", state.shape, "state") for state in states),
         ),
-        outputs=(_logits(spec), *(infos[f"{state.name}{NEXT}"] for state in states)),
+        outputs=(_logits(spec), *next_states(states)),
         states=states,
         layers=forms,
     )

@@ -144,9 +144,17 @@ def test_a_decision_may_change_only_where_the_reference_was_undecided() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_an_answer_that_is_no_number_is_out_of_parity(value: float) -> None:
+    forecast = compare_logits([[value, 0.0]], [[1.0, 0.0]], 1e-3, decides=False)
+    assert (forecast.error, forecast.decisions_changed, forecast.ok) == (None, 0, False)
     parity = compare_logits([[value, 0.0]], [[1.0, 0.0]], 1e-3)
     assert (parity.error, parity.decisions_changed, parity.ok) == (None, 1, False)
 
 
 def test_spread_is_in_percent_of_the_median() -> None:
     assert median_and_spread([99, 100, 102]) == (100, 3)
+
+
+def test_a_forecast_decides_nothing_and_may_be_one_number() -> None:
+    apart = compare_logits([[0.0, 1.0]], [[1.0, 0.0]], 2.0, decides=False)
+    assert (apart.error, apart.decisions_changed, apart.ok) == (1.0, 0, True)
+    assert compare_logits([[1.0]], [[1.0005]], 1e-3, decides=False).ok

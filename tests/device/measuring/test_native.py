@@ -24,7 +24,7 @@ Fake = Any
 
 
 def run(fake: Fake, kind: str, **how: Any) -> dict[str, Any]:
-    job = {"kind": kind, "artifact": "/a", "threads": 1}
+    job = {"kind": kind, "task": "classify", "artifact": "/a", "threads": 1}
     return run_native(fake.runner, job, **{"timeout_s": 30, **how})
 
 
@@ -99,7 +99,13 @@ def count_with(fake: Fake, log: Path, counts: Sequence[int]) -> dict[str, Any]:
     lines = "".join(json.dumps({"slot": 0, "insns_all": each}) + "\n" for each in counts)
     log.with_suffix(".told").write_text(lines)
     fake.does(f'cp "{log.with_suffix(".told")}" "$EDGESEQ_INSTRUCTION_LOG"; cat "{fake.folder}/$2"')
-    job = {"kind": "instructions", "artifact": "/a", "threads": 1, "instruction_log": str(log)}
+    job = {
+        "kind": "instructions",
+        "task": "classify",
+        "artifact": "/a",
+        "threads": 1,
+        "instruction_log": str(log),
+    }
     job["limits"] = vars(replace(Limits(), instruction_runs=3))
     runner = replace(fake.runner, command=("/nonexistent",), counting_command=fake.runner.command)
     environment = {"EDGESEQ_INSTRUCTION_LOG": str(log)}

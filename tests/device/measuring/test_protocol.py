@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edgeseq_device.errors import DataError
-from edgeseq_device.measuring.keys import KEYS, LATENCIES, TIMED, measured_keys
+from edgeseq_device.measuring.keys import KEYS, LATENCIES, MODEL, RATES, TASKS, TIMED, measured_keys
 from edgeseq_device.measuring.protocol import validate_result
 
 WINDOW = {"s": 1.0, "p50_ms": 0.5, "temperature_c": None, "frequency_hz": None}
@@ -17,16 +17,62 @@ def emulated(result: dict[str, Any]) -> dict[str, Any]:
     result["emulated"] = result["device"]["emulated"] = True
     result["emulated_because"] = "a test"
     for model in result["models"]:
-        for name in (name for kind in TIMED for name in measured_keys(kind)):
+        for name in (name for kind in TIMED for name in measured_keys(kind, task=model["task"])):
             model[name], model["not_measured"][name] = None, "emulated"
     return result
+
+
+def of_task(result: dict[str, Any], task: str) -> dict[str, Any]:
+    """The same result as that of models for another task, none of whose own figures was taken."""
+    keys = {name[len(MODEL) :]: key for name, key in KEYS.items() if name.startswith(MODEL)}
+    for model in result["models"]:
+        model["task"] = task
+        for name, key in keys.items():
+            if task not in key.tasks:
+                model.pop(name, None)
+                model["not_measured"].pop(name, None)
+            elif name not in model and key.added_by == "agent":
+                model[name] = None if key.measured or key.nullable else 7
+                model["not_measured"].update({name: "a test"} if key.measured else {})
+    return result
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_result_has_the_keys_of_its_task_alone(result: dict[str, Any], task: str) -> None:
+    validate_result(of_task(result, task), complete=False)
+    others = [name[len(MODEL) :] for name, key in KEYS.items() if task not in key.tasks]
+    assert others
+    for name in others:
+        result["models"][0][name] = 1
+        with pytest.raises(DataError, match=f'unknown key "{name}"'):
+            validate_result(result, complete=False)
+        del result["models"][0][name]
+
+
+@pytest.mark.parametrize("task", ["rank", None, ["lm"]])
+def test_another_task_is_refused(result: dict[str, Any], task: object) -> None:
+    result["models"][0]["task"] = task
+    with pytest.raises(DataError, match="onnx: task"):
+        validate_result(result, complete=False)
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_a_rate_is_that_of_its_latency(result: dict[str, Any], name: str) -> None:
+    model = of_task(result, KEYS[f"{MODEL}{name}"].tasks[0])["models"][0]
+    frames = model["frames"] if name == "prefill_tokens_per_second" else 1
+    model[name] = 1000 / model[RATES[name]] * frames
+    del model["not_measured"][name]
+    validate_result(result, complete=False)
+    model[name] *= 1.01
+    with pytest.raises(DataError, match=f"{name} is .* by {RATES[name]} it is"):
+        validate_result(result, complete=False)
 
 
 def test_a_result_of_the_agent_holds_and_survives_json(result: dict[str, Any]) -> None:
     validate_result(json.loads(json.dumps(result, allow_nan=False)), complete=False)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 5, "4", None, True])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 6, "5", None, True])
 def test_an_unknown_schema_version_is_refused(result: dict[str, Any], version: object) -> None:
     result["schema_version"] = version
     with pytest.raises(DataError, match=r"schema version .* is not known"):
@@ -81,6 +127,7 @@ def test_a_value_of_the_wrong_kind_is_refused(result: dict[str, Any], name: str,
 def test_no_figure_of_time_can_be_written_down_for_an_emulated_processor(
     result: dict[str, Any], name: str
 ) -> None:
+    of_task(result, KEYS[f"{MODEL}{name}"].tasks[0])
     original = result["models"][0][name]
     emulated(result)
     validate_result(result, complete=False)

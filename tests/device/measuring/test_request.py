@@ -36,7 +36,7 @@ def test_a_request_without_commands_survives_it_too() -> None:
         (lambda r: r.update(kinds=[[1]]), "kinds is"),
         (lambda r: r.update(formats=[]), "formats is"),
         (lambda r: r.update(worker_command=[]), "worker_command is"),
-        (lambda r: r.update(schema_version=1), "not of schema version 4"),
+        (lambda r: r.update(schema_version=1), "not of schema version 5"),
         (lambda r: r.update(schema="other"), "schema is 'other'"),
     ],
 )

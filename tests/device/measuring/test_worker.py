@@ -41,10 +41,11 @@ def job(artifact_folder: Path, kind: str, model_format: str) -> dict[str, Any]:
         "dtype": artifact.features_dtype,
         "input_shape": list(features.shape),
         "kind": kind,
+        "task": artifact.task,
         "format": model_format,
         **files_of(model),
         "golden": str(artifact.golden_path),
-        "golden_shape": [artifact.golden_count, artifact.features_count, len(artifact.labels)],
+        "golden_shape": [artifact.golden_count, artifact.features_count, artifact.outputs_count],
         "threads": 1,
         "limits": vars(Limits()),
     }

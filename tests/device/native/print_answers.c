@@ -37,12 +37,12 @@ static bool stream(struct model *model, const unsigned char *rows, size_t row_by
 
 static void answer(struct model *model, const struct sheet *sheet, const unsigned char *rows, int length) {
     struct failure failure = {FAULT, "no frame"};
-    float *logits = calloc((size_t)sheet->labels_count, sizeof *logits);
+    float *logits = calloc((size_t)sheet->outputs_count, sizeof *logits);
     bool answered = model_run(model, rows, length, logits, &failure);
-    print("sequence", length, answered, logits, sheet->labels_count, &failure);
+    print("sequence", length, answered, logits, sheet->outputs_count, &failure);
     if (model_has_step(model)) {
         answered = stream(model, rows, 4 * (size_t)sheet->features_count, length, logits, &failure);
-        print("step", length, answered, logits, sheet->labels_count, &failure);
+        print("step", length, answered, logits, sheet->outputs_count, &failure);
     }
     free(logits);
 }

@@ -5,9 +5,9 @@
  *     guards ROOT           the guards of that machine
  *     judge BEFORE AFTER    what breaks a measurement between two such readings, and what is warned about
  *     latency               medians and percentiles of launches on stdin: a count of launches, then the count
- * of each and its samples, all as doubles parity                of a case on stdin: count, classes, tolerance
- * as doubles, then answers and reference as floats numbers               doubles on stdin as JSON text TEXT
- * a text as JSON */
+ * of each and its samples, all as doubles parity                of a case on stdin: count, classes, decides,
+ * tolerance as doubles, then answers and reference as floats numbers               doubles on stdin as JSON
+ * text TEXT a text as JSON */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +31,12 @@ static size_t take_count(void) {
 
 static void print_keys(struct json *json) {
     static const char *const TYPES[] = {"whole", "number", "flag", "text", "list"};
+    static const char *const TASKS[] = {"classify", "lm", "forecast"};
     static const char *const UNITS[] = {"", "bytes", "ms", "s", "W", "mJ", "%"};
     json_open(json, '[');
     for (size_t i = 0; i < KEYS_COUNT; i++) {
         json_open(json, '{');
-        json_text_of(json, "name", KEYS[i].name);
+        json_text_of(json, "name", keys_name(&KEYS[i]));
         json_text_of(json, "kind", keys_kind_name(KEYS[i].kind));
         json_text_of(json, "type", TYPES[KEYS[i].type]);
         json_text_of(json, "unit", UNITS[KEYS[i].unit]);
@@ -43,6 +44,12 @@ static void print_keys(struct json *json) {
         json_text_of(json, "worker_name", keys_worker_name(&KEYS[i]));
         json_bool_of(json, "needs_step", keys_needs_step(KEYS[i].kind));
         json_bool_of(json, "timed", keys_is_timed(KEYS[i].kind));
+        json_key(json, "tasks");
+        json_open(json, '[');
+        for (int task = CLASSIFY; task <= FORECAST; task++)
+            if (keys_is_of(&KEYS[i], (enum model_task)task))
+                json_text(json, TASKS[task]);
+        json_close(json, ']');
         json_close(json, '}');
     }
     json_close(json, ']');
@@ -125,11 +132,12 @@ static void print_latency(struct json *json) {
 
 static void print_parity(struct json *json) {
     size_t count = take_count(), classes = take_count(), size = count * classes * sizeof(float);
+    bool decides = take_count() != 0;
     double tolerance = 0;
     float *answers = malloc(size), *reference = malloc(size);
     if (!take(&tolerance, sizeof tolerance) || !take(answers, size) || !take(reference, size))
         exit(1);
-    struct parity parity = parity_compare(answers, reference, count, classes, tolerance);
+    struct parity parity = parity_compare(answers, reference, count, classes, tolerance, decides);
     json_open(json, '{');
     json_double_of(json, "error", parity.error);
     json_long_of(json, "worst", (long)parity.worst);

@@ -15,7 +15,7 @@ import pytest
 
 from edgeseq_device.emulation import MARKER
 from edgeseq_device.measuring.guards import judge_guards, read_guards, worst_of
-from edgeseq_device.measuring.keys import KEYS, MODEL, STEP, TIMED, is_of_step, needs_step
+from edgeseq_device.measuring.keys import KEYS, MODEL, STEP, TIMED, needs_step
 from edgeseq_device.measuring.measure import bootstrap_p50, compare_logits
 from edgeseq_device.measuring.plain_table import LABELS
 from edgeseq_device.system import describe_system
@@ -112,9 +112,10 @@ def test_the_figures_of_a_result_are_those_of_python(ask: Ask) -> None:
                 "type": types[key.types],
                 "unit": unit if unit in units else "",
                 "label": "-" if numpy else LABELS.get(short),
-                "worker_name": short[len(STEP) :] if is_of_step(key.kind) else short,
+                "worker_name": short.removeprefix(STEP),
                 "needs_step": needs_step(key.kind),
                 "timed": key.kind in TIMED,
+                "tasks": list(key.tasks),
             }
         )
     assert ask("keys") == expected
@@ -215,8 +216,8 @@ def test_an_interval_of_one_value_is_that_value(ask: Ask) -> None:
     assert (found["low"], found["high"]) == (7.5, 7.5)
 
 
-def shared(answers: np.ndarray, reference: np.ndarray, tolerance: float) -> bytes:
-    head = struct.pack("3d", *answers.shape, tolerance)
+def shared(answers: np.ndarray, reference: np.ndarray, tolerance: float, decides: bool) -> bytes:
+    head = struct.pack("4d", *answers.shape, decides, tolerance)
     return head + answers.astype(np.float32).tobytes() + reference.astype(np.float32).tobytes()
 
 
@@ -239,10 +240,11 @@ def parity_cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.mark.parametrize("name", parity_cases())
-def test_parity_is_that_of_python(name: str, ask: Ask) -> None:
+@pytest.mark.parametrize("decides", [True, False], ids=["decisions", "forecasts"])
+def test_parity_is_that_of_python(name: str, decides: bool, ask: Ask) -> None:
     answers, reference = parity_cases()[name]
-    expected = vars(compare_logits(answers, reference, 1e-3))
-    assert ask("parity", sent=shared(answers, reference, 1e-3)) == expected
+    expected = vars(compare_logits(answers, reference, 1e-3, decides=decides))
+    assert ask("parity", sent=shared(answers, reference, 1e-3, decides)) == expected
 
 
 def test_numbers_and_texts_survive_as_json(ask: Ask) -> None:

@@ -160,3 +160,11 @@ def test_a_wrong_wish_is_refused_in_one_line(
     assert done.returncode == exit_code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("trap")
+def test_an_accuracy_of_what_has_no_classes_is_refused(bench: Bench, forecaster_folder: Path) -> None:
+    done = bench(forecaster_folder, "--with-accuracy")
+    assert done.returncode == 2
+    assert "plant has none" in done.stderr
+    assert "edgeseq eval plant" in done.stderr

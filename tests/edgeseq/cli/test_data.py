@@ -58,7 +58,11 @@ def test_list_names_every_set_its_licence_and_whether_it_is_here(nothing_here: P
     for word in ("gestures", "built in", "fsdd", "CC BY-SA 4.0", "basicmotions", "not fetched"):
         assert word in result.stdout
     rows = json.loads((nothing_here / "out.json").read_text())["data_sets"]
-    assert {row["name"] for row in rows} == {"gestures", "fsdd", "basicmotions", "clinc150"}
+    by_task = {row["name"]: row["task"] for row in rows}
+    assert {name for name, task in by_task.items() if task == "classify"} == {
+        *("gestures", "fsdd", "basicmotions", "clinc150")
+    }
+    assert (by_task["tinyshakespeare"], by_task["etth1"]) == ("lm", "forecast")
     assert all(len(row["content_sha256"]) == 64 for row in rows)
 
 
@@ -162,3 +166,27 @@ def test_fetch_leaves_what_is_here_alone(data_dir: Path, tmp_path: Path) -> None
         ("fsdd", "already here"),
         ("gestures", "built in"),
     ]
+
+
+def test_info_of_a_text_counts_characters_and_what_training_lacks(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("ab\n" * 300 + "?" * 100)
+    result = run("info", str(tmp_path / "a.txt"), "--task", "lm", "--json", str(tmp_path / "out.json"))
+    assert result.exit_code == 0, result.output
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert (facts["task"], facts["documents"], facts["characters"]) == ("lm", 1, 1000)
+    assert (facts["distinct_characters"], facts["unknown_characters"]) == (4, 100)
+    assert (facts["split"]["train"], facts["split"]["validation"], facts["split"]["test"]) == (900, 100, 0)
+    assert "train 900, validation 100: the first characters train" in result.stdout
+    assert 'begins                  "ab\\nab' in result.stdout
+
+
+def test_info_of_a_series_to_forecast_shows_its_time_and_rows(tmp_path: Path) -> None:
+    lines = ["time,load", *(f"{1_400_000_000 + 3600 * hour},{hour % 7}" for hour in range(100))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    arguments = ["--task", "forecast", "--split-rows", "60,20,20", "--json", str(tmp_path / "out.json")]
+    result = run("info", str(tmp_path / "a.csv"), *arguments)
+    assert result.exit_code == 0, result.output
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert (facts["rows"], facts["channels"], facts["interval_s"]) == (100, ["load"], 3600)
+    assert facts["first_time"] == "2014-05-13T16:53:20"
+    assert "train 60, validation 20, test 20" in result.stdout

@@ -9,14 +9,22 @@ from rich.console import Console
 
 from edgeseq.cli.distill_progress import DistillDisplay
 from edgeseq.data.dataset import Kind
+from edgeseq.tasks import Task
 
 
 @pytest.mark.parametrize(
-    ("kind", "unit"), [("text", "texts"), ("audio", "recordings"), ("series", "recordings")]
+    ("kind", "task", "unit"),
+    [
+        ("text", "classify", "texts"),
+        ("audio", "classify", "recordings"),
+        ("series", "classify", "recordings"),
+        ("text", "lm", "tokens"),
+        ("series", "forecast", "windows"),
+    ],
 )
-def test_what_begins_is_said_once_with_its_unit(kind: Kind, unit: str) -> None:
+def test_what_begins_is_said_once_with_its_unit(kind: Kind, task: Task, unit: str) -> None:
     written = io.StringIO()
-    with DistillDisplay(Console(file=written, width=100), kind) as display:
+    with DistillDisplay(Console(file=written, width=100), kind, task) as display:
         for done in range(3):
             display.step("teacher big answers test", done, 1560)
         display.step("latency of 6 models, in turns, 3 rounds", 1, 39)

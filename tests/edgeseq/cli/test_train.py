@@ -71,6 +71,11 @@ def test_every_option_reaches_the_recipe(tiny_series: Path, workplace: Path) -> 
         "window": 64,
         "embedding": 0,
         "embedding_dropout": 0.0,
+        "task": "classify",
+        "tied": False,
+        "context": 336,
+        "horizon": 96,
+        "segment": 24,
     }
     training = recipe["training"]
     assert not any(training.pop("augment").values())

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from edgeseq import data
-from edgeseq.distill.run import Distillation, Watching
+from edgeseq.distill.distillation import Distillation
+from edgeseq.distill.run import Watching
 from edgeseq.distill.teachers import RunTeacher, Teacher, open_teacher
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig, model_config
 from edgeseq.runs import open_run
 from edgeseq.training.augment import SERIES
+from edgeseq.training.checkpoint import EpochResult
 from edgeseq.training.fit import Silent
 from edgeseq.training.recipe import DistillConfig, Recipe, TrainConfig
 from edgeseq.training.train import train
@@ -36,6 +38,32 @@ class Quiet:
     @contextlib.contextmanager
     def training(self, run: str) -> Iterator[Silent]:  # noqa: ARG002
         yield Silent()
+
+
+class Interrupting(Quiet):
+    """Interrupts, as Ctrl-C would, after some epochs of a run."""
+
+    def __init__(self, run: str, epochs: int) -> None:
+        self.run, self.epochs = run, epochs
+
+    @contextlib.contextmanager
+    def training(self, run: str) -> Iterator[Silent]:
+        yield StopAfter(self.epochs) if run == self.run else Silent()
+
+
+class StopAfter(Silent):
+    def __init__(self, epoch: int) -> None:
+        self.last = epoch
+
+    def epoch(self, result: EpochResult, *, best: bool) -> None:  # noqa: ARG002
+        if result.epoch == self.last:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def interrupting() -> Callable[[str, int], Watching]:
+    """A watcher that ends the training of a run behind the epoch of that number."""
+    return Interrupting
 
 
 @pytest.fixture
@@ -62,7 +90,7 @@ def texts_to_gru(text_teacher: Path, teacher: Teacher) -> Distillation:
         training=TrainConfig(epochs=2, batch_size=16, label_smoothing=0.1, ema=0.5),
         distill=DistillConfig((teacher.source,), versions=2, twin=model),
     )
-    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model)
     return Distillation(recipe, prepared, (teacher,))
 
 
@@ -76,7 +104,9 @@ def train_quickly(workplace: Path) -> Callable[..., RunTeacher]:
             model=ModelConfig("gru", hidden=4),
             training=TrainConfig(epochs=epochs, batch_size=8, learning_rate=0.02, augment=SERIES),
         )
-        train(recipe, prepare(data.load(recipe.data), recipe.splitting, recipe.front_end), "quick")
+        train(
+            recipe, prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model), "quick"
+        )
         teacher = open_teacher("quick")
         assert isinstance(teacher, RunTeacher)
         return teacher

@@ -12,7 +12,7 @@ import torch
 from edgeseq.data.dataset import Kind
 from edgeseq.distill import answers as asking
 from edgeseq.distill.answers import Answers, cached_logits, together
-from edgeseq.distill.run import Distillation
+from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.teachers import Asked, Teacher
 from edgeseq.distill.transfer import transfer_set
 from edgeseq.features import FloatArray

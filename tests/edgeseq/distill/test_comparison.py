@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edgeseq.distill.run import Distillation, Watching, distill
+from edgeseq.distill.distillation import Distillation
+from edgeseq.distill.run import Watching, distill
 from edgeseq.export.options import ExportOptions
 from edgeseq.export.report import ExportReport
 from edgeseq.export.run import export_run

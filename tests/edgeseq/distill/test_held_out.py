@@ -9,8 +9,8 @@ import pytest
 from edgeseq import data
 from edgeseq.batches import logits_of
 from edgeseq.distill.answers import in_order
+from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.held_out import HeldOut, Part, figures_of
-from edgeseq.distill.run import Distillation
 from edgeseq.distill.teachers import open_teacher
 from edgeseq.features import FloatArray, prepare
 from edgeseq.runs import open_run
@@ -31,7 +31,9 @@ def scoped(texts_to_gru: Distillation, workplace: Path) -> HeldOut:
         model=texts_to_gru.recipe.model,
         training=TrainConfig(epochs=2, batch_size=8, learning_rate=0.05),
     )
-    prepared = prepare(data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end)
+    prepared = prepare(
+        data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end, recipe.model
+    )
     train(recipe, prepared, "scoped")
     return HeldOut(prepared)
 

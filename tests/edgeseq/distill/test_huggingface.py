@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from edgeseq import data
+from edgeseq.cli import main
+from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.huggingface import HuggingFaceTeacher
-from edgeseq.distill.run import Distillation, Watching, distill
+from edgeseq.distill.run import Watching, distill
 from edgeseq.distill.teachers import check_teacher, open_teacher
 from edgeseq_device.errors import DataError, UsageError
 
@@ -79,6 +82,12 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bert")
     write_bert(folder, ("on", "louder", "off"))
     return folder
+
+
+def test_a_folder_teaches_no_language_model(bert: Path, workplace: Path) -> None:
+    ran = CliRunner().invoke(main, ["distill", "--teacher", str(bert), "--data", "tinyshakespeare"])
+    assert ran.exit_code == 2
+    assert "folder teaches classifiers, and tinyshakespeare is for the task lm; give a run" in ran.stderr
 
 
 @pytest.fixture

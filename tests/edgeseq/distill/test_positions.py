@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgeseq import data
-from edgeseq.distill.run import Distillation, check
+from edgeseq.distill.distillation import Distillation
+from edgeseq.distill.run import check
 from edgeseq.distill.teachers import RunTeacher
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig, model_config
@@ -32,7 +33,7 @@ def to_joined_texts(distillation: Distillation, model: ModelConfig, max_tokens: 
     return replace(
         distillation,
         recipe=recipe,
-        prepared=prepare(distillation.prepared.dataset, recipe.splitting, front_end),
+        prepared=prepare(distillation.prepared.dataset, recipe.splitting, front_end, recipe.model),
     )
 
 
@@ -70,7 +71,9 @@ def test_a_series_that_is_slowed_down_needs_positions(
     tiny_series: Path, train_quickly: Callable[..., RunTeacher]
 ) -> None:
     teacher = train_quickly(tiny_series)
-    prepared = prepare(data.load(str(tiny_series)), data.SplitOptions(), data.FrontEndOptions())
+    prepared = prepare(
+        data.load(str(tiny_series)), data.SplitOptions(), data.FrontEndOptions(), ModelConfig()
+    )
     frames = max(len(each) for each in prepared.splits.train.features)
     model = ModelConfig("transformer", hidden=4, heads=2, positions="learned", max_frames=frames)
     recipe = replace(teacher.run.recipe, model=model, distill=DistillConfig((teacher.source,), versions=3))

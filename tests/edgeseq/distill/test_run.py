@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edgeseq import data
+from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.run import (
-    Distillation,
     check,
     check_new_names,
     distill,
@@ -197,7 +197,7 @@ def test_losses_on_the_inside_need_transformers_that_read_the_same(texts_to_gru:
     with pytest.raises(UsageError, match="4 relation heads do not divide hidden 6"):
         check(asking(recipe, relation_weight=1.0, relation_heads=4))
     prepared = texts_to_gru.prepared
-    other = prepare(prepared.dataset, recipe.splitting, replace(recipe.front_end, buckets=16))
+    other = prepare(prepared.dataset, recipe.splitting, replace(recipe.front_end, buckets=16), recipe.model)
     with pytest.raises(UsageError, match="the same options about features and tokens"):
         check(replace(asking(recipe, hidden_weight=1.0), prepared=other))
     several = (*texts_to_gru.teachers, *texts_to_gru.teachers)
@@ -217,7 +217,7 @@ def test_a_series_student_learns_from_a_teacher_of_the_same_features(
         ),
         distill=DistillConfig((teacher.source,), versions=2),
     )
-    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model)
     distillation = Distillation(recipe, prepared, (teacher,))
     check(distillation)
     found = distill(distillation, "small", Watched())

@@ -24,6 +24,7 @@ from edgeseq.distill.teachers import (
     reopened,
 )
 from edgeseq.features import prepare
+from edgeseq.models.config import ModelConfig
 from edgeseq.runs import load_features, open_run
 from edgeseq_device.errors import DataError, UsageError
 
@@ -73,7 +74,9 @@ def test_answers_are_brought_into_the_order_of_the_data_s_labels() -> None:
 
 def test_a_teacher_may_teach_on_its_own_data(place: Path, teacher: Teacher) -> None:
     check_teacher(teacher, texts_of(place))
-    check_prepared(teacher, prepare(texts_of(place), data.SplitOptions(), data.FrontEndOptions()))
+    check_prepared(
+        teacher, prepare(texts_of(place), data.SplitOptions(), data.FrontEndOptions(), ModelConfig())
+    )
 
 
 def test_a_teacher_of_other_labels_is_refused(place: Path, teacher: Teacher, tmp_path: Path) -> None:
@@ -93,7 +96,7 @@ def test_a_teacher_of_other_data_is_refused(place: Path, teacher: Teacher, tmp_p
 def test_a_teacher_that_has_seen_what_is_held_out_is_refused(place: Path, teacher: Teacher) -> None:
     other = data.SplitOptions(validation_fraction=0.3, seed=5)
     with pytest.raises(DataError, match=r"other splits .* leave the options about splits out"):
-        check_prepared(teacher, prepare(texts_of(place), other, data.FrontEndOptions()))
+        check_prepared(teacher, prepare(texts_of(place), other, data.FrontEndOptions(), ModelConfig()))
 
 
 def test_a_teacher_of_another_kind_of_data_is_refused(teacher: Teacher, tiny_series: Path) -> None:
@@ -118,7 +121,9 @@ def test_sounds_and_series_need_a_teacher_of_the_student_s_front_end(
     tiny_series: Path, workplace: Path, train_quickly: Callable[..., RunTeacher]
 ) -> None:
     quick = train_quickly(tiny_series)
-    prepared = prepare(data.load(str(tiny_series)), data.SplitOptions(), data.FrontEndOptions())
+    prepared = prepare(
+        data.load(str(tiny_series)), data.SplitOptions(), data.FrontEndOptions(), ModelConfig()
+    )
     check_prepared(quick, prepared)
     other = replace(prepared, front_end=replace(quick.run.front_end, sample_rate_hz=50))
     with pytest.raises(DataError, match=r"front end is another .* leave the options about features out"):

@@ -12,8 +12,8 @@ import torch
 
 from edgeseq import data
 from edgeseq.distill.answers import Answers
+from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.examples import TransferBatch, TransferExamples
-from edgeseq.distill.run import Distillation
 from edgeseq.distill.teachers import RunTeacher
 from edgeseq.distill.transfer import VariedFeatures, VariedTexts, transfer_set
 from edgeseq.features import prepare
@@ -91,7 +91,7 @@ def test_series_vary_as_features_and_teachers_are_asked_what_students_are_given(
     trained = replace(teacher.run.recipe.training, epochs=3)
     distill = DistillConfig((teacher.source,), versions=3)
     recipe = replace(teacher.run.recipe, training=trained, distill=distill)
-    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end)
+    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model)
     transfer = transfer_set(recipe, prepared)
     assert isinstance(transfer, VariedFeatures)
     own = prepared.splits.train.features

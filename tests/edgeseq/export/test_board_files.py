@@ -25,7 +25,9 @@ from edgeseq_export import FORMATS, bundle
 @pytest.fixture
 def run(workplace: Path, tiny_series: Path) -> Run:
     recipe = Recipe(str(tiny_series), model=ModelConfig("gru", hidden=6), training=TrainConfig(epochs=1))
-    return train(recipe, prepare(data.load(recipe.data), recipe.splitting, recipe.front_end), "small")
+    return train(
+        recipe, prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model), "small"
+    )
 
 
 OPTIONS = [
@@ -44,7 +46,7 @@ def test_an_export_writes_these_very_models_and_hardly_fewer_bytes(run: Run, opt
     export_run(run, options, report, lambda _name, _rows: None, lambda *_step: None)
     spec = spec_to_export(run, run.spec(), options)
     frames = prepare(
-        data.load(run.recipe.data), run.recipe.splitting, run.recipe.front_end
+        data.load(run.recipe.data), run.recipe.splitting, run.recipe.front_end, run.recipe.model
     ).splits.train.median_frames
     found = board_files("small", spec, run.front_end, options, frames, rejects=False)
     assert list(found.models) == [each.format for each in report.sizes] == list(options.formats)

@@ -20,7 +20,7 @@ from edgeseq_export.spec import quantize_spec
 def warnings(qat: QatConfig | None, target: str, keep_fp32: tuple[str, ...] = ()) -> list[str]:
     """Of a GRU of 64 units: TFLite computes it in int8 on a Pi and in fp32 on armv7."""
     torch.manual_seed(0)
-    module = models.build(ModelConfig("gru", 64), Inputs(5), ("a", "b"))
+    module = models.build(ModelConfig("gru", hidden=64), Inputs(5), ("a", "b"))
     spec = quantize_spec(module.to_spec(), keep_fp32)
     run: Any = SimpleNamespace(recipe=SimpleNamespace(qat=qat))
     formats = [each for each in FORMATS if target != "armv7" or each == "tflite"]

@@ -34,7 +34,7 @@ def recipe_for(path: Path, family: str = "gru", **front_end: object) -> Recipe:
 def exported_bytes(recipe: Recipe, *, step: bool | None, target: str = "generic") -> dict[str, int]:
     """Of each format, after a training of one epoch, by the size gate of the export itself."""
     dataset = data.load(recipe.data)
-    run = train(recipe, prepare(dataset, recipe.splitting, recipe.front_end))
+    run = train(recipe, prepare(dataset, recipe.splitting, recipe.front_end, recipe.model))
     options = ExportOptions(max_drop=100.0, step=step, max_bytes=recipe.fit.max_bytes, target=target)
     options = replace(options, formats=formats_for(target, (), batch=False))
     report = ExportReport("int8", Path("artifacts/fitted"), target)
@@ -106,7 +106,9 @@ def test_a_vocabulary_ends_with_the_tokens_of_the_texts(tiny_texts: Path, option
     recipe = recipe_for(tiny_texts, buckets=64, **options)
     recipe = replace(recipe, model=replace(recipe.model, hidden=8, embedding=8))
     dataset, given = data.load(recipe.data), ("hidden", "embedding", "buckets")
-    every = prepare(dataset, recipe.splitting, replace(recipe.front_end, vocabulary=10**6)).front_end
+    every = prepare(
+        dataset, recipe.splitting, replace(recipe.front_end, vocabulary=10**6), recipe.model
+    ).front_end
     fitted = fit_to(recipe, dataset, 2_000_000, given=given)
     assert fitted.front_end.vocabulary == every.vocabulary
     assert fitted.fit.predicted_bytes < 100_000

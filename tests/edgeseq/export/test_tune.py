@@ -25,7 +25,7 @@ F, LABELS, N = 6, ("a", "b"), 20
 
 def subject(hidden: int = 8) -> Subject:
     torch.manual_seed(2)
-    module = models.build(ModelConfig("gru", hidden), Inputs(F), LABELS)
+    module = models.build(ModelConfig("gru", hidden=hidden), Inputs(F), LABELS)
     module.eval()
     trained = module.to_spec()
     rng = np.random.default_rng(1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ def model(model_format: str, **known: Any) -> dict[str, Any]:
     names = [name.partition(".")[2] for name, key in KEYS.items() if key.measured]
     entry: dict[str, Any] = {
         "format": model_format,
+        "task": "classify",
         "threads": 1,
         "runner": "python",
         "runtime": "onnxruntime 1.31.1",
@@ -340,3 +342,63 @@ def test_sizes_are_decimal(count: int, text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.0217, "0.0217"), (1.5, "1.5"), (1234.5, "1234")])
 def test_milliseconds_have_three_digits(value: float, text: str) -> None:
     assert milliseconds(value) == text
+
+
+PREFILL = {**LATENCY, "instructions": 6_400_000, "prefill_tokens_per_second": 64_000 / 0.4123, "frames": 64}
+LANGUAGE_MODEL: dict[str, Any] = {
+    **STEP,
+    **PREFILL,
+    "task": "lm",
+    "tokens_per_second": 1000 / 0.0061,
+    "states_bytes": 1_050_000,
+    "window": 256,
+    "accuracy": {"validation": {"n": 65_536, "fp32": 1.5012, "exported": 1.50345}},
+}
+
+
+def test_a_language_model_has_prefill_and_tokens_apart() -> None:
+    shown = result(model("tflite", **LANGUAGE_MODEL))
+    assert row(shown, "prefill p50")[1] == "0.412 ms"
+    assert row(shown, "prefill p50 interval")[1] == "0.41 to 0.415 ms"
+    assert row(shown, "prefill tokens/s")[1] == "155,227 (0.00644 ms each)"
+    assert row(shown, "token p50")[1] == "0.0061 ms"
+    assert row(shown, "tokens/s")[1] == "163,934"
+    assert row(shown, "prefill instructions")[1] == "6,400 k (100 k a token)"
+    assert row(shown, "token instructions")[1] == "23 k"
+    assert row(shown, "state, RAM")[1] == "1.05 MB"
+    assert row(shown, "window")[1] == "256 tokens"
+    assert row(shown, "nats per token validation")[1] == "1.5034, fp32 1.5012"
+    labels = " ".join(each[0] for each in rows_of(shown))
+    assert not re.search("latency|inference|forecast", labels)
+    notes = " ".join(bench_notes(shown))
+    assert "prefill: one run of the sequence form over 64 tokens" in notes
+    assert "token: one step of the step form" in notes
+
+
+def test_a_recurrent_language_model_has_no_window() -> None:
+    shown = result(model("tflite", **{**LANGUAGE_MODEL, "states_bytes": 2048, "window": None}))
+    assert row(shown, "state, RAM")[1] == "2.0 KB"
+    assert "window" not in [each[0] for each in rows_of(shown)]
+
+
+def test_tokens_per_second_of_an_emulated_processor_are_not_measured() -> None:
+    timed = [name for kind in ("latency", "step_latency") for name in measured_keys(kind, task="lm")]
+    shown = emulated(model("tflite", **{**LANGUAGE_MODEL, **dict.fromkeys(timed)}))
+    for label in ("prefill p50", "prefill tokens/s", "token p50", "tokens/s"):
+        assert row(shown, label)[1] == "not measured"
+    assert row(shown, "token instructions")[1] == "23 k"
+
+
+def test_a_forecaster_has_its_reach_and_no_decisions() -> None:
+    known = {**LATENCY, "task": "forecast", "context": 336, "horizon": 96, "forecasts_per_second": 2425.4}
+    known["accuracy"] = {"test": {"n": 2785, "fp32": 0.37, "exported": 0.3706}}
+    entry = model("tflite", **known)
+    shown = result(entry)
+    assert row(shown, "context")[1] == "336 moments"
+    assert row(shown, "horizon")[1] == "96 moments"
+    assert row(shown, "forecast p50")[1] == "0.412 ms"
+    assert row(shown, "forecasts/s")[1] == "2,425"
+    assert row(shown, "MSE test")[1] == "0.3706, fp32 0.3700"
+    labels = " ".join(each[0] for each in rows_of(shown))
+    assert not re.search("latency|inference|decision|token|^step", labels)
+    assert any("one forecast of 96 moments from 336" in note for note in bench_notes(shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,16 +11,18 @@ from rich.console import Console
 from edgeseq.distill.comparison import Row
 from edgeseq.distill.held_out import Figures
 from edgeseq.report.distill_table import distill_table
+from edgeseq.tasks import Task
 
 
-def lines_of(rows: list[Row], width: int = 80) -> list[str]:
+def lines_of(rows: list[Row], width: int = 80, task: Task = "classify") -> list[str]:
     written = io.StringIO()
-    Console(file=written, width=width).print(distill_table(rows))
+    Console(file=written, width=width).print(distill_table(rows, task))
     return written.getvalue().splitlines()
 
 
-def cells_of(rows: list[Row], width: int = 80) -> list[list[str]]:
-    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines_of(rows, width) if "│" in line]
+def cells_of(rows: list[Row], width: int = 80, task: Task = "classify") -> list[list[str]]:
+    lines = lines_of(rows, width, task)
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
 
 
 def test_each_form_is_a_row_with_its_figures() -> None:
@@ -76,3 +79,27 @@ def test_six_teachers_fit_with_a_line_for_each_form(width: int) -> None:
     ]
     assert cells[0][1:] == ["onnx", "100.0", "100.0", "100.0", "100.0", "438.00 MB", "1234"]
     assert cells[-1][1:] == ["tflite int8", *["100.0"] * 4, "999.9 KB", "0.990"]
+
+
+def test_a_language_model_s_row_has_nats_and_bits_of_the_splits_that_there_are() -> None:
+    reached = {"tokens": 65536, "nats_per_token": 1.5043, "bits_per_character": 2.1702}
+    row = Row("distilled", "small", "tflite", "int8", 2000, 4100, 2500, {"validation": reached}, 0.0421)
+    assert cells_of([row], task="lm") == [["distilled", "tflite int8", "1.504", "2.170", "4.1 KB", "0.042"]]
+    assert lines_of([row], task="lm")[-1] == "judged on: validation 65,536 tokens"
+    both = replace(row, figures={"validation": reached, "test": reached})
+    assert cells_of([both], task="lm")[0][2:6] == ["1.504", "2.170", "1.504", "2.170"]
+
+
+def test_a_forecaster_s_row_has_both_errors_beside_the_linear_baseline() -> None:
+    reached = {"windows": 2785, "mse": 0.36012, "mae": 0.3974}
+    figures = {"validation": reached, "test": reached}
+    rows = [
+        Row("teacher", "big", "tflite", "int8", 9, 438_000_000, 5, figures, 1234.5),
+        Row("teacher", "other", "tflite", "int8", 9, 438_000_000, 5, figures, 1234.5),
+        Row("linear", "the linear baseline", "onnx", "fp32", 64704, 260_000, 5, figures, 0.0421),
+    ]
+    cells = cells_of(rows, task="forecast")
+    errors = ["0.360", "0.397"] * 2
+    assert cells[0] == ["teacher 1", "tflite int8", *errors, "438.00 MB", "1234"]
+    assert cells[2] == ["linear", "onnx", *errors, "260.0 KB", "0.042"]
+    assert "linear: the linear baseline, 64,704 parameters" in lines_of(rows, task="forecast")

@@ -16,6 +16,7 @@ def model(runner: str, **known: Any) -> dict[str, Any]:
     names = [name.partition(".")[2] for name, key in KEYS.items() if key.measured]
     entry: dict[str, Any] = {
         "format": "tflite",
+        "task": "classify",
         "runner": runner,
         "threads": 1,
         "runtime": "ai-edge-litert 2.3.0",

@@ -16,9 +16,10 @@ from edgeseq import data
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import ModelConfig
 from edgeseq.training.augment import SERIES
+from edgeseq.training.by_task import lesson_of
 from edgeseq.training.examples import UNLABELLED, Augmented, Batch, IntArray
 from edgeseq.training.fit import TrainingProgress, fit
-from edgeseq.training.lesson import Lesson, lesson_of
+from edgeseq.training.lesson import Lesson
 from edgeseq.training.objective import CrossEntropy
 from edgeseq.training.qat import Forward
 from edgeseq.training.recipe import Phase, QatConfig, Recipe, TrainConfig
@@ -33,7 +34,9 @@ def tiny(path: Path, **training: object) -> tuple[Recipe, Prepared]:
         training=replace(config, **training),  # type: ignore[arg-type]
         qat=QatConfig(epochs=2, learning_rate=1e-3),
     )
-    return recipe, prepare(data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end)
+    return recipe, prepare(
+        data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end, recipe.model
+    )
 
 
 class Scaled(nn.Module):

@@ -36,7 +36,9 @@ def tiny(path: Path, qat: QatConfig | None = QAT, **training: object) -> tuple[R
         training=replace(config, **training),  # type: ignore[arg-type]
         qat=qat,
     )
-    return recipe, prepare(data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end)
+    return recipe, prepare(
+        data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end, recipe.model
+    )
 
 
 def qat_from(run: Run, qat: QatConfig) -> tuple[Recipe, Prepared]:
@@ -128,7 +130,9 @@ def test_accuracy_that_rounding_takes_comes_back(tmp_path: Path, write_series: C
         model=ModelConfig(hidden=12, conv_kernel=2, dropout=0.0),
         splitting=data.SplitOptions(validation_fraction=0.4),
     )
-    prepared = prepare(data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end)
+    prepared = prepare(
+        data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end, recipe.model
+    )
     module, first = fit(recipe, prepared, None)
     weights = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     for name in ("front.linear.weight", "front.linear.bias"):

@@ -154,14 +154,16 @@ def test_what_stands_after_a_recordings_end_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        ModelConfig("gru", 6, 2, bidirectional=True, pooling="mean"),
-        ModelConfig("gru", 7, pooling="last"),
-        ModelConfig("lstm", 6, 2, pooling="max"),
-        ModelConfig("lstm", 6, bidirectional=True),
-        ModelConfig("gru", 6, conv_kernel=3),
-        ModelConfig("transformer", 8, 2, pooling="mean", heads=2),
-        ModelConfig("transformer", 8, 1, pooling="cls", heads=2, positions="learned", max_frames=20),
-        ModelConfig("transformer", 8, 1, pooling="last", heads=2, causal=True, window=4),
+        ModelConfig("gru", hidden=6, layers=2, bidirectional=True, pooling="mean"),
+        ModelConfig("gru", hidden=7, pooling="last"),
+        ModelConfig("lstm", hidden=6, layers=2, pooling="max"),
+        ModelConfig("lstm", hidden=6, bidirectional=True),
+        ModelConfig("gru", hidden=6, conv_kernel=3),
+        ModelConfig("transformer", hidden=8, layers=2, pooling="mean", heads=2),
+        ModelConfig(
+            "transformer", hidden=8, layers=1, pooling="cls", heads=2, positions="learned", max_frames=20
+        ),
+        ModelConfig("transformer", hidden=8, layers=1, pooling="last", heads=2, causal=True, window=4),
     ],
     ids=lambda config: f"{config.title}-{config.pooling}",
 )
@@ -184,7 +186,7 @@ def test_a_family_trains_with_the_arithmetic_of_its_export(
 def test_gradients_point_where_the_fp32_model_s_do() -> None:
     """Straight-through: with fine rounding the gradient is nearly that of the fp32 model."""
     torch.manual_seed(1)
-    module = models.build(ModelConfig("gru", 16), Inputs(F), LABELS)
+    module = models.build(ModelConfig("gru", hidden=16), Inputs(F), LABELS)
     module.eval()
     features, lengths = padded(recordings()[:1])
     label = torch.tensor([1])

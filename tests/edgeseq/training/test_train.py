@@ -40,7 +40,9 @@ def tiny(path: Path, **training: object) -> tuple[Recipe, Prepared]:
         model=ModelConfig(hidden=6, layers=2, dropout=0.2),
         training=replace(config, **training),  # type: ignore[arg-type]
     )
-    return recipe, prepare(data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end)
+    return recipe, prepare(
+        data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end, recipe.model
+    )
 
 
 def weights_hash(folder: Path) -> str:
@@ -185,10 +187,10 @@ def test_validation_and_test_never_reach_the_front_ends_statistics(tiny_series: 
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
-    rates = [one_cycle(step, 100, 0.01) for step in range(100)]
+    rates = [one_cycle(step, 100, 0.01, 0.25) for step in range(100)]
     peak = int(np.argmax(rates))
     assert rates[peak] == pytest.approx(0.01)
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert rates[-1] < 1e-4
-    assert one_cycle(0, 1, 0.01) <= 0.01
+    assert one_cycle(0, 1, 0.01, 0.25) <= 0.01

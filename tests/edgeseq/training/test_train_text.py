@@ -16,9 +16,9 @@ from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import model_config
 from edgeseq.runs import RunFolder, find_run_folder, load_features, open_run
+from edgeseq.training.by_task import lesson_of
 from edgeseq.training.defaults import training_for
 from edgeseq.training.fit import TrainingProgress, fit
-from edgeseq.training.lesson import lesson_of
 from edgeseq.training.recipe import QatConfig, Recipe
 from edgeseq.training.start import start_from
 from edgeseq.training.train import prepare_resume, resume, train
@@ -34,7 +34,9 @@ def tiny(
     recipe = Recipe(
         data=str(path), front_end=FRONT_END, model=model_config(family, {**TINY, **(given or {})}, "text")
     )
-    prepared = prepare(data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end)
+    prepared = prepare(
+        data.load(recipe.data, recipe.reading), recipe.splitting, recipe.front_end, recipe.model
+    )
     training = replace(training_for("text", 48, recipe.model), epochs=2)
     return replace(recipe, training=training, qat=qat), prepared
 

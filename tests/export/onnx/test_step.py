@@ -1,14 +1,14 @@
 """The streaming form: one frame and its states at a time."""
 
-import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from edgeseq_export.forms import FLOAT, WIDENED, Plan
+from edgeseq_export.forms import DYNAMIC_ROW, FLOAT, WIDENED, Plan
 from edgeseq_export.onnx import write_onnx
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import ClassToken, Positions, Residual
+from edgeseq_export.spec import ClassToken, Positions, Residual, quantize_spec
 
 FRAMES = (1, 2, 37, 500)
 
@@ -53,6 +53,22 @@ def test_steps_answer_as_the_sequence_form_and_the_reference(product, pooling, n
             assert np.abs(logits[frames - 1] - whole).max() <= 1e-5 * max(1, np.abs(whole).max())
 
 
+@pytest.mark.parametrize("name", ["gru", "lstm", "mixed", "attention", "rotary", "convolved"])
+def test_an_int8_step_rounds_every_frame_for_itself(name, draw, lab) -> None:
+    spec = quantize_spec(lab.classifier(*streams(draw)[name]))
+    plan = lab.plan_of(spec, WIDENED)
+    step = [replace(form, product=DYNAMIC_ROW) if form.product == WIDENED else form for form in plan.step]
+    model = write_onnx(spec, Plan(plan.sequence, tuple(step)), "unit")
+    logits = lab.run_steps(model.step, lab.features(60))
+    for frames in (1, 2, 60):
+        features = lab.features(60)[:frames]
+        expected = run_reference(spec, features, model.step.rounding)
+        noises = (np.random.default_rng(seed) for seed in range(4))
+        noisy = [run_reference(spec, features, model.step.rounding, each) for each in noises]
+        moved = max(float(np.abs(each - expected).max()) for each in noisy)
+        assert np.abs(logits[frames - 1] - expected).max() <= 1e-4 + 1.5 * moved
+
+
 def test_the_frame_after_a_long_stream_is_answered_as_after_its_window(draw, lab) -> None:
     attention = draw.attention("attention", 12, 1, depth=64, rotary=True, window=5)
     spec, model = lab.write(lab.classifier(attention), WIDENED)
@@ -86,6 +102,6 @@ def test_a_model_that_reads_ahead_or_knows_places_has_no_step(draw, lab) -> None
     ):
         spec, model = lab.write(lab.classifier(layer, pooling="max"), WIDENED)
         assert model.step is None
-        plan = Plan(model.layers, tuple(dataclasses.replace(form, form="step") for form in model.layers))
+        plan = Plan(model.layers, tuple(replace(form, form="step") for form in model.layers))
         with pytest.raises(ValueError, match="layer"):
             write_onnx(spec, plan, "unit")

@@ -5,11 +5,13 @@
 static bool prepare(const struct options *options, const char *input, struct answering *answering,
                     struct failure *failure) {
     const struct sheet *sheet = &answering->artifact.sheet;
+    if (sheet->task == FORECAST)
+        input = NULL; /* its answer is in the units of readings too */
     if (!input_kind_of(options->input != NULL ? options->input : input, sheet, &answering->kind, failure))
         return false;
     if (options->rate_hz != 0 && !input_check_rate(sheet, options->rate_hz, failure))
         return false;
-    answering->logits = calloc((size_t)sheet->labels_count, sizeof(float));
+    answering->logits = calloc((size_t)sheet->outputs_count, sizeof(float));
     return answering->logits != NULL || fail_memory(failure);
 }
 
@@ -40,24 +42,17 @@ void answering_close(struct answering *answering) {
     *answering = (struct answering){0};
 }
 
-/* Nine digits tell every float32 from its neighbours. */
-static void write_number(double value, struct json *json) {
-    char text[JSON_NUMBER_MAX];
-    snprintf(text, sizeof text, "%.9g", value);
-    json_raw(json, text);
-}
-
 void answering_write(const struct answering *answering, const struct answer *answer, bool logits,
                      struct json *json) {
     json_key(json, "label");
     json_text(json, answer->label);
     json_key(json, "probability");
-    write_number(answer->probability, json);
+    json_float(json, answer->probability);
     if (!logits)
         return;
     json_key(json, "logits");
     json_open(json, '[');
-    for (int i = 0; i < answering->artifact.sheet.labels_count; i++)
-        write_number(answering->logits[i], json);
+    for (int i = 0; i < answering->artifact.sheet.outputs_count; i++)
+        json_float(json, answering->logits[i]);
     json_close(json, ']');
 }

@@ -19,12 +19,12 @@ struct answering {
     struct litert *litert;
     struct model *model;
     enum input_kind kind;
-    float *logits; /* [labels_count]: of the last answer */
+    float *logits; /* [C]: of the last answer */
 };
 
 /* Verifies the artifact, the first operand. What the options want of it is checked by then: the kind of input
- * (`input` where the options name none; NULL as input_kind_of() says) and the rate. answering_close() frees;
- * on failure nothing is left to free. */
+ * (`input` where the options name none; NULL, and of a forecaster, as input_kind_of() says) and the rate.
+ * answering_close() frees; on failure nothing is left to free. */
 bool answering_open(const struct options *options, const char *input, struct answering *answering,
                     struct failure *failure);
 

@@ -63,13 +63,13 @@ static bool read_features(const struct source *source, struct golden *golden) {
 }
 
 static bool read_references(const struct source *source, struct golden *golden) {
-    int count = golden->count, labels = source->sheet->labels_count;
+    int count = golden->count, outputs = source->sheet->outputs_count;
     void **copies = golden->copies + count;
-    if (!read_array(source, REFERENCE, FLOAT32, count, labels, &golden->reference, &copies[0]))
+    if (!read_array(source, REFERENCE, FLOAT32, count, outputs, &golden->reference, &copies[0]))
         return false;
     golden->step_reference = golden->reference;
     return !zip_has(&source->zip, STEP_REFERENCE) ||
-           read_array(source, STEP_REFERENCE, FLOAT32, count, labels, &golden->step_reference, &copies[1]);
+           read_array(source, STEP_REFERENCE, FLOAT32, count, outputs, &golden->step_reference, &copies[1]);
 }
 
 bool golden_parse(struct bytes *archive, const char *path, const struct sheet *sheet, struct golden *golden,

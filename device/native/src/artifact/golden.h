@@ -13,7 +13,7 @@ struct golden {
     struct bytes archive;
     int count;
     struct npy *features;                 /* count arrays [T, F] of the sheet's element, T >= 1 */
-    struct npy reference, step_reference; /* float32 [count, labels]; where the file has none for the step
+    struct npy reference, step_reference; /* float32 [count, C]; where the file has none for the step
                                              form, the latter is the former */
     void **copies;                        /* members that lay unaligned; NULLs between them */
 };

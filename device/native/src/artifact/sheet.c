@@ -44,8 +44,8 @@ static bool read_manifest(struct lines *lines, char sha256[65]) {
 }
 
 static bool read_labels(struct lines *lines, struct sheet *sheet) {
-    int count = 0;
-    if (!lines_take_int(lines, "labels", 2, LABELS_MAX, &count))
+    int count = 0, fewest = sheet->task == FORECAST ? 1 : 2;
+    if (!lines_take_int(lines, "labels", fewest, LABELS_MAX, &count))
         return false;
     while (sheet->labels_count < count) {
         char **grown = one_more(lines, sheet->labels, sheet->labels_count, sizeof *grown);
@@ -69,19 +69,39 @@ static bool read_element(struct lines *lines, enum element *element) {
     return true;
 }
 
-static bool read_kind(struct lines *lines, enum front_end_kind *kind) {
-    static const char *const KINDS[] = {"none", "log_mel", "standardise", "tokens"};
-    if (!lines_take(lines, "front_end"))
+/* `KEY WORD`, whose word is one of `count`: its number. */
+static bool read_one_of(struct lines *lines, const char *key, const char *const *words, int count,
+                        int *found) {
+    if (!lines_take(lines, key))
         return false;
     const char *word = lines_word(lines);
-    for (int i = FRONT_NONE; i <= FRONT_TOKENS && word != NULL; i++) {
-        if (strcmp(word, KINDS[i]) != 0)
-            continue;
-        *kind = (enum front_end_kind)i;
-        return lines_done(lines);
-    }
-    return lines_refuse(lines, "the front end `%.60s` is not known to this edgeseq-run",
-                        word == NULL ? "" : word);
+    for (*found = 0; word != NULL && *found < count; (*found)++)
+        if (strcmp(word, words[*found]) == 0)
+            return lines_done(lines);
+    return lines_refuse(lines, "%s `%.60s` is not known to this edgeseq-run", key, word == NULL ? "" : word);
+}
+
+static bool read_kind(struct lines *lines, enum front_end_kind *kind) {
+    static const char *const KINDS[] = {"none", "log_mel", "standardise", "tokens"};
+    int found;
+    if (!read_one_of(lines, "front_end", KINDS, FRONT_TOKENS + 1, &found))
+        return false;
+    *kind = (enum front_end_kind)found;
+    return true;
+}
+
+static const char *const TASKS[] = {"classify", "lm", "forecast"};
+
+static bool read_task(struct lines *lines, enum model_task *task) {
+    int found;
+    if (!read_one_of(lines, "task", TASKS, FORECAST + 1, &found))
+        return false;
+    *task = (enum model_task)found;
+    return true;
+}
+
+const char *sheet_task_name(const struct sheet *sheet) {
+    return TASKS[sheet->task];
 }
 
 /* `mean 3 v v v` or `scale 3 v v v`; the count must be that of the features. */
@@ -209,15 +229,26 @@ static bool read_model(struct lines *lines, struct sheet *sheet) {
            lines_done(lines);
 }
 
+/* How many frames go in and come out. */
+static bool read_reach(struct lines *lines, struct sheet *sheet) {
+    sheet->horizon = 1;
+    if (sheet->task == FORECAST &&
+        (!lines_take_int(lines, "context", 1, VALUES_MAX / sheet->features_count, &sheet->context) ||
+         !lines_take_int(lines, "horizon", 1, VALUES_MAX / sheet->labels_count, &sheet->horizon)))
+        return false;
+    sheet->outputs_count = sheet->horizon * sheet->labels_count;
+    return true;
+}
+
 static bool read_features(struct lines *lines, struct sheet *sheet) {
     return lines_take(lines, "features") && lines_int(lines, 1, FEATURES_MAX, &sheet->features_count) &&
-           read_element(lines, &sheet->element) && lines_done(lines) &&
+           read_element(lines, &sheet->element) && lines_done(lines) && read_reach(lines, sheet) &&
            read_front_end(lines, sheet->features_count, &sheet->front_end);
 }
 
 static bool read_sheet(struct lines *lines, struct sheet *sheet) {
     return read_version(lines) && lines_take_name(lines, "name", &sheet->name) &&
-           lines_take_name(lines, "task", &sheet->task) && read_manifest(lines, sheet->manifest_sha256) &&
+           read_task(lines, &sheet->task) && read_manifest(lines, sheet->manifest_sha256) &&
            read_labels(lines, sheet) && read_features(lines, sheet) && read_model(lines, sheet) &&
            read_form(lines, "sequence", true, &sheet->sequence) && read_step(lines, &sheet->step) &&
            lines_take(lines, "end") && lines_done(lines) && lines_end(lines);
@@ -254,7 +285,6 @@ static void free_form(struct form *form) {
 
 void sheet_free(struct sheet *sheet) {
     free(sheet->name);
-    free(sheet->task);
     for (int i = 0; i < sheet->labels_count; i++)
         free(sheet->labels[i]);
     free(sheet->labels);

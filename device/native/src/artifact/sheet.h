@@ -27,7 +27,8 @@ struct state {
 };
 
 /* One signature of the model. The step form's inputs are the features and its states by their names, its
- * outputs the logits and each state under its name with ".next" behind it. */
+ * outputs the logits and each state under its name with ".next" behind it. A sequence form has no states; of
+ * a language model it may give those of the step form. */
 struct form {
     bool there;
     char *reason; /* why it is not there; NULL where it is */
@@ -50,11 +51,16 @@ struct front_end {
     float *mean, *scale; /* both NULL: none */
 };
 
+enum model_task { CLASSIFY, LANGUAGE_MODEL, FORECAST };
+
 struct sheet {
-    char *name, *task, manifest_sha256[65];
-    int labels_count;
+    char *name, manifest_sha256[65];
+    enum model_task task;
+    int labels_count; /* classes, tokens or channels */
     char **labels;
-    int features_count; /* F: the values of a frame */
+    int features_count;   /* F: the values of a frame */
+    int context, horizon; /* of a forecaster the frames that it takes and gives; of another 0: any, and 1 */
+    int outputs_count;    /* C: the numbers of an answer, of a forecaster frame by frame */
     enum element element;
     struct front_end front_end;
     char *model_file, *golden_file; /* plain names in the artifact's folder */
@@ -71,6 +77,8 @@ struct sheet {
  * without overflow. sheet_free() frees; on failure nothing is left to free. */
 bool sheet_parse(const char *text, size_t size, const char *path, struct sheet *sheet,
                  struct failure *failure);
+
+const char *sheet_task_name(const struct sheet *sheet); /* "lm" */
 
 /* Frees what a sheet holds; one of all zeros is fine. */
 void sheet_free(struct sheet *sheet);

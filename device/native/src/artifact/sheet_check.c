@@ -41,7 +41,18 @@ static bool is(const struct tensor *tensor, enum element element, int rank, cons
 }
 
 /* Each input but the features is a state, and so is each output but the logits, with ".next" behind its
- * name. */
+ * name; that of a sequence form is one of the step form, which it has all of or none. */
+static bool sequence_fits(const struct form *form, const struct form *step) {
+    for (int i = 0; form->outputs_count > 1 && i < step->states_count; i++) {
+        const struct state *state = &step->states[i];
+        const struct tensor *output = tensor_of(form->outputs, form->outputs_count, state->name, ".next");
+        if (!is(output, FLOAT32, state->rank, state->dims))
+            return false;
+    }
+    return form->inputs_count == 1 &&
+           (form->outputs_count == 1 || form->outputs_count == 1 + step->states_count);
+}
+
 static bool states_fit(const struct form *form) {
     for (int i = 0; i < form->states_count; i++) {
         const struct state *state = &form->states[i];
@@ -66,8 +77,8 @@ static bool named_twice(const struct tensor *tensors, int count) {
 
 /* What is wrong with a form; NULL: nothing. */
 static const char *wrong_form(const struct sheet *sheet, const struct form *form) {
-    const int sequence[] = {1, -1, sheet->features_count}, step[] = {1, sheet->features_count};
-    const int logits[] = {1, sheet->labels_count};
+    const int sequence[] = {1, sheet->context > 0 ? sheet->context : -1, sheet->features_count};
+    const int step[] = {1, sheet->features_count}, logits[] = {1, sheet->outputs_count};
     bool frames = form == &sheet->sequence;
     if (!(form->tolerance > 0 && form->tolerance < 1))
         return "its parity tolerance is not between 0 and 1";
@@ -75,9 +86,10 @@ static const char *wrong_form(const struct sheet *sheet, const struct form *form
             frames ? sequence : step))
         return "it has no input `features` of the type and sizes of the features";
     if (!is(tensor_of(form->outputs, form->outputs_count, "logits", ""), FLOAT32, 2, logits))
-        return "it has no output `logits`, float32 and one for each label";
+        return "it has no output `logits`, float32 and one for each label, of a forecaster for each moment "
+               "too";
     if (named_twice(form->inputs, form->inputs_count) || named_twice(form->outputs, form->outputs_count) ||
-        !states_fit(form))
+        !(frames ? sequence_fits(form, &sheet->step) : states_fit(form)))
         return "its other tensors are not its states, float32, each once";
     return NULL;
 }
@@ -85,6 +97,11 @@ static const char *wrong_form(const struct sheet *sheet, const struct form *form
 bool sheet_check(const struct sheet *sheet, const char *path, struct failure *failure) {
     if (!front_end_fits(&sheet->front_end, sheet->element))
         return fail_export(failure, "%s: the front end has settings that do not fit together", path);
+    bool of_series = sheet->front_end.kind == FRONT_NONE || sheet->front_end.kind == FRONT_STANDARDISE;
+    if (sheet->task == FORECAST &&
+        (!of_series || sheet->element != FLOAT32 || sheet->features_count != sheet->labels_count))
+        return fail_export(failure, "%s: a forecaster takes readings of the channels that it has labels of",
+                           path);
     const char *cause = wrong_form(sheet, &sheet->sequence);
     if (cause != NULL)
         return fail_export(failure, "%s: sequence: %s", path, cause);

@@ -109,6 +109,11 @@ void json_double(struct json *json, double value) {
     json_raw(json, json_number(value, text));
 }
 
+void json_float(struct json *json, double value) {
+    begin(json);
+    fprintf(json->file, "%.9g", value);
+}
+
 void json_bool(struct json *json, bool value) {
     json_raw(json, value ? "true" : "false");
 }

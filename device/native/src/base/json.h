@@ -29,6 +29,7 @@ void json_key(struct json *json, const char *key);
 void json_text(struct json *json, const char *text); /* UTF-8, escaped; NULL: null */
 void json_long(struct json *json, long value);
 void json_double(struct json *json, double value); /* not finite: null */
+void json_float(struct json *json, double value);  /* finite, in nine digits: they tell every float32 */
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
 void json_raw(struct json *json, const char *text); /* JSON already */

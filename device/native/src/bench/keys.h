@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SCHEMA_VERSION = 4, P99_SAMPLES_MIN = 500 };
+#include "artifact/sheet.h"
+
+enum { SCHEMA_VERSION = 5, P99_SAMPLES_MIN = 500 };
 
 enum kind {
     KIND_RAM,
@@ -28,22 +30,27 @@ enum kind {
 /* What a figure is in JSON: WHOLE and NUMBER are numbers, the first without a fraction. */
 enum value_type { WHOLE, NUMBER, FLAG, TEXT, LIST };
 
+/* The tasks of whose models alone there is a key, as bits; EACH: of all. */
+enum { EACH, OF_LM = 1 << LANGUAGE_MODEL, OF_FORECAST = 1 << FORECAST, DECIDES = 1 << CLASSIFY | OF_LM };
+
 /* Units that a name ends in, or that are shown behind a figure; ANOTHER is neither. */
 enum unit { ANOTHER, BYTES, MILLISECONDS, SECONDS, WATTS, MILLIJOULES, PERCENT };
 
-/* Without pointers, which a loader would have to fill in: it is the larger part of the program's tables. */
+/* Its name and label are apart from it, packed: tables are a large part of the program. */
 struct key {
-    char name[42];                  /* such as "step_latency_p50_ms"; its label stands behind the NUL */
-    unsigned char kind, type, unit; /* an enum kind, value_type and unit */
+    unsigned char kind, type, unit, tasks; /* an enum kind, value_type and unit, bits */
 };
 
-enum { KEYS_COUNT = 77 };
+enum { KEYS_COUNT = 80 };
 
 /* The figures, in the order of a result. */
 extern const struct key KEYS[KEYS_COUNT];
 
 const char *keys_kind_name(enum kind kind); /* "step_latency" */
 bool keys_kind_of(const char *name, enum kind *kind);
+
+const char *keys_name(const struct key *key); /* "step_latency_p50_ms" */
+bool keys_is_of(const struct key *key, enum model_task task);
 
 /* Whether a kind looks at the step form; whether it takes one at all. */
 bool keys_is_of_step(enum kind kind);
@@ -56,7 +63,7 @@ bool keys_is_timed(enum kind kind);
 /* What a key is called in a table; "": by its name; "-": not at all, as the native runner never has it. */
 const char *keys_label(const struct key *key);
 
-/* A key's name as a worker says it: of the step form without the "step_". */
+/* A key's name as a worker says it, or would: of the step form without the "step_". */
 const char *keys_worker_name(const struct key *key);
 
 /* The place in KEYS of what a worker of that kind calls `name`; KEYS_COUNT where it has no such figure. */

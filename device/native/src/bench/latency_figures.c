@@ -73,11 +73,25 @@ static bool compare_launches(const struct making *making) {
     return made;
 }
 
+/* What a model does in a second. */
+static void set_rate(const struct making *making, double p50_ms) {
+    enum model_task task = making->result->artifact->sheet.task;
+    double frames = making->entry->frames == 0 ? 1 : (double)making->entry->frames;
+    if (task == FORECAST)
+        set(making, "forecasts_per_second", 1000 / p50_ms);
+    else if (task == LANGUAGE_MODEL && keys_is_of_step(making->kind))
+        set(making, "tokens_per_second", 1000 / p50_ms);
+    else if (task == LANGUAGE_MODEL)
+        set(making, "prefill_tokens_per_second", 1000 * frames / p50_ms);
+}
+
 static void set_percentiles(const struct making *making, double *pooled, size_t count) {
     statistics_sort(pooled, count);
     result_set_whole(making->result, making->entry, making->kind, "latency_n", (long)count);
     result_set_whole(making->result, making->entry, making->kind, "latency_launches", (long)making->count);
-    set(making, "latency_p50_ms", statistics_percentile(pooled, count, 50));
+    double p50_ms = statistics_percentile(pooled, count, 50);
+    set(making, "latency_p50_ms", p50_ms);
+    set_rate(making, p50_ms);
     set(making, "latency_p90_ms", statistics_percentile(pooled, count, 90));
     set(making, "latency_p99_ms", statistics_percentile(pooled, count, 99));
     if (count >= P99_SAMPLES_MIN)

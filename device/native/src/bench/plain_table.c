@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "artifact/states.h"
+
 static const char NOT_MEASURED[] = "not measured";
 
 /* How the name of a key with that unit ends, and how the unit is written; none of ANOTHER. */
@@ -33,7 +35,7 @@ void plain_table_shown(const char *json, const struct key *key, char shown[CELL_
     else if (key->type == WHOLE)
         snprintf(shown, CELL_MAX, "%s", json);
     else
-        snprintf(shown, CELL_MAX, "%.2g", value);
+        snprintf(shown, CELL_MAX, value >= 100 ? "%.0f" : "%.2g", value);
 }
 
 /* A name with blanks in it. */
@@ -43,16 +45,44 @@ static void spell(const char *name, size_t size, char spelt[CELL_MAX]) {
         *at = *at == '_' ? ' ' : *at;
 }
 
+/* What a classifier's figure is called of models of another task, as edgeseq_device.measuring.words has it.
+ */
+static void word(enum model_task task, char label[CELL_MAX]) {
+    static const struct {
+        char begin[18], other[21];
+        unsigned char task;
+    } WORDS[] = {
+        {"step latency", "token", LANGUAGE_MODEL},
+        {"step p", "token p", LANGUAGE_MODEL},
+        {"step instructions", "token instructions", LANGUAGE_MODEL},
+        {"latency", "prefill", LANGUAGE_MODEL},
+        {"instructions", "prefill instructions", LANGUAGE_MODEL},
+        {"latency", "forecast", FORECAST},
+    };
+    char whole[CELL_MAX], *inference = strstr(label, "inference"); /* the last word, where it is there */
+    strcpy(whole, label);
+    if (inference != NULL && task != CLASSIFY)
+        strcpy(inference, task == FORECAST ? "forecast" : "prefill");
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS && strncmp(label, "step parity", 11) != 0; i++) {
+        size_t length = strlen(WORDS[i].begin);
+        if (WORDS[i].task != task || strncmp(whole, WORDS[i].begin, length) != 0)
+            continue;
+        snprintf(label, CELL_MAX, "%s%.40s", WORDS[i].other, whole + length);
+        return;
+    }
+}
+
 /* Such as "latency p50" for latency_p50_ms: the unit stands behind the figure. */
 static void label_of(const struct key *key, char label[CELL_MAX]) {
     const char *suffix = UNITS[key->unit].suffix;
-    size_t size = strlen(key->name), taken = strlen(suffix);
+    const char *name = keys_name(key);
+    size_t size = strlen(name), taken = strlen(suffix);
     if (*keys_label(key) != '\0')
         snprintf(label, CELL_MAX, "%s", keys_label(key));
-    else if (size > taken && strcmp(key->name + size - taken, suffix) == 0)
-        spell(key->name, size - taken, label);
+    else if (size > taken && strcmp(name + size - taken, suffix) == 0)
+        spell(name, size - taken, label);
     else
-        spell(key->name, size, label);
+        spell(name, size, label);
 }
 
 /* Whether a key is a figure of the table: asked for, of a form that the model has, no list, and one that this
@@ -60,6 +90,7 @@ static void label_of(const struct key *key, char label[CELL_MAX]) {
 static bool is_shown(const struct result *result, size_t at) {
     const struct key *key = &KEYS[at];
     return key->type != LIST && *keys_label(key) != '-' && key->kind != KIND_FITS && /* not asked for */
+           keys_is_of(key, result->artifact->sheet.task) &&
            (!keys_is_of_step(key->kind) || result->artifact->sheet.step.there);
 }
 
@@ -88,8 +119,15 @@ static void add_figures(const struct result *result, size_t key_at, const char *
     }
 }
 
+/* A row that is the same of every entry. */
+static void add_same(const struct result *result, const char *label, const char *shown, struct table *table) {
+    texts_add(&table->cells, "%s", label);
+    for (int i = 0; i < result->request->threads_count; i++)
+        texts_add(&table->cells, "%s", shown);
+}
+
 static void add_heads(const struct result *result, struct table *table) {
-    static const struct key MODEL_BYTES = {.name = "model_bytes", .type = WHOLE, .unit = BYTES};
+    static const struct key MODEL_BYTES = {.type = WHOLE, .unit = BYTES};
     char number[32], size[CELL_MAX], name[40];
     snprintf(number, sizeof number, "%zu", result->artifact->model.size);
     plain_table_shown(number, &MODEL_BYTES, size);
@@ -103,9 +141,27 @@ static void add_heads(const struct result *result, struct table *table) {
         const char *runtime = result->entries[i].runtime;
         texts_add(&table->cells, "%s", runtime == NULL ? NOT_MEASURED : runtime);
     }
-    texts_add(&table->cells, "model");
-    for (int i = 0; i < result->request->threads_count; i++)
-        texts_add(&table->cells, "%s", size);
+    add_same(result, "model", size, table);
+}
+
+/* What is told of a model that does not classify. */
+static void add_described(const struct result *result, struct table *table) {
+    const struct sheet *sheet = &result->artifact->sheet;
+    const struct {
+        char name[8];
+        long value;
+    } ROWS[] = {{"states", states_bytes(&sheet->step)},
+                {"window", states_window(&sheet->step)},
+                {"context", sheet->context},
+                {"horizon", sheet->horizon}};
+    size_t begin = sheet->task == FORECAST ? 2 : 0, end = sheet->task == CLASSIFY ? 0 : begin + 2;
+    for (size_t i = begin; i < end; i++) {
+        char number[32], shown[CELL_MAX];
+        snprintf(number, sizeof number, "%ld", ROWS[i].value);
+        plain_table_shown(number, &(struct key){.type = WHOLE, .unit = i == 0 ? BYTES : ANOTHER}, shown);
+        if (ROWS[i].value > 0)
+            add_same(result, ROWS[i].name, shown, table);
+    }
 }
 
 bool plain_table_label(const struct result *result, size_t key_at, char label[CELL_MAX]) {
@@ -117,6 +173,7 @@ bool plain_table_label(const struct result *result, size_t key_at, char label[CE
         spell(kind, strlen(kind), label);
     else
         label_of(key, label);
+    word(result->artifact->sheet.task, label);
     return true;
 }
 
@@ -135,6 +192,7 @@ void plain_table_write(const struct result *result, FILE *file) {
     struct table table = {.columns = 1 + (size_t)result->request->threads_count};
     size_t widths[1 + THREADS_COUNTS_MAX] = {0};
     add_heads(result, &table);
+    add_described(result, &table);
     add_rows(result, &table);
     for (size_t i = 0; i < table.cells.count; i++) {
         size_t width = strlen(table.cells.items[i]);

@@ -74,13 +74,15 @@ static void leave_out_all(struct entry *entry, enum kind kind, const char *reaso
 }
 
 /* A figure without a value and without a reason is a failure of the worker. */
-static void find_gaps(struct entry *entry, enum kind kind) {
+static void find_gaps(struct entry *entry, enum kind kind, enum model_task task) {
     for (size_t i = 0; i < KEYS_COUNT; i++) {
         struct figure *figure = &entry->figures[i];
-        if (KEYS[i].kind != kind || figure->json != NULL || figure->reason != NULL)
+        if (KEYS[i].kind != kind || !keys_is_of(&KEYS[i], task) || figure->json != NULL ||
+            figure->reason != NULL)
             continue;
         figure->reason = "the worker did not tell it";
-        texts_add(&entry->failures, "%s: the worker did not tell %s", keys_kind_name(kind), KEYS[i].name);
+        texts_add(&entry->failures, "%s: the worker did not tell %s", keys_kind_name(kind),
+                  keys_name(&KEYS[i]));
     }
 }
 
@@ -125,7 +127,7 @@ static void fill_kind(struct result *result, struct entry *entry, enum kind kind
         else if (!latency_figures(result, entry, kind, outcomes, count))
             texts_add(&entry->failures, "%s: a worker told no samples", keys_kind_name(kind));
     }
-    find_gaps(entry, kind);
+    find_gaps(entry, kind, result->artifact->sheet.task);
 }
 
 void result_assemble(struct result *result) {
@@ -172,13 +174,16 @@ static bool judge_form(const struct result *result, const struct entry *entry, e
     char by[24] = "NaN or infinite";
     if (error != NULL)
         snprintf(by, sizeof by, "%.1e", strtod(error, NULL));
+    bool forecasts = result->artifact->sheet.task == FORECAST;
+    char counts[80];
+    snprintf(counts, sizeof counts, forecasts ? " over%.0s %s forecasts" : ", decisions changed: %s of %s",
+             changed == NULL ? "?" : changed, n == NULL ? "?" : n);
     return fail(
         failure, OUT_OF_PARITY,
-        "%s%s by the native runner%s is out of parity: error %s of %.1e, decisions changed: %s of %s; do "
-        "not use it on this device",
+        "%s%s by the native runner%s is out of parity: error %s of %.1e%s; do not use it on this device",
         result->system->emulation.emulated ? "emulated: " : "", result->artifact->sheet.model_file,
         kind == KIND_STEP_PARITY ? ", step form," : "", by, tolerance == NULL ? 0.0 : strtod(tolerance, NULL),
-        changed == NULL ? "?" : changed, n == NULL ? "?" : n);
+        counts);
 }
 
 bool result_judge(const struct result *result, struct failure *failure) {

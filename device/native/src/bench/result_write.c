@@ -1,6 +1,7 @@
 /* result_write(): a result as JSON. */
 #include <string.h>
 
+#include "artifact/states.h"
 #include "bench/result.h"
 
 static void write_cpus(const struct entry *entry, struct json *json) {
@@ -42,24 +43,40 @@ static void write_model(const struct result *result, struct json *json) {
     json_text_of(json, "step_file", has_step ? artifact->sheet.model_file : NULL);
     json_text_of(json, "step_sha256", has_step ? artifact->step_sha256 : NULL);
     json_count_of(json, "step_bytes", has_step ? (long)artifact->model.size : -1);
+    json_count_of(json, "states_bytes", has_step ? states_bytes(&artifact->sheet.step) : -1);
 }
 
-static void write_figures(const struct entry *entry, struct json *json) {
+static void write_task(const struct sheet *sheet, struct json *json) {
+    json_text_of(json, "task", sheet_task_name(sheet));
+    int window = states_window(&sheet->step);
+    if (sheet->task == LANGUAGE_MODEL)
+        json_count_of(json, "window", window == 0 ? -1 : window);
+    if (sheet->task != FORECAST)
+        return;
+    json_long_of(json, "context", sheet->context);
+    json_long_of(json, "horizon", sheet->horizon);
+}
+
+static void write_figures(const struct result *result, const struct entry *entry, struct json *json) {
+    enum model_task task = result->artifact->sheet.task;
     for (size_t i = 0; i < KEYS_COUNT; i++) {
-        json_key(json, KEYS[i].name);
+        if (!keys_is_of(&KEYS[i], task))
+            continue;
+        json_key(json, keys_name(&KEYS[i]));
         json_raw(json, entry->figures[i].json == NULL ? "null" : entry->figures[i].json);
     }
     json_key(json, "not_measured");
     json_open(json, '{');
     for (size_t i = 0; i < KEYS_COUNT; i++)
-        if (entry->figures[i].json == NULL)
-            json_text_of(json, KEYS[i].name, entry->figures[i].reason);
+        if (entry->figures[i].json == NULL && keys_is_of(&KEYS[i], task))
+            json_text_of(json, keys_name(&KEYS[i]), entry->figures[i].reason);
     json_close(json, '}');
 }
 
 static void write_entry(const struct result *result, const struct entry *entry, struct json *json) {
     json_open(json, '{');
     json_text_of(json, "format", "tflite");
+    write_task(&result->artifact->sheet, json);
     json_long_of(json, "threads", entry->threads);
     json_text_of(json, "runner", "native");
     json_text_of(json, "runner_sha256", result->runner_sha256);
@@ -71,7 +88,7 @@ static void write_entry(const struct result *result, const struct entry *entry, 
     json_count_of(json, "frames", entry->frames == 0 ? -1 : entry->frames);
     json_texts_of(json, "failures", &entry->failures);
     json_texts_of(json, "warnings", &entry->warnings);
-    write_figures(entry, json);
+    write_figures(result, entry, json);
     json_close(json, '}');
 }
 

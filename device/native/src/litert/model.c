@@ -168,6 +168,9 @@ static bool check_features(const struct model *model, const void *features, int 
     if (frames < 1)
         return fail(failure, BAD_DATA, "%s: takes features [T >= 1, %d], not %d frames",
                     model->artifact->model_path, sheet->features_count, frames);
+    if (sheet->context > 0 && frames != sheet->context)
+        return fail(failure, BAD_DATA, "%s: takes exactly %d frames, not %d; give it as many",
+                    model->artifact->model_path, sheet->context, frames);
     size_t columns = (size_t)sheet->features_count, count = (size_t)frames * columns;
     if (sheet->element == INT32)
         return check_ids(model, features, count, failure);
@@ -182,8 +185,10 @@ static bool set_frames(struct model *model, int frames, struct failure *failure)
     if (frames == model->frames)
         return true;
     model->frames = 0; /* should it fail, the next run plans again */
-    if (!graph_set_frames(&sequence->graph, sequence->features, frames, failure) ||
-        !graph_bind(&sequence->graph, failure))
+    bool are_fixed = model->artifact->sheet.context > 0;
+    if (!are_fixed && !graph_set_frames(&sequence->graph, sequence->features, frames, failure))
+        return false;
+    if (!graph_bind(&sequence->graph, failure))
         return false;
     model->frames = frames;
     return true;

@@ -23,7 +23,8 @@ void model_free(struct model *model);
 bool model_prepare_step(struct model *model, struct failure *failure);
 
 /* features: [frames, F] of the sheet's element -> logits [C]. Memory is planned anew only when `frames`
- * changes. BAD_DATA for no frame, NaN, infinity (the frame is named) or a negative id. */
+ * changes. BAD_DATA for no frame, another number than a forecaster takes, NaN, infinity (the frame is named)
+ * or a negative id. */
 bool model_run(struct model *model, const void *features, int frames, float *logits, struct failure *failure);
 
 /* Whether the artifact has a step form. */

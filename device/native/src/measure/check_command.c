@@ -24,12 +24,16 @@ static bool compare(const struct artifact *artifact, struct model *model, const 
         return false;
     struct parity parity = parity_judge(artifact, golden, of_step, answers);
     free(answers);
+    char decisions[48] = "";
+    if (artifact->sheet.task != FORECAST)
+        snprintf(decisions, sizeof decisions, ", %zu decisions changed", parity.decisions_changed);
     if (!parity.ok)
-        return fail(failure, OUT_OF_PARITY,
-                    "%s: the %s form is out of parity: off by %.2g in golden vector %zu (at most %g), %zu "
-                    "decisions changed; use the Python runner here",
-                    artifact->folder, name, parity.finite ? parity.error : HUGE_VAL, parity.worst, tolerance,
-                    parity.decisions_changed);
+        return fail(
+            failure, OUT_OF_PARITY,
+            "%s: the %s form is out of parity: off by %.2g in golden vector %zu (at most %g)%s; use the "
+            "Python runner here",
+            artifact->folder, name, parity.finite ? parity.error : HUGE_VAL, parity.worst, tolerance,
+            decisions);
     printf("%s: %s form, %d golden vectors, off by %.2g (at most %g)\n", artifact->folder, name,
            golden->count, parity.error, tolerance);
     return true;

@@ -156,12 +156,13 @@ static void write_parity(const struct job *job, const struct session *session, c
     outcome_value_double(outcome, "parity_tolerance",
                          of_step ? sheet->step.tolerance : sheet->sequence.tolerance);
     outcome_value_long(outcome, "parity_n", golden->count);
-    outcome_value_long(outcome, "parity_decisions_changed", (long)parity.decisions_changed);
+    if (sheet->task != FORECAST)
+        outcome_value_long(outcome, "parity_decisions_changed", (long)parity.decisions_changed);
     outcome_value_bool(outcome, "parity_ok", parity.ok);
     if (of_step)
         return;
     if (parity.finite)
-        outcome_value_rows(outcome, "logits", answers, (size_t)golden->count, (size_t)sheet->labels_count);
+        outcome_value_rows(outcome, "logits", answers, (size_t)golden->count, (size_t)sheet->outputs_count);
     else
         outcome_missing(outcome, "logits", NOT_FINITE);
 }

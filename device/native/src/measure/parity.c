@@ -19,7 +19,7 @@ static bool answer(struct model *model, const struct npy *input, bool of_step, f
 
 float *parity_answers(struct model *model, const struct artifact *artifact, const struct golden *golden,
                       bool of_step, struct failure *failure) {
-    size_t classes = (size_t)artifact->sheet.labels_count;
+    size_t classes = (size_t)artifact->sheet.outputs_count;
     float *answers = calloc((size_t)golden->count * classes, sizeof *answers);
     if (answers == NULL) {
         fail_memory(failure);
@@ -74,7 +74,7 @@ static void compare_one(const float *answer, const float *reference, size_t clas
 }
 
 struct parity parity_compare(const float *answers, const float *reference, size_t count, size_t classes,
-                             double tolerance) {
+                             double tolerance, bool decides) {
     struct parity parity = {.finite = true};
     struct parity broken = {.finite = false, .error = NAN};
     for (size_t i = 0; i < count; i++) {
@@ -85,7 +85,10 @@ struct parity parity_compare(const float *answers, const float *reference, size_
         }
         compare_one(answer, expected, classes, tolerance, i, &parity);
     }
-    if (broken.decisions_changed > 0)
+    bool is_broken = broken.decisions_changed > 0;
+    if (!decides)
+        parity.decisions_changed = broken.decisions_changed = 0;
+    if (is_broken)
         return broken;
     parity.ok = parity.error <= tolerance && parity.decisions_changed == 0;
     return parity;
@@ -95,6 +98,7 @@ struct parity parity_judge(const struct artifact *artifact, const struct golden 
                            const float *answers) {
     const struct sheet *sheet = &artifact->sheet;
     const struct npy *reference = of_step ? &golden->step_reference : &golden->reference;
-    return parity_compare(answers, reference->data, (size_t)golden->count, (size_t)sheet->labels_count,
-                          of_step ? sheet->step.tolerance : sheet->sequence.tolerance);
+    return parity_compare(answers, reference->data, (size_t)golden->count, (size_t)sheet->outputs_count,
+                          of_step ? sheet->step.tolerance : sheet->sequence.tolerance,
+                          sheet->task != FORECAST);
 }

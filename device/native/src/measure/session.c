@@ -71,7 +71,7 @@ bool session_load(struct session *session, const struct job *job, struct failure
     session->model = model_load(session->litert, &session->artifact, (int)job->options->threads, failure);
     if (session->model == NULL)
         return false;
-    session->logits = calloc((size_t)session->artifact.sheet.labels_count, sizeof *session->logits);
+    session->logits = calloc((size_t)session->artifact.sheet.outputs_count, sizeof *session->logits);
     if (session->logits == NULL)
         return fail_memory(failure);
     return !job->of_step || model_prepare_step(session->model, failure);

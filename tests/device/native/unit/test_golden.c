@@ -6,7 +6,7 @@
 #include "check.h"
 
 static const float VALUES[] = {0.5F, -1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
-static const struct sheet SHEET = {.features_count = 2, .labels_count = 3, .golden_count = 3};
+static const struct sheet SHEET = {.features_count = 2, .outputs_count = 3, .golden_count = 3};
 
 static struct archive *empty(void) {
     struct archive *archive = calloc(1, sizeof *archive);

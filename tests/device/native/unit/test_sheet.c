@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "artifact/sheet.h"
+#include "artifact/states.h"
 #include "check.h"
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -71,7 +72,11 @@ static void every_line_is_read(void) {
         return;
     }
     CHECK_TEXT(sheet.name, "größe");
-    CHECK_TEXT(sheet.task, "classify");
+    CHECK(sheet.task == CLASSIFY && sheet.context == 0 && sheet.horizon == 1);
+    CHECK_TEXT(sheet_task_name(&sheet), "classify");
+    CHECK_LONG(sheet.outputs_count, 3);
+    CHECK_LONG(states_bytes(&sheet.step), 32);
+    CHECK_LONG(states_window(&sheet.step), 0);
     CHECK_TEXT(sheet.manifest_sha256, HASH);
     CHECK_LONG(sheet.labels_count, 3);
     CHECK_TEXT(sheet.labels[0], "turn left");
@@ -143,6 +148,53 @@ static void ids_are_for_tokens(void) {
     CHECK(sheet.element == INT32 && sheet.front_end.kind == FRONT_TOKENS);
     CHECK_TEXT(sheet.step.reason, "");
     sheet_free(&sheet);
+}
+
+static void a_sequence_may_give_the_states_of_the_step(void) {
+    struct sheet sheet;
+    struct failure failure;
+    CHECK(parse_with("step step", "output gru0.h.next float32 1 8\nstep step", &sheet, &failure));
+    CHECK_LONG(sheet.sequence.outputs_count, 2);
+    sheet_free(&sheet);
+    CHECK(parse_with(STEP_LINES,
+                     "step step 2e-05\ninput features float32 1 2\ninput a.keys float32 5 4\n"
+                     "input b.keys float32 7 4\noutput logits float32 1 3\noutput a.keys.next float32 5 4\n"
+                     "output b.keys.next float32 7 4\nstate a.keys 0.0 5 4\nstate b.keys 0.0 7 4\n",
+                     &sheet, &failure));
+    CHECK_LONG(states_window(&sheet.step), 7);
+    CHECK_LONG(states_bytes(&sheet.step), 4 * (5 + 7) * 4);
+    sheet_free(&sheet);
+}
+
+#define FORECASTER(labels, frames, outputs) \
+    "edgeseq-native 1\nname n\ntask forecast\nmanifest " HASH "\n" labels "features 1 float32\ncontext 9\n" \
+    "horizon 4\nfront_end standardise\nsample_rate_hz 0\nmodel m\nweight_bytes 0\ngolden g 1\n" \
+    "sequence s 0.5\ninput features float32 1 " frames " 1\noutput logits float32 1 " outputs "\n" \
+    "step_none it%20has%20none\nend\n"
+
+static void a_forecaster_has_a_context_and_a_horizon(void) {
+    static const struct {
+        const char *text, *said;
+    } CASES[] = {
+        {FORECASTER("labels 1\nlabel a\n", "9", "4"), NULL},
+        {FORECASTER("labels 1\nlabel a\n", "T", "4"), "sequence: it has no input `features`"},
+        {FORECASTER("labels 1\nlabel a\n", "8", "4"), "sequence: it has no input `features`"},
+        {FORECASTER("labels 1\nlabel a\n", "9", "1"), "sequence: it has no output `logits`"},
+        {FORECASTER("labels 2\nlabel a\nlabel b\n", "9", "8"), "takes readings of the channels"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct sheet sheet;
+        struct failure failure = {0};
+        bool parsed = parse(CASES[i].text, strlen(CASES[i].text), &sheet, &failure);
+        CHECK(parsed == (CASES[i].said == NULL));
+        if (!parsed) {
+            CHECK_FAILURE(failure, BAD_DATA, CASES[i].said);
+            continue;
+        }
+        CHECK(sheet.task == FORECAST && sheet.context == 9 && sheet.horizon == 4);
+        CHECK_LONG(sheet.outputs_count, 4);
+        sheet_free(&sheet);
+    }
 }
 
 static void a_sheet_cut_anywhere_is_refused(void) {
@@ -228,7 +280,11 @@ static void what_cannot_be_is_named_with_its_line(void) {
         {"features 2 float32", "features 0 float32", "native.txt:9: features: `0` must be"},
         {"2 float32", "2 float64", "native.txt:9: features: the type must be float32 or int32"},
         {"2 float32", "2 int32", "native.txt: the front end has settings that do not fit together"},
-        {"log_mel", "mfcc", "native.txt:10: the front end `mfcc` is not known to this edgeseq-run"},
+        {"log_mel", "mfcc", "native.txt:10: front_end `mfcc` is not known to this edgeseq-run"},
+        {"task classify", "task", "native.txt:3: task `` is not known to this edgeseq-run"},
+        {"task classify", "task rank", "native.txt:3: task `rank` is not known to this edgeseq-run"},
+        {"task classify", "task forecast",
+         "native.txt:10: `front_end log_mel` where the line `context` must"},
         {LOG_MEL, "tokens\n", "native.txt: the front end has settings that do not fit together"},
         {"rate_hz 8000", "rate_hz 0", "native.txt: the front end has settings that do not fit together"},
         {"frame_samples 200", "frame_samples 1", "native.txt:12: frame_samples: `1` must be"},
@@ -274,6 +330,12 @@ static void what_cannot_be_is_named_with_its_line(void) {
         {"logits float32 1 3", "logits float32 1 4", "sequence: it has no output `logits`"},
         {"logits float32 1 3", "logit float32 1 3", "sequence: it has no output `logits`"},
         {"logits float32 1 3", "logits float32 3", "sequence: it has no output `logits`"},
+        {"step step", "output gru0.h.next float32 1 9\nstep step",
+         "sequence: its other tensors are not its states"},
+        {"step step", "output gru0.c.next float32 1 8\nstep step",
+         "sequence: its other tensors are not its states"},
+        {"output logits", "input gru0.h float32 1 8\noutput logits",
+         "sequence: its other tensors are not its st"},
         {"input features float32 1 2", "input features float32 T 2", "native.txt:30: input: `T` must be"},
         {"input gru0.h float32 1 8\n", "", "step: its other tensors are not its states"},
         {"input gru0.h f", "input gru0.h.x f", "step: its other tensors are not its states"},
@@ -346,6 +408,8 @@ int main(void) {
     every_line_is_read();
     what_may_be_left_out_may();
     ids_are_for_tokens();
+    a_sequence_may_give_the_states_of_the_step();
+    a_forecaster_has_a_context_and_a_horizon();
     a_sheet_cut_anywhere_is_refused();
     a_line_that_is_missing_or_there_twice_is_refused();
     a_word_that_is_no_number_is_refused();

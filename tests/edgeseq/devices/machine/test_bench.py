@@ -21,7 +21,7 @@ from edgeseq.devices.machine.plan import plan_machine
 from edgeseq.devices.machine.state import Running
 from edgeseq.devices.pick import pick_device
 from edgeseq_device.errors import GateError
-from edgeseq_device.measuring.keys import KEYS, MODEL, TIMED
+from edgeseq_device.measuring.keys import TIMED, measured_keys
 
 pytestmark = pytest.mark.virtual_board
 
@@ -91,7 +91,7 @@ def test_a_bench_there_is_emulated_in_parity_within_45_mb_and_tells_no_times(
     assert model["ram_peak_bytes"] <= PEAK_RSS_BYTES_MAX
     assert model["fits_ram"] is True
     assert model["ram_limit_peak_bytes"] <= PEAK_RSS_BYTES_MAX
-    timed = [name.removeprefix(MODEL) for name, key in KEYS.items() if key.kind in TIMED]
+    timed = [name for kind in TIMED for name in measured_keys(kind)]
     assert timed
     assert {name: model[name] for name in timed} == dict.fromkeys(timed)
     assert model["not_measured"]["latency_p50_ms"].startswith("emulated: ")

@@ -1,4 +1,4 @@
-"""Accuracy of a model on labelled recordings, as a torch module or as an exported file; what it rejects."""
+"""Accuracy of a classifier on labelled recordings, in torch or as an exported file; what it rejects."""
 
 from __future__ import annotations
 

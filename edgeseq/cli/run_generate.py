@@ -1,0 +1,137 @@
+"""`edgeseq run ARTIFACT --prompt TEXT` of a language model: text as it comes, then how fast it came."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from edgeseq.cli.console import print_warnings
+from edgeseq_device.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from edgeseq_device.generate import LanguageModel, Sampling, Token
+
+STDIN = "-"
+TOKENS = 500
+
+
+@dataclass
+class Written:
+    """What has been generated, and in how many seconds: those of the model, not of the terminal."""
+
+    text: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+def run_generate(folder: Path, words: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Print the prompt and what the model writes behind it, token by token -> the result as JSON.
+
+    given: the options of `edgeseq run`.
+    """
+    from edgeseq_device.generate import Sampling, load_language_model
+
+    if words:
+        raise UsageError(f'{folder} is a language model: it takes no INPUT, but --prompt "{words[0]:.40}"')
+    if given["prompt"] is None:
+        raise UsageError(
+            f'{folder} is a language model; give the text to go on from, such as --prompt "The "'
+        )
+    asked = {
+        name: given[name] for name in ("temperature", "top_k", "top_p", "seed") if given[name] is not None
+    }
+    sampling = Sampling(**{"seed": secrets.randbelow(2**32), **asked})
+    prompt = _prompt(given["prompt"], sys.stdin.buffer)
+    model = load_language_model(folder, given["model_format"])
+    ids = model.ids(prompt)
+    started = time.perf_counter()
+    tokens = model.generate(prompt, given["tokens"] or TOKENS, sampling)
+    prefill_ms = 1000 * (time.perf_counter() - started)
+    written = _stream(prompt, tokens)
+    figures = _figures(len(ids), prefill_ms, written)
+    warnings = _warnings(model, len(ids) + written.tokens)
+    _print(model, figures, sampling, warnings)
+    return {
+        "artifact": str(folder),
+        "format": model.format,
+        "runtime": model.version,
+        "prompt": prompt,
+        "text": written.text,
+        "sampling": asdict(sampling),
+        **figures,
+        "window": model.window,
+        "warnings": warnings,
+    }
+
+
+def _prompt(given: str, stdin: BinaryIO) -> str:
+    """The prompt itself, or what stdin holds, less the line end that a shell puts behind it."""
+    if given != STDIN:
+        return given
+    try:
+        return stdin.read().decode("utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"stdin: byte {error.start + 1} is not UTF-8; give the prompt in UTF-8") from error
+
+
+def _stream(prompt: str, tokens: Iterator[Token]) -> Written:
+    """Write each token's text as it comes. What the terminal cannot spell is `?` there."""
+    written, parts = Written(), []
+    screen = sys.stdout
+    if isinstance(screen, io.TextIOWrapper):
+        screen.reconfigure(errors="replace")
+    try:
+        screen.write(prompt)
+        started = time.perf_counter()
+        for token in tokens:
+            written.seconds += time.perf_counter() - started
+            written.tokens += 1
+            parts.append(token.text)
+            screen.write(token.text)
+            screen.flush()
+            started = time.perf_counter()
+    finally:
+        screen.write("\n")
+    written.text = "".join(parts)
+    return written
+
+
+def _figures(prompt_tokens: int, prefill_ms: float, written: Written) -> dict[str, Any]:
+    return {
+        "prompt_tokens": prompt_tokens,
+        "prefill_ms": prefill_ms,
+        "tokens": written.tokens,
+        "characters": len(written.text),
+        "tokens_per_s": written.tokens / written.seconds,
+        "ms_per_token": 1000 * written.seconds / written.tokens,
+        "characters_per_s": len(written.text) / written.seconds,
+    }
+
+
+def _warnings(model: LanguageModel, tokens: int) -> list[str]:
+    if model.window is None or tokens <= model.window:
+        return []
+    sees = f"each layer sees the last {model.window} tokens"
+    return [f"the text went past the model's window: {sees}, of {tokens} in all the older ones were dropped"]
+
+
+def _print(
+    model: LanguageModel, figures: Mapping[str, Any], sampling: Sampling, warnings: Sequence[str]
+) -> None:
+    """Behind the text, on stderr."""
+    prompt, tokens = figures["prompt_tokens"], figures["tokens"]
+    click.echo(
+        f"prompt: {prompt} token{'s' * (prompt != 1)} in {figures['prefill_ms']:.2f} ms;"
+        f" text: {tokens} token{'s' * (tokens != 1)}, {figures['tokens_per_s']:,.0f} tokens/s,"
+        f" {figures['ms_per_token']:.3f} ms/token; {model.format}, {model.version}; seed {sampling.seed}",
+        err=True,
+    )
+    print_warnings(warnings)

@@ -1,0 +1,112 @@
+"""Learning to forecast: windows of a series, squared errors in training as in validation.
+
+And the linear baseline that every other forecaster is held against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgeseq.evaluate.windows import evaluate_forecaster
+from edgeseq.features import LabelledFeatures, Prepared
+from edgeseq.models.config import model_config
+from edgeseq.runs import RunFolder
+from edgeseq.training.checkpoint import Validation, save_weights
+from edgeseq.training.defaults import training_for
+from edgeseq.training.examples import Batch, IntArray, Shuffled
+from edgeseq.training.fit import fit
+from edgeseq.training.judge import Judge
+from edgeseq.training.lesson import Lesson
+from edgeseq.training.qat import Forward
+from edgeseq.training.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class WindowBatch(Batch):
+    """features: [B, L, C]; labels: [B, H * C] float32, what came."""
+
+    @property
+    def judged(self) -> Tensor:
+        """[0]: a forecast is not right or wrong."""
+        return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Windows(Shuffled):
+    """The windows of a split, in another order in each epoch."""
+
+    data: LabelledFeatures
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def lengths(self, epoch: int) -> IntArray:  # noqa: ARG002
+        """[n]: all alike."""
+        return np.zeros(len(self.data), np.int64)
+
+    def batch(self, chosen: IntArray, epoch: int) -> WindowBatch:  # noqa: ARG002
+        """These windows, copied beside each other."""
+        features = torch.from_numpy(np.stack([self.data.features[i] for i in chosen]))
+        lengths = torch.full((len(chosen),), features.shape[1])
+        return WindowBatch(features, lengths, torch.from_numpy(self.data.labels[chosen]))
+
+
+class SquaredError(nn.Module):
+    """Mean squared error of all channels at all moments of the horizon."""
+
+    def forward(self, forward: Forward, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(loss, answers [B, H * C])."""
+        answers = forward(batch.features, batch.lengths)
+        return functional.mse_loss(answers, batch.labels), answers
+
+
+def lesson(recipe: Recipe, prepared: Prepared) -> Lesson:  # noqa: ARG001
+    """All windows of the training rows, squared errors."""
+    return Lesson(Windows(prepared.splits.train), lambda _phase, _module: SquaredError())
+
+
+def judge(prepared: Prepared) -> Judge:
+    """The mean squared error over the windows of the validation rows."""
+    return lambda forward: Validation(evaluate_forecaster(forward, prepared.splits.validation).mse)
+
+
+def metrics(module: Forward, prepared: Prepared) -> dict[str, Any]:
+    """{"windows", "mse", "mae"} by split."""
+    splits = prepared.splits
+    return {name: evaluate_forecaster(module, splits.named(name)).to_dict() for name in splits.names}
+
+
+def baseline(recipe: Recipe, prepared: Prepared, folder: Path) -> dict[str, Any]:
+    """Trains the linear model on the same data, with settings that suit it, and keeps its weights in the run.
+
+    Returns its metrics by split. Quick enough to begin anew where the run is resumed.
+    """
+    module, _ = fit(_linear(recipe, prepared), prepared, checkpoint=None)
+    save_weights(RunFolder(folder).linear, module.state_dict())
+    return metrics(module, prepared)
+
+
+def doubts(recipe: Recipe, prepared: Prepared, metrics: dict[str, Any]) -> list[str]:  # noqa: ARG001
+    """A warning where the linear baseline is better on test, or, without a test split, on validation."""
+    split = "test" if "test" in metrics else "validation"
+    mine, linear = metrics[split], metrics.get("linear", {}).get(split)
+    if linear is None or linear["mse"] >= mine["mse"]:
+        return []
+    figures = f"{split} MSE {linear['mse']:.4f} against {mine['mse']:.4f}"
+    return [f"the linear baseline is better: {figures}; it is smaller and faster too (--model linear)"]
+
+
+def _linear(recipe: Recipe, prepared: Prepared) -> Recipe:
+    """The baseline's recipe beside this one."""
+    reach = {"context": recipe.model.context, "horizon": recipe.model.horizon}
+    model = model_config("linear", reach, "series", task="forecast")
+    usual = training_for("series", len(prepared.splits.train), model)
+    training = replace(usual, seed=recipe.training.seed)
+    return replace(recipe, model=model, training=training, qat=None, start=None, distill=None, fit=None)

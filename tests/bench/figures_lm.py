@@ -1,0 +1,40 @@
+"""The figures of language models: tiny Shakespeare by a GRU, from int8 files on both runtimes."""
+
+from __future__ import annotations
+
+from measured import Commands, Figure
+
+FORMATS = ("onnx", "tflite")
+LARGEST_BYTES = 4_000_000
+LONGEST_S = 30 * 60
+
+
+def tinyshakespeare(commands: Commands) -> list[Figure]:
+    """The first 90 % train, the last 10 % validate; every token of the latter is judged."""
+    train, trained = commands.run("train --data tinyshakespeare --task lm --model gru --name shakespeare")
+    export, exported = commands.run("export shakespeare --int8")
+    evaluate, fp32 = commands.run("eval shakespeare")
+    of_files, found = commands.run("eval shakespeare-int8-generic")
+    before = fp32["forms"]["torch"]["nats_per_token"]
+    figures = [
+        Figure("tiny Shakespeare validation, fp32 (nats a character)", before, 1.52, False, evaluate),
+        Figure("training (s)", trained["metrics"]["training_seconds"], LONGEST_S, False, train),
+    ]
+    for name in FORMATS:
+        after = found["forms"][name]["nats_per_token"]
+        figures += [
+            Figure(f"validation, int8 {name} (nats a character)", after, 1.52, False, of_files),
+            Figure(f"lost by int8, {name} (nats a character)", after - before, 0.01, False, of_files),
+            _speed(commands, name),
+        ]
+    for size in exported["size"]:
+        name = size["format"]
+        figures.append(Figure(f"artifact, {name} (bytes)", size["bytes"], LARGEST_BYTES, False, export))
+    return figures
+
+
+def _speed(commands: Commands, name: str) -> Figure:
+    command = f"run shakespeare-int8-generic --prompt ROMEO: --tokens 20000 --seed 1 --format {name}"
+    shown, said = commands.run(command)
+    speed = said["generation"]["tokens_per_s"]
+    return Figure(f"generation in Python, {name} (characters/s)", speed, 5000, True, shown)

@@ -1,0 +1,96 @@
+"""Windows of a series: as many as there are, standardised, none of them a copy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeseq.data import Dataset, FrontEndOptions, Recording, SplitOptions
+from edgeseq.features import Prepared, prepare
+from edgeseq.features_forecast import windows
+from edgeseq.models.config import ModelConfig, model_config
+from edgeseq_device.errors import DataError
+
+ROWS, CONTEXT, HORIZON = 100, 12, 6
+
+
+def series(values: np.ndarray[Any, Any], counts: tuple[int, ...] | None = (60, 20, 15)) -> Dataset:
+    channels = tuple("abcdef"[: values.shape[1]])
+    recording = Recording("x", values.astype(np.float32), "")
+    found = Dataset("x.csv", "series", (recording,), (), channels, None, "0")
+    return replace(found, task="forecast", split_rows=counts)
+
+
+def noise(channels: int = 3) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).normal(5, 3, (ROWS, channels))
+
+
+def model(family: str = "gru", context: int = CONTEXT, horizon: int = HORIZON) -> ModelConfig:
+    return model_config(family, {"context": context, "horizon": horizon}, "series", task="forecast")
+
+
+def prepared(dataset: Dataset, of: ModelConfig | None = None) -> Prepared:
+    return prepare(dataset, SplitOptions(), FrontEndOptions(), of or model())
+
+
+def test_the_windows_of_each_split_are_those_of_a_loop() -> None:
+    values = noise()
+    found = prepared(series(values))
+    training = values[:60].astype(np.float32)
+    even = (values.astype(np.float32) - training.mean(axis=0)) / training.std(axis=0)
+    for split, rows in (("train", range(60)), ("validation", range(60, 80)), ("test", range(80, 95))):
+        features, answers, names = [], [], []
+        for row in rows:
+            if row - CONTEXT >= 0 and row + HORIZON <= rows.stop:
+                features.append(even[row - CONTEXT : row])
+                answers.append(even[row : row + HORIZON].reshape(-1))
+                names.append(f"row {row}")
+        part = found.splits.named(split)
+        assert part.names == tuple(names)
+        assert np.allclose(np.stack(list(part.features)), np.stack(features), atol=1e-5)
+        assert np.allclose(part.labels, np.stack(answers), atol=1e-5)
+    assert found.splits.sizes() == {"train": 43, "validation": 15, "test": 10}
+    assert found.labels == ("a", "b", "c")
+
+
+def test_windows_are_float32_views_of_one_array() -> None:
+    values = noise().astype(np.float32)
+    part = windows(values, range(20, 50), model())
+    assert all(np.shares_memory(each, values) for each in part.features)
+    assert np.shares_memory(part.labels, values)
+    assert part.features[0].shape == (CONTEXT, 3)
+    assert part.features[0].dtype == part.labels.dtype == np.float32
+
+
+def test_one_channel_is_enough_and_no_test_split_too() -> None:
+    found = prepared(series(noise(1), (60, 40, 0)))
+    assert found.splits.names == ("train", "validation")
+    assert found.splits.train.labels.shape == (43, HORIZON)
+
+
+def test_a_channel_that_is_constant_in_the_training_rows_is_refused_by_name() -> None:
+    values = noise()
+    values[:60, 1] = 7.5
+    with pytest.raises(DataError, match="nothing ever changes in b; leave that out with --drop-column b"):
+        prepared(series(values))
+
+
+@pytest.mark.parametrize(
+    ("of", "words"),
+    [
+        (
+            model(context=50, horizon=20),
+            "a horizon of 20 are longer than its 60 training rows; give --horizon 10",
+        ),
+        (model(context=12, horizon=18), "a horizon of 18 is longer than its 15 test rows; give --horizon 15"),
+        (model(context=336, horizon=96), "training rows; no horizon fits, give a smaller --context"),
+    ],
+)
+def test_a_horizon_that_is_longer_than_a_split_is_refused_with_the_one_that_fits(
+    of: ModelConfig, words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        prepared(series(noise()), of)
