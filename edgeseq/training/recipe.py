@@ -22,7 +22,7 @@ class TrainConfig:
     epochs is 0 only where all training is quantization-aware. learning_rate is the peak of the one-cycle
     schedule, warm_up the part of the steps in which it rises. patience counts epochs without a better
     validation result; 0 never stops early. threads is fixed because sums depend on it. ema: how much of the
-    weights' moving average a step keeps, such as 0.995; the averaged weights are then those that are validated
+    weights' moving average a step keeps, such as 0.995; the averaged weights are then validated
     and kept. 0 takes no average.
     window_tokens: of a language model, whose batch_size counts the streams that are read side by side, the
     tokens of each that an update sees; 0 where there are none.
