@@ -18,15 +18,15 @@ SPREAD = 0.1  # of the rows at first: K of them are added up, and torch's 1 woul
 class TokenEmbedding(nn.Module):
     """The sum of the rows of a table that a token's K ids name: the token's own, its n-grams', its subwords'.
 
-    (Bojanowski et al. 2017, arXiv 1607.04606, section 3.2.)
+    (Bojanowski et al. 2017, arXiv 1607.04606, section 3.2.) spread: of the table's numbers at first.
     """
 
-    def __init__(self, ids: int, width: int, dropout: float) -> None:
+    def __init__(self, ids: int, width: int, dropout: float, spread: float = SPREAD) -> None:
         super().__init__()
         self.table = nn.EmbeddingBag(ids, width, mode="sum", padding_idx=PADDING)
         self.dropout = nn.Dropout(dropout)
         with torch.no_grad():
-            self.table.weight.normal_(std=SPREAD)
+            self.table.weight.normal_(std=spread)
             self.table.weight[PADDING] = 0
 
     def forward(self, ids: Tensor) -> Tensor:
