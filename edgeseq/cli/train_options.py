@@ -118,6 +118,11 @@ TRAINING_OPTIONS = [
         help="lm: tokens of each stream in an update. [default: 128, or less of a short text]",
     ),
     click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak of the one-cycle."),
+    click.option(
+        "--warm-up",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="The part of the updates in which it rises. [default: 0.25; lm: 0.1]",
+    ),
     click.option("--weight-decay", type=click.FloatRange(0), help="AdamW's."),
     click.option(
         "--label-smoothing",

@@ -96,7 +96,7 @@ def changed(training: TrainConfig, given: dict[str, Any]) -> TrainConfig:
     from edgeseq.training.augment import OFF
 
     keys = ("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "patience", "ema")
-    found = replace(training, **given_of(given, *keys, "window_tokens", "threads", "seed"))
+    found = replace(training, **given_of(given, *keys, "window_tokens", "warm_up", "threads", "seed"))
     return replace(found, augment=OFF) if given["no_augment"] else found
 
 

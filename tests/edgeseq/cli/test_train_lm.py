@@ -43,6 +43,7 @@ def test_every_option_of_a_language_model_reaches_the_recipe(tiny_corpus: Path, 
     options = (
         "--task lm --model transformer --hidden 8 --layers 1 --heads 2 --window 9 --tied --dropout 0.3"
         " --embedding-dropout 0.2 --epochs 1 --window-tokens 16 --batch-size 3 --ema 0.9 --weight-decay 0.1"
+        " --warm-up 0.2"
         " --threads 2 --tokenizer bpe --vocabulary 300 --validation-fraction 0.2 --test-fraction 0.1 --name x"
     )
     ran = edgeseq("train", "--data", tiny_corpus, *options.split())
@@ -52,7 +53,7 @@ def test_every_option_of_a_language_model_reaches_the_recipe(tiny_corpus: Path, 
     assert (model.task, model.window, model.tied, model.embedding) == ("lm", 9, True, 8)
     assert (model.dropout, model.embedding_dropout) == (0.3, 0.2)
     assert (training.window_tokens, training.batch_size, training.ema) == (16, 3, 0.9)
-    assert (training.weight_decay, training.threads) == (0.1, 2)
+    assert (training.weight_decay, training.warm_up, training.threads) == (0.1, 0.2, 2)
     assert (front_end.tokenizer, front_end.vocabulary, front_end.lowercase) == ("bpe", 300, False)
     assert set(open_run("x").metrics) >= {"train", "validation", "test"}
 
