@@ -16,6 +16,8 @@ from edgeseq.devices.agent_link import AgentEndedError, HangUp, OnEvent, convers
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq.devices.local import LocalDevice
+from edgeseq.devices.profiles import profile, profile_names
+from edgeseq.devices.registry import configured_device
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 from edgeseq_device.layout import LOCK_WAIT_S
@@ -29,6 +31,7 @@ from edgeseq_device.measuring.request import Limits, Request, request_to_dict
 from edgeseq_device.measuring.runners import with_board
 from edgeseq_device.measuring.verdict import judge
 from edgeseq_device.system import describe_system
+from edgeseq_export.targets import TARGETS, Target
 
 EMULATED_TIMEOUT_S = 900.0
 """For one measurement on a virtual board; a real processor gets the default of `Limits`."""
@@ -91,6 +94,7 @@ def bench(
         raise DeviceError(f"{device.name}: the agent found emulated={result['emulated']}; prepare it again")
     logits, reason = _host_logits(artifact, formats, device)
     _complete(result, artifact, device)
+    result["warnings"] += _other_target(artifact, device)
     for model in result["models"]:
         _add_host_figures(model, artifact, logits.get(model["format"]), reason)
     validate_result(result, complete=True)
@@ -264,6 +268,24 @@ def _complete(result: dict[str, Any], artifact: Artifact, device: Device) -> Non
         "features": artifact.features_count,
     }
     result["host"] = {"edgeseq": __version__, **describe_system()}
+
+
+def _other_target(artifact: Artifact, device: Device) -> list[str]:
+    """A warning where the forms were chosen for a board with another kind of core."""
+    chosen, own = TARGETS.get(artifact.manifest.get("target", "")), _target(device)
+    if chosen is None or own is None or chosen.name == "generic" or chosen.core == own.core:
+        return []
+    advice = f"export with --target {own.name} for those that are fastest there"
+    return [f"{device.name}: the forms of {artifact.name} were chosen for {chosen.name}; {advice}"]
+
+
+def _target(device: Device) -> Target | None:
+    """What an artifact for a known board is exported for; None of this machine and of other ones."""
+    if isinstance(device, LocalDevice):
+        return None
+    configured = configured_device(device.name)
+    board = device.name if configured is None else configured.board
+    return TARGETS[profile(board).target] if board in profile_names() else None
 
 
 def _add_host_figures(

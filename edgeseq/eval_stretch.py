@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Union, cast
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-import numpy.typing as npt
 
 from edgeseq import data as datasets
 from edgeseq.data import DataOptions, Dataset
-from edgeseq.data.ranges import corpus_text
-from edgeseq.features import FloatArray, LabelledFeatures, Prepared, applied
-from edgeseq.features_forecast import windows
+from edgeseq.data.stretches import corpus_text
+from edgeseq.features import LabelledFeatures, Prepared, Text, applied
+from edgeseq.features.forecast import judged, readings
+from edgeseq.features.lm import unknown_tokens
 from edgeseq.names import some
-from edgeseq.runs import load_recorded, recorded_splits
+from edgeseq.runs import load_recorded, recorded_splits, trained_reading
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import Tokens
-from edgeseq_device.tokenizer import UNKNOWN
 
 if TYPE_CHECKING:
     from edgeseq.eval_subject import Subject
-
-
-@dataclass(frozen=True, eq=False)
-class Text:
-    """ids: [N, 1] int32, the tokens of a text of so many characters."""
-
-    ids: npt.NDArray[np.int32]
-    characters: int
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 Material = Union[Text, LabelledFeatures]  # noqa: UP007
@@ -88,11 +76,35 @@ def own_data(subject: Subject, given: DataOptions) -> Dataset:
 def _read(subject: Subject, reference: str | None, given: DataOptions) -> Dataset:
     if reference is None:
         return own_data(subject, given)
-    reading = replace(given, task=subject.task).over(subject.recipe.reading)
-    dataset = datasets.load(reference, replace(reading, split_rows=given.split_rows))
+    trained, asked = trained_reading(subject.recipe), replace(given, task=subject.task)
+    dataset = datasets.load(reference, replace(asked.over(trained), split_rows=given.split_rows))
     if dataset.content_sha256 == subject.data_sha256:
-        return datasets.load(reference, reading)
+        _check_reading(subject, reference, given, trained)
+        dataset = replace(dataset, split_rows=trained.split_rows)
     return _with_channels(dataset, subject) if subject.task == "forecast" else dataset
+
+
+def _check_reading(subject: Subject, reference: str, given: DataOptions, trained: DataOptions) -> None:
+    """Raises UsageError where the data of training is to be read in another way: its splits would be others,
+    and training rows would count as test ones.
+    """
+    for name in ("time_column", "text_column", "fill", "split_rows", "drop_columns"):
+        asked, then = getattr(given, name), getattr(trained, name)
+        if asked is not None and _comparable(name, asked) != _comparable(name, then):
+            flag = name.replace("columns", "column").replace("_", "-")
+            reading = "without that option" if then is None else f"with {_shown(then)}"
+            raise UsageError(
+                f"--{flag}: {reference} is what {subject.path} was trained on, and its splits are those of"
+                f" the reading then, {reading}; leave --{flag} out"
+            )
+
+
+def _comparable(name: str, value: Any) -> Any:
+    return set(value or ()) if name == "drop_columns" else value
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else ",".join(map(str, value))
 
 
 def _with_channels(dataset: Dataset, subject: Subject) -> Dataset:
@@ -108,8 +120,9 @@ def _with_channels(dataset: Dataset, subject: Subject) -> Dataset:
         )
     order = [dataset.channels.index(name) for name in wanted]
     (series,) = dataset.recordings
-    ordered = replace(series, samples=np.ascontiguousarray(_readings(dataset)[:, order]))
-    return replace(dataset, recordings=(ordered,), channels=wanted)
+    ordered = replace(series, samples=np.ascontiguousarray(readings(dataset)[:, order]))
+    filled = None if dataset.filled is None else dataset.filled[:, order]
+    return replace(dataset, recordings=(ordered,), channels=wanted, filled=filled)
 
 
 def _prepared(subject: Subject, dataset: Dataset, *, same: bool) -> Prepared:
@@ -126,7 +139,7 @@ def _part(prepared: Prepared, split: str) -> Material:
         there = ", ".join(prepared.splits.names)
         raise DataError(f"{prepared.dataset.name}: it has no {split} split; choose --split of: {there}, all")
     if isinstance(prepared.front_end, Tokens):
-        return Text(prepared.streams[split], prepared.characters[split])
+        return prepared.texts[split]
     return prepared.splits.named(split)
 
 
@@ -135,23 +148,12 @@ def _whole(subject: Subject, dataset: Dataset) -> tuple[Material, tuple[str, ...
     if isinstance(subject.front_end, Tokens):
         text = corpus_text(dataset)
         ids = np.array(subject.front_end.reader.ids(text), np.int32).reshape(-1, 1)
-        return Text(ids, len(text)), (*dataset.warnings, *_unknown(ids))
-    values = subject.front_end.features(_readings(dataset))
+        lacking = unknown_tokens(subject.front_end, {"all": text}, {"all": ids})
+        return Text(ids, len(text)), (*dataset.warnings, *lacking)
+    values = subject.front_end.features(readings(dataset))
     model = subject.recipe.model
-    found = windows(values, range(len(values)), model)
-    if not len(found):
+    found, left_out = judged(dataset, values, {"all": range(len(values))}, model)
+    if not len(found["all"]):
         needed = model.context + model.horizon
         raise DataError(f"{dataset.name}: it has {len(values)} rows; the model takes {needed} at least")
-    return found, dataset.warnings
-
-
-def _unknown(ids: npt.NDArray[np.int32]) -> list[str]:
-    lacking = int((ids == UNKNOWN).sum())
-    if not lacking:
-        return []
-    return [f"{lacking:,} of {len(ids):,} tokens are none of the model's vocabulary; they count as unknown"]
-
-
-def _readings(dataset: Dataset) -> FloatArray:
-    """[N, C] of the one series."""
-    return cast(FloatArray, dataset.recordings[0].samples)
+    return found["all"], (*dataset.warnings, *left_out)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -13,20 +13,20 @@ from edgeseq.artifacts import ARTIFACTS, PROVENANCE_FILE, read_provenance
 from edgeseq.data import DataOptions, Dataset
 from edgeseq.data.columns import NoSuchColumnError
 from edgeseq.data.dataset import set_aside
-from edgeseq.eval_stretch import Text, own_data
+from edgeseq.eval_stretch import own_data
 from edgeseq.evaluate import evaluate_artifact, evaluate_module
 from edgeseq.evaluate.tokens import TokensEvaluation, evaluate_language_module, evaluate_language_step
 from edgeseq.evaluate.windows import WindowsEvaluation, evaluate_forecaster, evaluate_forecasts
-from edgeseq.features import SPLITS, LabelledFeatures, cut_warnings, labelled, out_of_scope
+from edgeseq.features import SPLITS, LabelledFeatures, Text, cut_warnings, labelled, out_of_scope
 from edgeseq.models.model import LanguageModel
 from edgeseq.names import unknown
 from edgeseq.runs import RUNS, Run, RunFolder, open_run, recorded_splits
-from edgeseq.tasks import Task
 from edgeseq.training.recipe import Recipe
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import FrontEnd, front_end_from_dict
 from edgeseq_device.manifest import MANIFEST_FILE, SUMS_FILE
+from edgeseq_device.tasks import Task
 
 Progress = Callable[[int, int], None]
 Evaluate = Callable[[Any, Progress], Any]
@@ -40,6 +40,7 @@ class Subject:
 
     `splits_sha256` None: its artifact was exported without it. `thresholds`: below which largest probability
     a form's answer is none of the classes; empty for a model that was trained without such recordings.
+    `linear`: of a forecaster's artifact, what its export measured of the linear baseline, by split.
     """
 
     kind: Literal["run", "artifact"]
@@ -51,6 +52,7 @@ class Subject:
     splits_sha256: str | None
     forms: dict[str, Evaluate]
     thresholds: dict[str, float]
+    linear: dict[str, WindowsEvaluation] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -225,7 +227,18 @@ def _of_artifact(path: Path) -> Subject:
         splits_sha256,
         forms,
         thresholds,
+        _linear(provenance),
     )
+
+
+def _linear(provenance: Mapping[str, Any]) -> dict[str, WindowsEvaluation]:
+    """Of the splits of training; empty for other models, and where no baseline was trained."""
+    accuracy = provenance.get("accuracy")
+    return {
+        split: WindowsEvaluation(entry["n"], entry["linear"], entry["mae"]["linear"])
+        for split, entry in (accuracy.items() if isinstance(accuracy, dict) else ())
+        if "linear" in entry
+    }
 
 
 def _form(artifact: Artifact, format_name: str, task: Task) -> Evaluate:

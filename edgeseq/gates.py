@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgeseq.tasks import Task
+from edgeseq.tasks import WORDS
 from edgeseq_device.errors import BudgetError, GateError
+from edgeseq_device.tasks import Task
 from edgeseq_export import SeqSpec
 from edgeseq_export.budget import SizeCheck, TensorSize, tensor_sizes
+from edgeseq_export.layers import Embedding
 from edgeseq_export.parity import TOLERANCE, Parity
-from edgeseq_export.spec import Embedding
 
 MIN_NET_FLIPS = 2
 """A single recording that changes sides is within chance, however few there are."""
@@ -22,17 +24,15 @@ Watch = Callable[[str, Sequence[Any]], None]
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What the models of a task are judged by. metric: its key in result files, title: its name in a table.
+    """How the accuracy gate judges the models of a task, by its metric. title: of its table.
 
-    unit: of a drop; worse: what a model that lost does; counted: what n counts; max_drop: allowed unless one
-    is given; few: a gate that is judged on fewer says so; spare: how less is lost.
+    unit: of a drop; worse: what a model that lost does; max_drop: allowed unless one is given; few: a gate
+    that is judged on fewer says so; spare: how less is lost.
     """
 
-    metric: str
     title: str
     unit: str
     worse: str
-    counted: str
     max_drop: float
     few: int
     spare: str
@@ -41,20 +41,20 @@ class Yardstick:
 _WEIGHTS = "spare layers with --keep-fp32"
 YARDSTICKS: Mapping[Task, Yardstick] = {
     "classify": Yardstick(
-        *("accuracy", "Accuracy", "points", "accuracy drops", "recordings"),
+        *("Accuracy", "points", "accuracy drops"),
         max_drop=1.0,
         few=200,
         spare="train it on with `edgeseq train --from RUN --qat`, ask --sensitivity which layers --keep-fp32"
         " should spare",
     ),
     "lm": Yardstick(
-        *("nats_per_token", "Nats per token", "nats", "nats per token rise", "tokens"),
+        *("Nats per token", "nats", "nats per token rise"),
         max_drop=0.01,
         few=1000,
         spare=_WEIGHTS,
     ),
     "forecast": Yardstick(
-        *("mse", "MSE of standardised values", "%", "the MSE rises", "windows"),
+        *("MSE of standardised values", "%", "the MSE rises"),
         max_drop=1.0,
         few=200,
         spare=_WEIGHTS,
@@ -81,11 +81,14 @@ class AccuracyDrop:
 
     @property
     def drop(self) -> float:
-        """In the yardstick's unit; below 0 where the exported model is the better one."""
+        """In the yardstick's unit; below 0 where the exported model is the better one, infinite where the
+        trained one made no error and the exported one does."""
         if self.task == "lm":
             return self.exported - self.fp32
         if self.task == "forecast":
-            return 100 * (self.exported - self.fp32) / self.fp32 if self.fp32 else 0.0
+            if not self.fp32:
+                return math.inf if self.exported > 0 else 0.0
+            return 100 * (self.exported - self.fp32) / self.fp32
         return 100 * (self.fp32 - self.exported)
 
     @property
@@ -94,10 +97,10 @@ class AccuracyDrop:
         return self.drop <= self.max_drop or (self.flips is not None and self.flips < MIN_NET_FLIPS)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        yardstick = YARDSTICKS[self.task]
-        found = {"metric": yardstick.metric, "unit": yardstick.unit, "drop": self.drop, "passed": self.passed}
-        return {**asdict(self), **found}
+        """As JSON, which has no infinity: such a drop is None."""
+        metric, unit = WORDS[self.task].metric, YARDSTICKS[self.task].unit
+        drop = self.drop if math.isfinite(self.drop) else None
+        return {**asdict(self), "metric": metric, "unit": unit, "drop": drop, "passed": self.passed}
 
 
 def judge_size(spec: SeqSpec, sizes: Sequence[SizeCheck], watch: Watch) -> None:
@@ -173,7 +176,7 @@ def judge_accuracy(drops: Sequence[AccuracyDrop], watch: Watch) -> None:
             flips = "" if each.flips is None else f" ({each.flips} net flips)"
             raise GateError(
                 f"{each.format}: {yardstick.worse} by {drop_text(each)} {yardstick.unit} on {each.n:,}"
-                f" {each.split} {yardstick.counted}{flips}, over --max-drop {each.max_drop:g};"
+                f" {each.split} {WORDS[each.task].counted}{flips}, over --max-drop {each.max_drop:g};"
                 f" {yardstick.spare}, train a larger model or raise the limit"
             )
 
@@ -201,19 +204,22 @@ def other_rounding_warning(model_format: str, layers: Sequence[str], qat_target:
 
 def few_warning(task: Task, n: int) -> str | None:
     """What to say of an accuracy gate that was judged on little."""
-    yardstick = YARDSTICKS[task]
-    if n >= yardstick.few:
+    few, counted = YARDSTICKS[task].few, WORDS[task].counted
+    if n >= few:
         return None
     one = f": one recording is {100 / n:.1f} points" if task == "classify" else ""
-    return (
-        f"the accuracy gate was judged on {n} validation {yardstick.counted}, fewer than {yardstick.few}{one}"
-    )
+    return f"the accuracy gate was judged on {n} validation {counted}, fewer than {few}{one}"
 
 
-def worse_than_linear_warning(split: str, exported: Mapping[str, float], linear: float) -> str | None:
-    """What to say of a forecaster's files that a linear model beats. exported: MSE by format; linear: MSE."""
+def worse_than_linear_warning(
+    split: str, trained: float, exported: Mapping[str, float], linear: float
+) -> str | None:
+    """What to say of a forecaster's files that a linear model beats, where its own run has not said that.
+
+    trained, linear: MSE; exported: MSE by format.
+    """
     worse = [f"{name} {mse:.4f}" for name, mse in exported.items() if mse > linear]
-    if not worse:
+    if not worse or trained > linear:
         return None
     return (
         f"the linear baseline is better on the {split} split: MSE {linear:.4f} against {', '.join(worse)};"

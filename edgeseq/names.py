@@ -31,6 +31,16 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"{sentence}{'' if near else '.'} Known: {some(names)}"
 
 
+def option(setting: str) -> str:
+    """The option that gives a setting, such as --embedding-dropout."""
+    return "--" + setting.replace("_", "-")
+
+
+def counted(count: int, what: str) -> str:
+    """Such as `1 line` or `2,880 lines`."""
+    return f"{count:,} {what}" + "s" * (count != 1)
+
+
 def some(names: Sequence[str]) -> str:
     """The names of a few, the first of many and how many more there are."""
     if len(names) <= FEW:

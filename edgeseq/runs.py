@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 from edgeseq import data as datasets
 from edgeseq import models
-from edgeseq.data import Dataset, RangeSplits, SplitOptions, Splits
+from edgeseq.data import DataOptions, Dataset, SplitOptions, Splits, StretchSplits
+from edgeseq.data.catalogue import CATALOGUE
 from edgeseq.features import FeatureSplits, Prepared, applied
 from edgeseq.files import atomic_write_bytes
-from edgeseq.models.config import ModelConfig, inputs_of, model_config
+from edgeseq.models.config import ModelConfig, inputs_of
 from edgeseq.models.model import SequenceModel
+from edgeseq.models.shapes import model_config
 from edgeseq.names import check_folder_name, unknown
 from edgeseq.training.checkpoint import load_weights
 from edgeseq.training.recipe import Recipe
@@ -255,6 +257,12 @@ def load_recorded(recipe: Recipe, where: Path) -> Dataset:
         raise DataError(f"{error}; {where} was trained on it: say with --data where it is now") from error
 
 
+def trained_reading(recipe: Recipe) -> DataOptions:
+    """How the recipe's data is read where it is given by its path: with what the catalogue says of it."""
+    known = CATALOGUE.get(recipe.data)
+    return recipe.reading if known is None else recipe.reading.over(known.options)
+
+
 def load_prepared(run: Run, data: str | None = None) -> Prepared:
     """What the run was trained on. `data`: where the same data is now, None = where it was.
 
@@ -275,7 +283,10 @@ def load_trained_on(run: Run, data: str | None = None) -> Dataset:
 
     Raises DataError where its content is another.
     """
-    dataset = load_recorded(run.recipe, run.path) if data is None else datasets.load(data, run.recipe.reading)
+    if data is None:
+        dataset = load_recorded(run.recipe, run.path)
+    else:
+        dataset = datasets.load(data, trained_reading(run.recipe))
     if dataset.content_sha256 != run.data_sha256:
         raise DataError(
             f"{data or run.recipe.data}: its content is not what the run was trained on"
@@ -287,7 +298,7 @@ def load_trained_on(run: Run, data: str | None = None) -> Dataset:
 
 def recorded_splits(
     dataset: Dataset, splitting: SplitOptions, sha256: str, where: Path
-) -> Splits | RangeSplits:
+) -> Splits | StretchSplits:
     """The splits drawn again. Raises DataError where they are not the recorded ones: the draw changed."""
     splits = datasets.split(dataset, splitting)
     if splits.sha256 != sha256:

@@ -26,19 +26,9 @@ from edgeseq_device.tokenizer import byte_characters, tokenizer_json
 from edgeseq_export import bundle, write_model
 from edgeseq_export.budget import weight_bytes
 from edgeseq_export.exported import ExportedModel
+from edgeseq_export.layers import GRU, Attention, Cell, Embedding, Linear, PerChannel, Pool, Residual
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
-    GRU,
-    Attention,
-    Cell,
-    Embedding,
-    Linear,
-    PerChannel,
-    Pool,
-    Residual,
-    SeqSpec,
-    quantize_spec,
-)
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 NATIVE = Path(__file__).parents[1] / "device/native"
 FEATURES, HIDDEN, LABELS, VECTORS = 5, 8, ("circle", "line", "rest"), 16

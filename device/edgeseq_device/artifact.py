@@ -25,11 +25,12 @@ from edgeseq_device.manifest import (
     positive,
     read_manifest,
 )
+from edgeseq_device.manifest_check import Sizes, check_models, interval, moments
+from edgeseq_device.tasks import TASKS
 
 if TYPE_CHECKING:
     from edgeseq_device.golden import GoldenVectors
 
-CLASSIFY, LANGUAGE_MODEL, FORECAST = TASKS = "classify", "lm", "forecast"
 _SUM_LINE = re.compile(r"([0-9a-f]{64})[ ][ *](\S(?:.*\S)?)")
 
 
@@ -37,7 +38,8 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64})[ ][ *](\S(?:.*\S)?)")
 class Artifact:
     """A verified artifact folder.
 
-    context, horizon: of a forecaster, the moments that it takes and gives; None of another.
+    context, horizon: of a forecaster, the moments that it takes and gives; None of another. interval_s:
+    between two moments, None = unknown.
     """
 
     path: Path
@@ -51,11 +53,12 @@ class Artifact:
     manifest_sha256: str
     context: int | None = None
     horizon: int | None = None
+    interval_s: float | None = None
 
     @property
     def task(self) -> str:
         """What its models are for; those of an older artifact classify."""
-        return str(self.manifest.get("task", CLASSIFY))
+        return str(self.manifest.get("task", "classify"))
 
     @property
     def outputs_count(self) -> int:
@@ -160,11 +163,11 @@ def _read_sums(path: Path) -> dict[str, str]:
 def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str], only: str | None) -> Artifact:
     where = str(path / MANIFEST_FILE)
     get(manifest, "name", str, where)
-    task = manifest.get("task", CLASSIFY)
+    task = manifest.get("task", "classify")
     if task not in TASKS:
         known = ", ".join(TASKS)
         raise DataError(f"{where}: task {task!r} is not known; known: {known}; use the edgeseq that wrote it")
-    forecasts = task == FORECAST
+    forecasts = task == "forecast"
     labels = tuple(get(manifest, "labels", list, where))
     if len(labels) < (1 if forecasts else 2) or not all(isinstance(label, str) for label in labels):
         fewest = "a channel or more" if forecasts else "two or more names"
@@ -174,19 +177,23 @@ def _describe(path: Path, manifest: dict[str, Any], sums: dict[str, str], only: 
     found = models(path, manifest, sums, only)
     features = get(manifest, "features", dict, where)
     _check_tokenizer(path, features, sums)
-    return Artifact(
+    count = positive(features, "count", f"{where}: features")
+    artifact = Artifact(
         path=path,
         manifest=manifest,
         models=found,
         labels=labels,
-        features_count=positive(features, "count", f"{where}: features"),
+        features_count=count,
         features_dtype=_features_dtype(found, where),
         golden_path=path / golden_name,
         golden_count=positive(golden, "count", f"{where}: golden"),
         manifest_sha256=sums[MANIFEST_FILE],
-        context=positive(manifest, "context", where) if forecasts else None,
-        horizon=positive(manifest, "horizon", where) if forecasts else None,
+        context=moments(manifest, "context", count, where) if forecasts else None,
+        horizon=moments(manifest, "horizon", len(labels), where) if forecasts else None,
+        interval_s=interval(manifest, where),
     )
+    check_models(found, Sizes(count, artifact.outputs_count, artifact.context), where)
+    return artifact
 
 
 def _check_tokenizer(path: Path, features: dict[str, Any], sums: dict[str, str]) -> None:

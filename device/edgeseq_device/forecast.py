@@ -34,7 +34,7 @@ class Forecaster:
             raise DataError(f"{where}: features are no readings of its channels; export the artifact again")
         self.context = positive(artifact.manifest, "context", where)
         self.horizon = positive(artifact.manifest, "horizon", where)
-        self.interval_s: float | None = artifact.manifest.get("interval_s")
+        self.interval_s: float | None = artifact.interval_s
         self.channels, self.format, self.front_end = artifact.labels, file.format, front_end
         self._model = runtimes.load(file.path, file.format, threads)
         self.version = self._model.version

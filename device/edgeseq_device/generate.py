@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 from edgeseq_device import runtimes
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import Tokens
-from edgeseq_device.manifest import ModelFile, StepFile
+from edgeseq_device.manifest import MANIFEST_FILE, ModelFile
 from edgeseq_device.normalisation import normalised
 from edgeseq_device.opening import Opened, open_model
 from edgeseq_device.runtimes import NEXT, FloatArray
 from edgeseq_device.sampling import Draw, Sampling, drawer
+from edgeseq_device.states import window_of, windows_of
 from edgeseq_device.tokenizer import UNKNOWN
 
 __all__ = ["LanguageModel", "Sampling", "Token", "load_language_model"]
 
-KEYS = ".keys"
-"""The state of a layer of attention in which the tokens that it sees are kept, one in each row."""
 _SHOWN = 5
 _USUAL = Sampling()
 
@@ -58,12 +57,16 @@ class LanguageModel:
             raise DataError(f"{where} takes no single ids of tokens; export the artifact again")
         if file.step is None:
             raise DataError(f"{where} has no step form ({file.step_reason}); take the whole folder")
+        if len(opened.artifact.labels) != front_end.vocabulary:
+            raise DataError(
+                f"{opened.artifact.path / MANIFEST_FILE}: labels are {len(opened.artifact.labels)}, must be"
+                f" the {front_end.vocabulary} tokens of the vocabulary; export the artifact again"
+            )
         self.format, self.front_end, self.vocabulary = file.format, front_end, front_end.vocabulary
         self._step = runtimes.load_step(file.step.path, file.format, file.step.states, threads)
         self.version = self._step.version
         self._sequence: Any = runtimes.load(file.path, file.format, threads) if _carries(file) else None
-        windows = _windows(file.step)
-        self.window = min(windows, default=None)
+        windows, self.window = windows_of(file.step), window_of(file.step)
         self._reach = (len(windows) + 1) * max(windows, default=0)
         self._writer: object = None
 
@@ -134,14 +137,6 @@ def load_language_model(
 ) -> LanguageModel:
     """Verify an artifact folder and load one of its models, as `classify.load_classifier` does."""
     return LanguageModel(open_model(folder, "lm", model_format, "step"), threads)
-
-
-def _windows(step: StepFile) -> list[int]:
-    """The tokens that each layer of a transformer sees; none where a layer has a state of another kind, which
-    may tell of any token before."""
-    layers = {state.name.rpartition(".")[0] for state in step.states}
-    windows = [state.shape[0] for state in step.states if state.name.endswith(KEYS)]
-    return windows if len(windows) == len(layers) else []
 
 
 def _carries(file: ModelFile) -> bool:

@@ -20,6 +20,8 @@ RUNTIMES = {"onnx": ("onnxruntime",), "tflite": ("ai_edge_litert", "tflite_runti
 """The modules that a format's runtime may be, the better first."""
 FEATURES, FEATURE_TYPES = "features", ("float32", "int32")
 """The name of a model's first input, and what it may hold: readings, or ids of tokens."""
+LOGITS = "logits"
+"""The name of a model's first output."""
 MANIFEST_BYTES_MAX = 16_000_000
 
 _T = TypeVar("_T")

@@ -32,7 +32,7 @@ Features = Union[FloatArray, npt.NDArray[np.int32]]
 """[T, F]: float32 readings, or int32 ids of tokens for a model of text."""
 
 SIGNATURE, STEP_SIGNATURE = "serving_default", "step"
-FEATURES, LENGTHS, LOGITS, NEXT = manifest.FEATURES, "lengths", "logits", ".next"
+FEATURES, LENGTHS, LOGITS, NEXT = manifest.FEATURES, "lengths", manifest.LOGITS, ".next"
 """The names of an edgeseq model's inputs and output; a step gives a state back under its name with NEXT."""
 ONNX_TYPES = {"tensor(float)": "float32", "tensor(int32)": "int32"}
 _QUIET_FROM = 3  # ONNX Runtime's severity "error": warnings about a board's missing GPU are noise

@@ -38,11 +38,11 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < math.inf:
-            raise UsageError(f"temperature is {self.temperature:g}; give 0 or a number above it, such as 0.8")
+            raise UsageError(f"--temperature is {self.temperature:g}; give 0 or more, such as 0.8")
         if self.top_k is not None and self.top_k < 1:
-            raise UsageError(f"top-k is {self.top_k}; give at least 1, or leave it out for all tokens")
+            raise UsageError(f"--top-k is {self.top_k}; give at least 1, or leave it out for all tokens")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise UsageError(f"top-p is {self.top_p:g}; give a number above 0, at most 1")
+            raise UsageError(f"--top-p is {self.top_p:g}; give a number above 0, at most 1")
         if self.seed is not None and self.seed < 0:
             raise UsageError(f"seed is {self.seed}; give a whole number from 0 up")
         if self.temperature == 0 and (self.top_k, self.top_p) != (None, None):

@@ -31,9 +31,10 @@ def command(artifact: str | None, json_file: Path | None, **asked: Any) -> None:
     from edgeseq.artifacts import find_artifact
     from edgeseq.bench_boards import bench_boards, results_to_dict
     from edgeseq.cli.bench_options import devices_of, options_of
-    from edgeseq.cli.console import output, write_json
+    from edgeseq.cli.console import check_outputs, output, write_json
 
     folder = find_artifact(artifact)
+    check_outputs({"--json": json_file}, folder, asked["data"])
     devices = devices_of(asked)
     bars = _progress()
     with options_of(asked, folder) as options:

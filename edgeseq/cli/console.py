@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,6 +67,43 @@ def writable(_context: click.Context, option: click.Parameter, value: Path | Non
     if value is not None and not _takes_files(value.parent):
         raise UsageError(f"{flag} {value}: the folder {value.parent} cannot be written to; name another")
     return value
+
+
+def check_outputs(files: Mapping[str, Path | None], *inputs: str | Path | None) -> None:
+    """Raises UsageError where one of the `files`, by option, would overwrite what the call reads or another.
+
+    inputs: files, folders and named data sets; other words, such as a text to answer, concern no file.
+    """
+    outputs = [(flag, file) for flag, file in files.items() if file is not None]
+    read = [path for path in map(_input_path, inputs) if path is not None]
+    for number, (flag, file) in enumerate(outputs):
+        for path in read:
+            if _is_same(file, path):
+                raise UsageError(f"{flag} {file} is the input; name another file")
+            if path.is_dir() and file.exists() and path.resolve() in file.resolve().parents:
+                raise UsageError(f"{flag} {file} is a file of {path}, which is read; name another file")
+        for other, before in outputs[:number]:
+            if _is_same(file, before):
+                raise UsageError(f"{flag} {file} is the file of {other} too; name another one")
+
+
+def _input_path(given: str | Path | None) -> Path | None:
+    """Of what is a file or a folder, by its path or as a named data set."""
+    from edgeseq.data.catalogue import CATALOGUE, located
+
+    if given in CATALOGUE:
+        known = CATALOGUE[str(given)]
+        return None if known.built_in else located(known)
+    path = None if given is None else os.path.expanduser(given)  # noqa: PTH111 - pathlib's own may raise
+    return Path(path) if path and os.path.exists(path) else None  # noqa: PTH110
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether both are one file, or would be."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()
 
 
 def _takes_files(folder: Path) -> bool:

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
-from edgeseq.cli.data_ranges import range_facts, range_rows
+from edgeseq.cli.console import (
+    check_outputs,
+    json_option,
+    output,
+    print_warnings,
+    progress_output,
+    write_json,
+)
+from edgeseq.cli.data_stretches import stretch_facts, stretch_rows
 from edgeseq.cli.forecast_options import SERIES_OPTIONS
 from edgeseq.cli.train_options import DATA_OPTIONS, SAMPLE_RATE, TASK_OPTION, with_options
 from edgeseq.report.table import table
@@ -47,8 +54,9 @@ def list_sets(json_file: Path | None) -> None:
 @json_option
 def info(reference: str, json_file: Path | None, **given: Any) -> None:
     """What a data set holds, and how it would be split, as training would read it."""
-    from edgeseq.data import DataOptions, RangeSplits, SplitOptions, load, split
+    from edgeseq.data import DataOptions, SplitOptions, StretchSplits, load, split
 
+    check_outputs({"--json": json_file}, reference)
     given = {key: value for key, value in given.items() if value is not None}
     splitting = {key: given.pop(key) for key in SPLIT_OPTIONS if key in given}
     if "split_seed" in given:
@@ -59,9 +67,9 @@ def info(reference: str, json_file: Path | None, **given: Any) -> None:
     dataset = load(reference, options)
     splits = split(dataset, SplitOptions(**splitting))
     facts = _identity(reference, dataset)
-    if isinstance(splits, RangeSplits):
-        facts |= range_facts(dataset, splits)
-        rows = range_rows(facts)
+    if isinstance(splits, StretchSplits):
+        facts |= stretch_facts(dataset, splits)
+        rows = stretch_rows(facts)
     else:
         facts |= _facts(dataset, splits, _features_rate_hz(dataset, options.sample_rate_hz))
         rows = _fact_rows(facts)

@@ -73,8 +73,9 @@ def command(
     The board checks every hash, answers the golden vectors, and only then switches, in one step. An
     application there finds it in ~/.edgeseq/deployed/NAME/current.
     """
+    from edgeseq.artifacts import find_artifact
     from edgeseq.cli.bench_options import seconds
-    from edgeseq.cli.console import output, write_json
+    from edgeseq.cli.console import check_outputs, output, write_json
     from edgeseq.deploy import DeployOptions, list_deployed, verdict
     from edgeseq.devices.pick import pick_host
     from edgeseq.report.deploy_table import deploy_notes, deployed_tables, health_table
@@ -82,6 +83,7 @@ def command(
 
     if (rollback or list_only) and (artifact or (rollback and list_only)):
         raise UsageError("one thing at a time: ARTIFACT, --rollback or --list; a name on the board is --name")
+    check_outputs({"--json": json_file}, None if rollback or list_only else find_artifact(artifact))
     options = DeployOptions(name, unit, keep, seconds(wait, or_none=True))
     chosen = pick_host(device)
     bars = _progress()

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.cli.console import (
+    check_outputs,
+    json_option,
+    output,
+    print_warnings,
+    progress_output,
+    write_json,
+)
 from edgeseq.cli.fitting import FIT_OPTIONS, fitted
 from edgeseq.cli.forecast_options import FORECAST_OPTIONS
 from edgeseq.cli.train_from import check_task, check_together, qat_settings
@@ -32,9 +39,11 @@ from edgeseq.cli.train_settings import (
     settled_front_end,
     training_of,
 )
+from edgeseq.tasks import WORDS
 from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgeseq.cli.distill_progress import DistillDisplay
     from edgeseq.data.dataset import Kind
     from edgeseq.distill.distillation import Distillation
     from edgeseq.distill.run import Distilled
@@ -117,24 +126,38 @@ def command(context: click.Context, /, resume: str | None, json_file: Path | Non
     Teachers that are language models or forecasters teach one on the text or the series itself. The student
     then has their tokens, or their context and horizon.
     """
-    from edgeseq.cli.distill_progress import DistillDisplay
     from edgeseq.distill.run import distill, prepare_resume, resume_distillation
 
     if resume is not None:
         refuse_beside_resume(context)
         folder, distillation = prepare_resume(resume)
-        with DistillDisplay(
-            progress_output(), distillation.prepared.dataset.kind, distillation.task
-        ) as display:
+        check_outputs({"--json": json_file}, folder.path, *_read(distillation))
+        with _display(distillation) as display:
             distilled = resume_distillation(folder, distillation, display)
     else:
         distillation = _distillation(given)
+        check_outputs({"--json": json_file}, *_read(distillation))
         print_warnings(distillation.prepared.warnings)
-        with DistillDisplay(
-            progress_output(), distillation.prepared.dataset.kind, distillation.task
-        ) as display:
+        with _display(distillation) as display:
             distilled = distill(distillation, given["name"], display)
     _report(distilled, json_file)
+
+
+def _read(distillation: Distillation) -> list[str | Path | None]:
+    """The files and folders that it is made from."""
+    recipe = distillation.recipe
+    folders = [
+        Path(teacher.source.reference) if teacher.run is None else teacher.run.path
+        for teacher in distillation.teachers
+    ]
+    return [*folders, recipe.data, None if recipe.distill is None else recipe.distill.unlabelled]
+
+
+def _display(distillation: Distillation) -> DistillDisplay:
+    from edgeseq.cli.distill_progress import DistillDisplay
+
+    kind, hard_weight = distillation.prepared.dataset.kind, distillation.config.hard_weight
+    return DistillDisplay(progress_output(), kind, distillation.task, hard_weight)
 
 
 def _distillation(given: dict[str, Any]) -> Distillation:
@@ -241,8 +264,7 @@ def _report(distilled: Distilled, json_file: Path | None) -> None:
     console, student = output(), distilled.student
     title = f"{student.path}: {student.recipe.model.title}, {student.parameters:,} parameters"
     task = student.recipe.model.task
-    outputs = {"classify": "classes", "lm": "tokens in the vocabulary", "forecast": "channels"}[task]
-    console.print(f"{title}, {len(student.labels):,} {outputs}")
+    console.print(f"{title}, {len(student.labels):,} {WORDS[task].outputs}")
     console.print(distill_table(distilled.rows, task))
     print_warnings(distilled.warnings)
     qat = student.recipe.qat

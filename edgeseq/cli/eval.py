@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.cli.console import (
+    check_outputs,
+    json_option,
+    output,
+    print_warnings,
+    progress_output,
+    write_json,
+)
 from edgeseq.cli.eval_stretch import evaluate_stretch
 from edgeseq.cli.forecast_options import SERIES_OPTIONS
 from edgeseq.cli.train_options import READING_OPTIONS, with_options
@@ -49,6 +56,7 @@ def command(
     from edgeseq.eval_subject import choose, open_subject
 
     subject = open_subject(model)
+    check_outputs({"--json": json_file}, subject.path, data or subject.recipe.data)
     if subject.task != "classify":
         evaluate_stretch(subject, data, split, DataOptions(**reading), json_file)
         return

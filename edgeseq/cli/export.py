@@ -9,11 +9,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.cli.console import (
+    check_outputs,
+    json_option,
+    output,
+    print_warnings,
+    progress_output,
+    write_json,
+)
 from edgeseq_device.errors import UsageError
 from edgeseq_device.manifest import FORMATS
 
 LARGEST_DROP = 1_000_000  # percent of an error have no end
+
+_USAGES = {
+    "lm": 'write with it: edgeseq run {} --prompt "..."',
+    "forecast": "forecast with it: edgeseq run {} FILE.csv",
+}
+"""By task, how to use an artifact."""
 
 if TYPE_CHECKING:
     from edgeseq.export.options import ExportOptions
@@ -119,6 +132,7 @@ def command(
     opened = open_run(run)
     options = as_fitted(options, opened.recipe.fit, budget, step)
     report = ExportReport(options.precision, artifact_folder(opened, options), options.target)
+    check_outputs({"--json": json_file}, opened.path, data or opened.recipe.data, report.artifact)
     try:
         _export(opened, options, report)
     except BaseException as error:
@@ -129,6 +143,8 @@ def command(
         with contextlib.suppress(OSError) if report.error else contextlib.nullcontext():
             write_json(json_file, report.to_dict())
     output().print(f"\n{report.artifact} is ready; measure it with: edgeseq bench {report.artifact.name}")
+    if usage := _USAGES.get(report.task):
+        output().print(usage.format(report.artifact.name))
     for line in fastest_lines(report):
         output().print(line)
 

@@ -49,8 +49,8 @@ FORECAST_OPTIONS = [
     click.option(
         "--segment",
         type=click.IntRange(1),
-        help="Moments that a GRU or LSTM takes in a step, or in a Transformer's patch. [default: 24, or less"
-        " where context and horizon are no multiples]",
+        help="Moments that a GRU or LSTM takes in a step, or in a Transformer's patch. [default: 24; for a"
+        " GRU or LSTM 4 to 24, as context and horizon divide by it]",
     ),
     *SERIES_OPTIONS,
 ]

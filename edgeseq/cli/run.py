@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edgeseq.cli.console import json_option, writable, write_json
+from edgeseq.cli.console import check_outputs, json_option, writable, write_json
 from edgeseq.cli.train_options import Grouped, with_options
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.manifest import FORMATS, MANIFEST_FILE, read_manifest
@@ -91,9 +91,13 @@ def command(words: tuple[str, ...], json_file: Path | None, **given: Any) -> Non
 
     The first word is the artifact where there is one of that name or folder and something follows.
     """
+    from edgeseq.artifacts import is_file
+
     folder, inputs, named = _artifact_and_inputs(words, prompted=given["prompt"] is not None)
     task = _task_of(folder)
     _check_concerns(folder, task, given)
+    files = {"--json": json_file, "--output": given["output"], "--plot": given["plot"]}
+    check_outputs(files, folder, *(word for word in inputs if is_file(Path(word))))
     if task == "lm":
         from edgeseq.cli.run_generate import run_generate as run
     elif task == "forecast":
@@ -102,6 +106,8 @@ def command(words: tuple[str, ...], json_file: Path | None, **given: Any) -> Non
         from edgeseq.cli.run_classify import run_classify as run
     result = run(folder, inputs, {**given, "named": named})
     write_json(json_file, {"run_result_version": RESULT_VERSION, **result})
+    if result.get("interrupted"):
+        raise KeyboardInterrupt
 
 
 def _artifact_and_inputs(words: tuple[str, ...], *, prompted: bool) -> tuple[Path, tuple[str, ...], bool]:

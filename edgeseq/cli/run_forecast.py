@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ from edgeseq.report.table import table
 from edgeseq_device.errors import UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edgeseq.data import DataOptions
-    from edgeseq.forecasts import Forecast
+    from edgeseq.forecast_file import Forecast
     from edgeseq_device.forecast import Forecaster
 
 ROWS, CHANNELS = 6, 8
@@ -32,7 +35,7 @@ def run_forecast(folder: Path, words: Sequence[str], given: Mapping[str, Any]) -
     given: the options of `edgeseq run`.
     """
     from edgeseq.artifacts import find_artifact, is_file
-    from edgeseq.forecasts import forecast_file
+    from edgeseq.forecast_file import forecast_file
     from edgeseq_device.forecast import load_forecaster
 
     if len(words) > 1 and not is_file(Path(words[0])):
@@ -69,10 +72,8 @@ def _reading(folder: Path) -> DataOptions:
 
 def _print(title: str, found: Forecast) -> None:
     shown = found.channels[:CHANNELS]
-    lines = [
-        [moment, *(f"{value:.4g}" for value in row[:CHANNELS])]
-        for moment, row in zip(found.moments, found.values, strict=True)
-    ]
+    columns = [_fixed(values) for values in found.values.T[:CHANNELS]]
+    lines = [list(row) for row in zip(found.moments, *columns, strict=True)]
     if len(lines) > ROWS + 2:
         folded = f"... {len(lines) - ROWS - 1} more"
         lines = [*lines[:ROWS], [folded, *([""] * len(shown))], lines[-1]]
@@ -86,6 +87,15 @@ def _print(title: str, found: Forecast) -> None:
         )
 
 
+def _fixed(values: NDArray[np.float32]) -> list[str]:
+    """Numbers below each other, each with as many decimals as give the largest four digits."""
+    largest = float(np.abs(values).max())
+    whole = 1 + math.floor(math.log10(largest)) if largest else 1
+    if not -2 <= whole <= 9:
+        return [f"{value:.3e}" for value in values]
+    return [f"{value:.{max(0, 4 - whole)}f}" for value in values]
+
+
 def _measured(found: Forecast) -> str:
     known, asked = len(found.actual), len(found.values)
     those = f"the {known} moments" if known == asked else f"the {known} of {asked} moments"
@@ -94,10 +104,19 @@ def _measured(found: Forecast) -> str:
 
 def _errors(found: Forecast) -> list[list[str]]:
     """Of each channel the mean absolute error in its own units, and that of its last value for ever."""
-    said = np.abs(found.values[: len(found.actual)] - found.actual).mean(axis=0)
-    kept = np.abs(found.context[-1] - found.actual).mean(axis=0)
-    rows = zip(found.channels, said, kept, strict=True)
-    return [[name, f"{mine:.4g}", f"{naive:.4g}"] for name, mine, naive in rows][:CHANNELS]
+    rows = zip(found.channels, *_maes(found).values(), strict=True)
+    return [
+        [name, *("" if each is None else f"{each:.4g}" for each in pair)]
+        for name, *pair in list(rows)[:CHANNELS]
+    ]
+
+
+def _maes(found: Forecast) -> dict[str, list[float | None]]:
+    """By channel, in the file's units: of the forecast, and of the last value kept."""
+    return {
+        "forecast": found.channel_mae(found.values[: len(found.actual)]),
+        "last_value_kept": found.channel_mae(found.context[-1:]),
+    }
 
 
 def _csv(found: Forecast) -> str:
@@ -122,5 +141,10 @@ def _result(folder: Path, found: Forecast, forecaster: Forecaster) -> dict[str, 
         "actual": found.actual.tolist(),
         "mse": found.mse,
         "mae": found.mae,
+        "mse_and_mae_in": "standard deviations of the training data",
+        "channel_mae": _maes(found),
+        "context": forecaster.context,
+        "horizon": forecaster.horizon,
+        "interval_s": found.interval_s,
         "warnings": list(found.warnings),
     }

@@ -25,11 +25,15 @@ TOKENS = 500
 
 @dataclass
 class Written:
-    """What has been generated, and in how many seconds: those of the model, not of the terminal."""
+    """What has been generated, and in how many seconds: those of the model, not of the terminal.
+
+    interrupted: by Ctrl-C, before all of it was there.
+    """
 
     text: str = ""
     tokens: int = 0
     seconds: float = 0.0
+    interrupted: bool = False
 
 
 def run_generate(folder: Path, words: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,10 +58,10 @@ def run_generate(folder: Path, words: Sequence[str], given: Mapping[str, Any]) -
     ids = model.ids(prompt)
     started = time.perf_counter()
     tokens = model.generate(prompt, given["tokens"] or TOKENS, sampling)
-    prefill_ms = 1000 * (time.perf_counter() - started)
+    first_prefill_ms = 1000 * (time.perf_counter() - started)
     written = _stream(prompt, tokens)
-    figures = _figures(len(ids), prefill_ms, written)
-    warnings = _warnings(model, len(ids) + written.tokens)
+    figures = _figures(len(ids), first_prefill_ms, written)
+    warnings = _warnings(model, len(ids) + written.tokens - 1)  # the last token is never read
     _print(model, figures, sampling, warnings)
     return {
         "artifact": str(folder),
@@ -93,34 +97,37 @@ def _stream(prompt: str, tokens: Iterator[Token]) -> Written:
         started = time.perf_counter()
         for token in tokens:
             written.seconds += time.perf_counter() - started
-            written.tokens += 1
             parts.append(token.text)
             screen.write(token.text)
             screen.flush()
             started = time.perf_counter()
+    except KeyboardInterrupt:
+        written.interrupted = True
     finally:
         screen.write("\n")
-    written.text = "".join(parts)
+    written.text, written.tokens = "".join(parts), len(parts)
     return written
 
 
-def _figures(prompt_tokens: int, prefill_ms: float, written: Written) -> dict[str, Any]:
+def _figures(prompt_tokens: int, first_prefill_ms: float, written: Written) -> dict[str, Any]:
+    """first_prefill_ms: of the model's first call, which no warm-up preceded."""
     return {
         "prompt_tokens": prompt_tokens,
-        "prefill_ms": prefill_ms,
+        "first_prefill_ms": first_prefill_ms,
         "tokens": written.tokens,
         "characters": len(written.text),
-        "tokens_per_s": written.tokens / written.seconds,
-        "ms_per_token": 1000 * written.seconds / written.tokens,
-        "characters_per_s": len(written.text) / written.seconds,
+        "tokens_per_s": written.tokens / written.seconds if written.tokens else None,
+        "ms_per_token": 1000 * written.seconds / written.tokens if written.tokens else None,
+        "characters_per_s": len(written.text) / written.seconds if written.tokens else None,
+        "interrupted": written.interrupted,
     }
 
 
 def _warnings(model: LanguageModel, tokens: int) -> list[str]:
     if model.window is None or tokens <= model.window:
         return []
-    sees = f"each layer sees the last {model.window} tokens"
-    return [f"the text went past the model's window: {sees}, of {tokens} in all the older ones were dropped"]
+    sees = f"each of its layers sees only the last {model.window}"
+    return [f"the model has read {tokens} tokens, and {sees}: what is older may be forgotten"]
 
 
 def _print(
@@ -128,10 +135,13 @@ def _print(
 ) -> None:
     """Behind the text, on stderr."""
     prompt, tokens = figures["prompt_tokens"], figures["tokens"]
+    speed = (
+        f", {figures['tokens_per_s']:,.0f} tokens/s, {figures['ms_per_token']:.3f} ms/token" if tokens else ""
+    )
+    seed = f"; seed {sampling.seed}" if sampling.temperature else ""
     click.echo(
-        f"prompt: {prompt} token{'s' * (prompt != 1)} in {figures['prefill_ms']:.2f} ms;"
-        f" text: {tokens} token{'s' * (tokens != 1)}, {figures['tokens_per_s']:,.0f} tokens/s,"
-        f" {figures['ms_per_token']:.3f} ms/token; {model.format}, {model.version}; seed {sampling.seed}",
+        f"prompt: {prompt} token{'s' * (prompt != 1)}, first call, {figures['first_prefill_ms']:.2f} ms;"
+        f" text: {tokens} token{'s' * (tokens != 1)}{speed}; {model.format}, {model.version}{seed}",
         err=True,
     )
     print_warnings(warnings)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgeseq.cli.console import json_option, output, print_warnings, progress_output, write_json
+from edgeseq.cli.console import (
+    check_outputs,
+    json_option,
+    output,
+    print_warnings,
+    progress_output,
+    write_json,
+)
 from edgeseq.cli.fitting import FIT_OPTIONS, fitted, refuse_fit
 from edgeseq.cli.forecast_options import FORECAST_OPTIONS
 from edgeseq.cli.train_from import check_contradicts_nothing, check_task, check_together, qat_settings
@@ -74,10 +81,11 @@ def command(
     The weights are those of the best epoch on the validation split: the data's own or taken from training.
     The test split is only ever measured: nothing is chosen by it.
     """
+    check_outputs({"--json": json_file}, data)
     if resume is not None:
-        run, prepared = _resumed(context, resume)
+        run, prepared = _resumed(context, resume, json_file)
     elif given["from_run"] is not None:
-        run, prepared = _trained_from(context, {"data": data, **given})
+        run, prepared = _trained_from(context, {"data": data, **given}, json_file)
     elif data is None:
         raise UsageError(
             "give --data NAME or --data PATH; `edgeseq data list` shows the names (try: gestures)"
@@ -107,7 +115,9 @@ def _trained(given: dict[str, Any]) -> tuple[Run, Prepared]:
     return _watched(given["name"], recipe, prepared), prepared
 
 
-def _trained_from(context: click.Context, given: dict[str, Any]) -> tuple[Run, Prepared]:
+def _trained_from(
+    context: click.Context, given: dict[str, Any], json_file: Path | None
+) -> tuple[Run, Prepared]:
     from edgeseq.runs import check_new_name, open_run
     from edgeseq.training.start import going_on, start_from
 
@@ -115,6 +125,7 @@ def _trained_from(context: click.Context, given: dict[str, Any]) -> tuple[Run, P
     if given["name"] is not None:
         check_new_name(given["name"])
     source = open_run(given["from_run"])
+    check_outputs({"--json": json_file}, source.path, source.recipe.data)
     check_contradicts_nothing(context, source)
     refuse_fit(given, source)
     check_task(given, source.recipe.model.task)
@@ -136,13 +147,14 @@ def _watched(name: str | None, recipe: Recipe, prepared: Prepared, source: Run |
         return train(recipe, prepared, name, display, source)
 
 
-def _resumed(context: click.Context, reference: str) -> tuple[Run, Prepared]:
+def _resumed(context: click.Context, reference: str, json_file: Path | None) -> tuple[Run, Prepared]:
     from edgeseq.cli.training_progress import TrainingDisplay
-    from edgeseq.runs import find_run_folder
+    from edgeseq.runs import find_run_folder, read_recipe
     from edgeseq.training.train import prepare_resume, resume
 
     refuse_beside_resume(context)
     folder = find_run_folder(reference)
+    check_outputs({"--json": json_file}, folder.path, read_recipe(folder).data)
     recipe, prepared = prepare_resume(folder)
     with TrainingDisplay(progress_output(), recipe.model.task) as display:
         return resume(folder, recipe, prepared, display), prepared

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from edgeseq.tasks import Task
 from edgeseq_device.errors import UsageError
+from edgeseq_device.tasks import Task
 
 if TYPE_CHECKING:
     from edgeseq.runs import Run

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from edgeseq.models.config import ALL_FAMILIES, POOLINGS, POSITIONS, SIZES, check_family
-from edgeseq.tasks import TASKS
+from edgeseq.models.config import ALL_FAMILIES, POOLINGS, POSITIONS, check_family
+from edgeseq.models.shapes import SIZES
+from edgeseq_device.tasks import TASKS
 from edgeseq_device.tokenizer import TOKENIZERS
 
 LARGEST_SEED = 2**63 - 1  # the generators take no more
@@ -41,7 +42,8 @@ MODEL_OPTIONS = [
     click.option(
         "--size",
         type=click.Choice(SIZES),
-        help="Sets --hidden, --layers, --heads and --embedding where they are not given.",
+        help="Sets --hidden, --layers, --heads and --embedding where they are not given."
+        " [default of lm and forecast: base]",
     ),
     click.option(
         "--hidden",
@@ -49,7 +51,9 @@ MODEL_OPTIONS = [
         help="Units in a layer. [default: 64; text, lm, forecast: by --size]",
     ),
     click.option(
-        "--layers", type=click.IntRange(1), help="One behind the other. [default: 1; transformer: 2]"
+        "--layers",
+        type=click.IntRange(1),
+        help="One behind the other. [default: 1; transformer: 2, of lm by --size]",
     ),
     click.option(
         "--bidirectional/--no-bidirectional",
@@ -78,7 +82,12 @@ MODEL_OPTIONS = [
     click.option(
         "--conv-kernel", type=click.IntRange(0), help="A causal convolution over so many frames in front."
     ),
-    click.option("--heads", type=click.IntRange(1), help="Transformer: attention heads. [default: 4]"),
+    click.option(
+        "--heads",
+        type=click.IntRange(1),
+        help="Transformer: attention heads. [default: 4, of size base 6; forecast: 2; where --hidden is no"
+        " multiple of that, as many as can be 8 wide or wider]",
+    ),
     click.option(
         "--feedforward", type=click.IntRange(1), help="Transformer: middle width, times hidden. [default: 2]"
     ),
@@ -237,7 +246,8 @@ TEXT_OPTIONS = [
     click.option(
         "--vocabulary",
         type=click.IntRange(2),
-        help="Text: at most so many tokens. [default: what training has twice; wordpiece, bpe: 4096]",
+        help="Text: at most so many tokens. [default: what training has twice; wordpiece, bpe: 4096;"
+        " of lm's characters all]",
     ),
     click.option(
         "--ngrams",

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from edgeseq.data.dataset import Dataset, Kind
     from edgeseq.features import Prepared
     from edgeseq.models.config import ModelConfig
-    from edgeseq.tasks import Task
     from edgeseq.training.recipe import Recipe, TrainConfig
+    from edgeseq_device.tasks import Task
 
 READING_SETTINGS = (
     *("label_pattern", "test_pattern", "group_pattern", "sample_rate_hz"),
@@ -58,7 +58,7 @@ def recipe_of(given: dict[str, Any], base: Recipe | None = None) -> Recipe:
 
 def model_of(given: dict[str, Any], kind: Kind | None = None) -> ModelConfig:
     """The shape for data of a kind; None: not known yet."""
-    from edgeseq.models.config import model_config
+    from edgeseq.models.shapes import model_config
 
     task: Task = given.get("task") or "classify"
     return model_config(given["model"], given_of(given, *MODEL_SETTINGS), kind, given["size"], task)

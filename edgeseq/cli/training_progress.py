@@ -10,18 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from edgeseq.report.table import percent
-from edgeseq.tasks import Task
+from edgeseq.tasks import WORDS
 from edgeseq.training.checkpoint import EpochResult, Validation
 from edgeseq.training.recipe import Phase
+from edgeseq_device.tasks import Task
 
 HEADER = f"{'epoch':<11}{'training loss':>14}{'accuracy':>10}{'validation loss':>17}{'accuracy':>10}"
 LOSSES = f"{'epoch':<11}{'training loss':>14}{'validation loss':>17}"
 UNITS: Mapping[Task, str] = {"lm": "losses are nats per token", "forecast": "losses are mean squared errors"}
-MEASURED: Mapping[Task, str] = {
-    "classify": "accuracy on all {} recordings",
-    "lm": "all {} tokens",
-    "forecast": "all {} windows",
-}
 
 
 def duration(seconds: float) -> str:
@@ -40,8 +36,10 @@ class TrainingDisplay:
     Used as a context manager.
     """
 
-    def __init__(self, console: Console, task: Task = "classify") -> None:
+    def __init__(self, console: Console, task: Task = "classify", losses: str | None = None) -> None:
+        """losses: what they are, where that is not the task's."""
         self._console, self._training_of = console, task
+        self._losses = losses or UNITS.get(task)
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -74,8 +72,8 @@ class TrainingDisplay:
         if done:
             self._console.print(f"goes on after epoch {len(done)} of {epochs}")
         self._console.print("* marks the best epoch on the validation split so far; its weights are kept")
-        if unit := UNITS.get(self._training_of):
-            self._console.print(unit)
+        if self._losses:
+            self._console.print(self._losses, soft_wrap=True)
         self._console.print(HEADER if self._training_of == "classify" else LOSSES)
 
     def phase(self, phase: Phase, done: int, before: Validation | None) -> None:
@@ -113,7 +111,13 @@ class TrainingDisplay:
     def measuring(self, examples: int) -> None:
         """Says what takes a while after the last epoch."""
         self._bar.update(self._task, remark="measuring")
-        self._console.print(f"measuring {MEASURED[self._training_of].format(f'{examples:,}')}")
+        accuracy = "accuracy on " * (self._training_of == "classify")
+        self._console.print(f"measuring {accuracy}all {examples:,} {WORDS[self._training_of].counted}")
+
+    def baseline(self) -> None:
+        """Says what a forecaster's training ends with."""
+        self._bar.update(self._task, remark="baseline")
+        self._console.print("training the linear baseline")
 
     def _counter(self) -> str:
         return f"{min(self._done + 1, self._epochs)}/{self._epochs}"

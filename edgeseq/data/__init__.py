@@ -11,17 +11,17 @@ from edgeseq.data.dataset import (
     refuse_unknown_labels,
 )
 from edgeseq.data.load import load
-from edgeseq.data.ranges import RangeSplits, split_characters, split_rows
 from edgeseq.data.splits import SplitOptions, Splits, split_recordings
+from edgeseq.data.stretches import StretchSplits, split_characters, split_rows
 
 __all__ = [
     "DataOptions",
     "Dataset",
     "FrontEndOptions",
-    "RangeSplits",
     "Recording",
     "SplitOptions",
     "Splits",
+    "StretchSplits",
     "default_front_end",
     "load",
     "refuse_unknown_labels",
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits | RangeSplits:
+def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits | StretchSplits:
     """Train, validation and test of a data set, by its task; the same options always give the same split.
 
     Raises UsageError and DataError as `split_recordings`, `split_characters` and `split_rows` do.

@@ -45,9 +45,14 @@ def check_header(header: Sequence[str], path: Path, separator: str = ",") -> Non
         )
     others = [mark for mark in SEPARATORS if mark != separator and mark in header[0]]
     if len(header) == 1 and others:
+        further = {
+            ";": " and a point for decimals",
+            "\t": f", or, where it is no series to classify, call it {path.stem}.tsv"
+            * (path.suffix.lower() == ".csv"),
+        }
         raise DataError(
             f"{path}: line 1: its separator looks like {SEPARATORS[others[0]]}; save it with"
-            f" {SEPARATORS[separator]} between cells"
+            f" {SEPARATORS[separator]} between cells{further.get(others[0], '')}"
         )
 
 

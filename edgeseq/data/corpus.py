@@ -40,6 +40,9 @@ def read_corpus(path: Path, options: DataOptions, name: str) -> Dataset:
         known = ", ".join((".txt", *TABLES))
         raise DataError(f"{path}: no reader for this kind of text; known: a folder of .txt, {known}")
     composed = tuple(Recording(each.name, normalised(str(each.samples), False), "") for each in documents)
+    first = str(composed[0].samples)[0]
+    if all(str(each.samples).strip(first) == "" for each in composed):
+        raise DataError(f"{path}: a text of one character, {first!r}, cannot be learned from; give another")
     return Dataset(name, "text", composed, (), ("text",), None, content_hash(digests), task="lm")
 
 

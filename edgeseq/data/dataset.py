@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseq.names import some, unknown
-from edgeseq.tasks import Task
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import LogMel, Standardise
+from edgeseq_device.tasks import Task
 
 Kind = Literal["audio", "series", "text"]
 GivenSplit = Literal["train", "validation", "test"]
@@ -146,7 +146,8 @@ class Dataset:
 
     Of the task lm the recordings are the documents of a corpus, of forecast the one series [n, channels];
     both have no labels. `times`: of each row of that series, [n], None = unknown; `interval_s`: between two
-    rows; `split_rows`: how many of them train, validate and test, None = by fractions.
+    rows; `split_rows`: how many of them train, validate and test, None = by fractions; `filled`:
+    [n, channels], the cells that were empty, None = none was.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Dataset:
     times: NDArray[np.datetime64] | None = None
     interval_s: float | None = None
     split_rows: tuple[int, ...] | None = None
+    filled: NDArray[np.bool_] | None = None
 
 
 def assembled(

@@ -14,11 +14,27 @@ from typing import Literal, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseq.data.times import TOLERANCE, time_text
+from edgeseq.names import counted
 from edgeseq_device.errors import DataError
 
 Fill = Literal["linear", "previous"]
-TOLERANCE = 0.01  # of the usual interval: clocks write 33.3 ms as 33 or 34
-ASK = "fill what is missing with --fill linear or --fill previous"
+AHEAD = (
+    "--fill linear looks ahead: what is filled in a context may know the moment behind it, which a forecast"
+    " in use does not; --fill previous does not look ahead"
+)
+FILLS: tuple[Fill, ...] = ("linear", "previous")
+
+
+class UnevenError(DataError):
+    """A series that is refused, with advice on how to read it that not every command can follow.
+
+    what: the same without the advice. can_fill: whether --fill would mend it.
+    """
+
+    def __init__(self, what: str, advice: str, *, can_fill: bool = False) -> None:
+        super().__init__(f"{what}; {advice}")
+        self.what, self.can_fill = what, can_fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +55,16 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class Even:
-    """A series without a gap: [n, C] float32, its times [n] and their interval where they are known."""
+    """A series without a gap: [n, C] float32, its times [n] and their interval where they are known.
+
+    filled: [n, C], the cells that the file lacks; None: it has all.
+    """
 
     values: NDArray[np.float32]
     times: NDArray[np.datetime64] | None
     interval_s: float | None
     warnings: tuple[str, ...]
+    filled: NDArray[np.bool_] | None = None
 
 
 def evened(moments: Moments, fill: Fill | None) -> Even:
@@ -61,11 +81,15 @@ def evened(moments: Moments, fill: Fill | None) -> Even:
         moments = _every_moment(moments, moments.times_us, interval_us, fill)
     added = len(moments.values) - given
     empty = int(np.isnan(moments.values).sum()) - added * len(moments.channels)
-    values = _filled(moments, fill, empty) if added or empty else moments.values
-    warnings = [f"filled {empty} empty cells and {added} missing moments (--fill {fill})"]
+    values, filled, warnings = moments.values, None, []
+    if added or empty:
+        values, filled = _filled(moments, fill, empty), np.isnan(moments.values)
+        warnings = [f"filled {empty} empty cells and {added} missing moments (--fill {fill})"]
+    if filled is not None and fill == "linear":
+        warnings += [AHEAD]
     times = None if moments.times_us is None else moments.times_us.astype("datetime64[us]")
     interval_s = None if interval_us is None else interval_us / 1e6
-    return Even(values, times, interval_s, tuple(warnings if added or empty else ()))
+    return Even(values, times, interval_s, tuple(warnings), filled)
 
 
 def _check_order(moments: Moments, times_us: NDArray[np.int64]) -> None:
@@ -80,7 +104,7 @@ def _check_order(moments: Moments, times_us: NDArray[np.int64]) -> None:
         fault, advice = "comes before that of", "sort the lines by time"
     raise DataError(
         f"{_place(moments, at)}: its time, {_moment(here)}, {fault} line {moments.lines[at - 1]},"
-        f" {_moment(before)} ({len(wrong)} such lines in all); {advice}"
+        f" {_moment(before)} ({counted(len(wrong), 'such line')} in all); {advice}"
     )
 
 
@@ -118,13 +142,16 @@ def _refuse_gap(
     at = int(np.flatnonzero(odd)[0]) + 1
     column = shlex.quote(str(moments.time_column))
     as_it_is = f"take the lines as evenly spaced with --drop-column {column}"
-    advice = f"{ASK}, or {as_it_is}"
+    ask = _ask(~np.isnan(moments.values))
+    advice = f"{ask}, or {as_it_is}" if ask else as_it_is
     if not missing:
         advice = f"no --fill mends that, the gap is not of whole intervals: write even times, or {as_it_is}"
-    raise DataError(
+    raise UnevenError(
         f"{_place(moments, at)}: its time, {_moment(times_us[at])}, is"
         f" {_span(times_us[at] - times_us[at - 1])} after that of line {moments.lines[at - 1]}, usual are"
-        f" {_span(interval_us)} ({int(odd.sum())} such gaps in all); {advice}"
+        f" {_span(interval_us)} ({counted(int(odd.sum()), 'such gap')} in all)",
+        advice,
+        can_fill=bool(missing and ask),
     )
 
 
@@ -134,33 +161,58 @@ def _filled(moments: Moments, fill: Fill | None, empty: int) -> NDArray[np.float
     for number, channel in enumerate(moments.channels):
         if not known[:, number].any():
             without = f"leave it out with --drop-column {shlex.quote(channel)}"
-            raise DataError(f'{moments.path}: the column "{channel}" holds no number; {without}')
+            raise UnevenError(f'{moments.path}: the column "{channel}" holds no number', without)
     if fill is None:
         row, number = (int(each) for each in np.argwhere(~known)[0])
-        raise DataError(
-            f'{_place(moments, row)}, column "{moments.channels[number]}": the cell is empty or NaN ({empty}'
-            f" such cells in all); {ASK}, or leave the column out with"
-            f" --drop-column {shlex.quote(moments.channels[number])}"
+        advice = _ask(known)
+        if advice:
+            advice += f", or leave the column out with --drop-column {shlex.quote(moments.channels[number])}"
+        raise UnevenError(
+            f'{_place(moments, row)}, column "{moments.channels[number]}": the cell is empty or NaN'
+            f" ({counted(empty, 'such cell')} in all)",
+            advice or _leave_out(moments, known, 0, number),
+            can_fill=bool(advice),
         )
     _check_ends(moments, known, fill)
     columns = [_fill(values, there, fill) for values, there in zip(moments.values.T, known.T, strict=True)]
     return np.ascontiguousarray(np.stack(columns, axis=1))
 
 
+def _ask(known: NDArray[np.bool_]) -> str:
+    """Which ways to fill would not be refused by `_check_ends`; "" where none is left."""
+    fitting = [f"--fill {fill}" for fill in FILLS if _open_end(known, fill) is None]
+    return f"fill what is missing with {' or '.join(fitting)}" if fitting else ""
+
+
+def _open_end(known: NDArray[np.bool_], fill: Fill) -> int | None:
+    """The first row, 0, or the last one, -1, where a cell is empty and has nothing to be filled from."""
+    ends = (0,) if fill == "previous" else (0, -1)
+    return next((end for end in ends if not known[end].all()), None)
+
+
 def _check_ends(moments: Moments, known: NDArray[np.bool_], fill: Fill) -> None:
     """Nothing stands before the first line, nor behind the last one, to fill a cell from."""
-    ends = ((0, "before"),) if fill == "previous" else ((0, "before"), (-1, "behind"))
-    for end, side in ends:
-        if known[end].all():
-            continue
-        number = int(np.flatnonzero(~known[end])[0])
-        channel = moments.channels[number]
-        in_order = known[:, number] if end == 0 else known[::-1, number]
-        raise DataError(
-            f'{_place(moments, end)}, column "{channel}": the cell is empty and nothing stands {side} it'
-            f" that --fill {fill} could take; leave out the {int(in_order.argmax())} lines from there, or the"
-            f" column with --drop-column {shlex.quote(channel)}"
-        )
+    end = _open_end(known, fill)
+    if end is None:
+        return
+    number = int(np.flatnonzero(~known[end])[0])
+    side = "behind" if end else "before"
+    raise UnevenError(
+        f'{_place(moments, end)}, column "{moments.channels[number]}": the cell is empty and nothing stands'
+        f" {side} it that --fill {fill} could take",
+        _leave_out(moments, known, end, number),
+    )
+
+
+def _leave_out(moments: Moments, known: NDArray[np.bool_], end: int, number: int) -> str:
+    """What can be done about the cells of a channel that are empty at one end of the file."""
+    in_order = known[::-1, number] if end else known[:, number]
+    count = int(in_order.argmax())
+    lines = f"{'last' if end else 'first'} {f'{count} moments' if count > 1 else 'moment'}"
+    return (
+        f"leave out the {lines} of the file, or the column with"
+        f" --drop-column {shlex.quote(moments.channels[number])}"
+    )
 
 
 def _fill(values: NDArray[np.float32], there: NDArray[np.bool_], fill: Fill) -> NDArray[np.float32]:
@@ -177,9 +229,7 @@ def _place(moments: Moments, at: int) -> str:
 
 
 def _moment(time_us: np.int64) -> str:
-    """Such as 2016-07-01 00:00:00, with a fraction of a second where it has one."""
-    text = str(time_us.astype("datetime64[us]")).replace("T", " ")
-    return text.removesuffix(".000000")
+    return time_text(time_us.astype("datetime64[us]"))
 
 
 def _span(span_us: int | np.int64) -> str:

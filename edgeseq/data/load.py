@@ -20,14 +20,20 @@ from edgeseq.data.text import TEXT, read_text
 from edgeseq.data.text_clinc import read_clinc
 from edgeseq.data.text_rows import csv_rows
 from edgeseq.names import unknown
-from edgeseq.tasks import Task
 from edgeseq_device.errors import DataError, UsageError
+from edgeseq_device.tasks import Task
 
 
 def _read_table(path: Path, options: DataOptions, name: str) -> Dataset:
     """Texts or series: a `.csv` file may hold either."""
-    reader = read_text if _holds_texts(path, options) else read_csv
-    return reader(path, options, name)
+    if _holds_texts(path, options):
+        return read_text(path, options, name)
+    if _holds_one_series(path, options):
+        raise DataError(
+            f"{path}: no column says which recording a line has, the others hold times and numbers; add"
+            " --task forecast to forecast them, or name the recordings' column with --recording-column"
+        )
+    return read_csv(path, options, name)
 
 
 def _holds_texts(path: Path, options: DataOptions) -> bool:
@@ -38,6 +44,20 @@ def _holds_texts(path: Path, options: DataOptions) -> bool:
         return False
     header, *rows = csv_rows(path, 1 + ROWS_LOOKED_AT) or [()]
     return usual_column(header, TEXT) is not None or _has_words_alone(header, rows, options)
+
+
+def _holds_one_series(path: Path, options: DataOptions) -> bool:
+    """Whether no column is that of recordings, one that of times, and all others hold numbers."""
+    if options.recording_column is not None:
+        return False
+    from edgeseq.data.timeline import TIME  # noqa: PLC0415
+
+    header, *rows = csv_rows(path, 1 + ROWS_LOOKED_AT) or [()]
+    time = options.time_column or usual_column(header, TIME)
+    if time is None or usual_column(header, OF_SERIES["recording"]) is not None:
+        return False
+    cells = [cell for row in rows for name, cell in zip(header, row, strict=False) if name != time and cell]
+    return bool(cells) and all(map(is_number, cells))
 
 
 def _has_words_alone(header: Sequence[str], rows: Sequence[Sequence[str]], options: DataOptions) -> bool:
@@ -154,5 +174,6 @@ def _check_task(known: NamedSet, task: Task) -> None:
     """Raises UsageError where the set is for another task, or for this one and it was not said."""
     wanted = known.options.task
     if task != wanted:
-        advice = "leave --task out" if wanted == "classify" else f"add --task {wanted}"
+        advice = f"give --task {wanted} in its place" if task != "classify" else f"add --task {wanted}"
+        advice = "leave --task out" if wanted == "classify" else advice
         raise UsageError(f"{known.name} is a data set for the task {wanted}, not {task}; {advice}")

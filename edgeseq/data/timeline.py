@@ -7,17 +7,18 @@ import shlex
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 
 from edgeseq.data.columns import check_header, find_columns
 from edgeseq.data.dataset import DataOptions, Dataset, Recording
-from edgeseq.data.gaps import Moments, evened
+from edgeseq.data.gaps import Moments, UnevenError, evened
 from edgeseq.data.lineage import content_hash
 from edgeseq.data.lines import Lines
+from edgeseq.data.series_csv import is_number
 from edgeseq.data.text_rows import csv_records
+from edgeseq.data.times import TimeCells
 from edgeseq.names import unknown
 from edgeseq_device.errors import DataError, UsageError
 
@@ -25,36 +26,37 @@ TIME = ("date", "datetime", "timestamp", "time", "ds", "time_s", "time_ms", "sec
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 EMPTY = ("", "nan", "na", "n/a", "null", "none")  # in any case
 LARGEST = float(np.finfo(np.float32).max)
-LEAST_EPOCH_MS = 1e11  # 1973 in milliseconds, the year 5138 in seconds
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The header's columns, the place of the time's (None: there is none), the places of the channels."""
+    """The header's columns, the place of the time's (None: there is none) and what reads its cells, the
+    places of the channels.
+    """
 
     path: Path
     header: tuple[str, ...]
     time: int | None
+    times: TimeCells
     channels: tuple[int, ...]
 
     def time_us(self, cells: Sequence[str], line: int) -> int:
         """Microseconds since 1970, of a line. Raises DataError for what is no time."""
         if self.time is None:
             return 0
-        found = _microseconds(cells[self.time].strip())
+        cell = cells[self.time].strip()
+        found = self.times.microseconds(cell)
         if found is None:
-            raise DataError(
-                f'{self._place(line, self.time)}: "{cells[self.time].strip()}" is no time; write it as'
-                " 2016-07-01 00:00:00 (ISO 8601), or in seconds or milliseconds since 1970"
-            )
+            raise DataError(f'{self._place(line, self.time)}: "{cell}" is no time; {self.times.advice}')
         return found
 
     def values(self, cells: Sequence[str], line: int) -> list[float]:
         """The readings of a line, NaN for an empty cell. Raises DataError for text and infinity."""
         if len(cells) != len(self.header):
             fields = f"{len(cells)} fields where the header has {len(self.header)}"
-            raise DataError(f"{self.path}: line {line}: {fields}")
+            raise DataError(
+                f"{self.path}: line {line}: {fields}; give it one cell for each column, decimals with a point"
+            )
         return [self._value(cells[place], place, line) for place in self.channels]
 
     def _value(self, cell: str, place: int, line: int) -> float:
@@ -63,11 +65,16 @@ class Columns:
         except ValueError:
             if cell.strip().lower() in EMPTY:
                 return math.nan
-            raise DataError(
-                f'{self._place(line, place)}: "{cell.strip()}" is not a number; {self._remedy(place)}'
+            raise UnevenError(
+                f'{self._place(line, place)}: "{cell.strip()}" is not a number',
+                f"mend the cell, or {self._remedy(place)}",
             ) from None
         if abs(value) > LARGEST:
-            raise DataError(f"{self._place(line, place)}: {cell.strip()} is infinity or too large")
+            leave_out = f"leave the column out with --drop-column {shlex.quote(self.header[place])}"
+            raise UnevenError(
+                f"{self._place(line, place)}: {cell.strip()} is infinity or too large",
+                f"mend the cell, or {leave_out}",
+            )
         return value
 
     def _remedy(self, place: int) -> str:
@@ -105,6 +112,7 @@ def read_timeline(path: Path, options: DataOptions, name: str) -> Dataset:
         times=even.times,
         interval_s=even.interval_s,
         split_rows=options.split_rows,
+        filled=even.filled,
     )
 
 
@@ -134,7 +142,7 @@ def _read(path: Path, options: DataOptions) -> tuple[Moments, str]:
             times_us.append(columns.time_us(cells, line))
             lines_read.append(line)
     if not lines_read:
-        raise DataError(f"{path}: there is no line under its header")
+        raise DataError(f"{path}: there is no line under its header; write one for each moment")
     channels = tuple(columns.header[place] for place in columns.channels)
     found = Moments(
         path,
@@ -148,6 +156,8 @@ def _read(path: Path, options: DataOptions) -> tuple[Moments, str]:
 
 
 def _columns(header: Sequence[str], options: DataOptions, path: Path) -> Columns:
+    if _names_nothing(header):
+        raise DataError(f"{path}: line 1 holds numbers or times, no names; put a header above it")
     check_header(header, path, SEPARATORS[path.suffix.lower()])
     if "" in header:
         raise DataError(f"{path}: line 1: a column has no name; each one must have one")
@@ -159,31 +169,17 @@ def _columns(header: Sequence[str], options: DataOptions, path: Path) -> Columns
     time = find_columns(kept, {"time": TIME}, (), options, path).get("time")
     channels = tuple(header.index(name) for name in kept if name != time)
     if not channels:
-        raise DataError(f"{path}: line 1: the header leaves no column as a channel")
-    return Columns(path, tuple(header), None if time is None else header.index(time), channels)
+        advice = "leave fewer out with --drop-column" if dropped else "give it a column of readings"
+        raise DataError(f"{path}: line 1: the header leaves no column as a channel; {advice}")
+    place = None if time is None else header.index(time)
+    return Columns(path, tuple(header), place, TimeCells(time or ""), channels)
 
 
-def _microseconds(cell: str) -> int | None:
-    """Since 1970, of a number (seconds, or milliseconds from 1e11 on) or a date and time; None: neither.
-
-    A date and time without an offset counts as UTC.
-    """
-    try:
-        number = float(cell)
-    except ValueError:
-        return _of_date(cell)
-    if not abs(number) < LEAST_EPOCH_MS * 1e3:
-        return None
-    return round(number * (1e3 if abs(number) >= LEAST_EPOCH_MS else 1e6))
-
-
-def _of_date(cell: str) -> int | None:
-    try:
-        found = datetime.fromisoformat(cell.removesuffix("Z"))
-    except ValueError:
-        return None
-    aware = found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
+def _names_nothing(header: Sequence[str]) -> bool:
+    """Whether a first line is a moment already."""
+    return any(header) and all(
+        not cell or TimeCells("").microseconds(cell) is not None or is_number(cell) for cell in header
+    )
 
 
 def _no_time(moments: Moments) -> str:

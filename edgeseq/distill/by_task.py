@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Protocol, cast
 
 from edgeseq.distill.distillation import Distillation
-from edgeseq.distill.judge import Judge
+from edgeseq.distill.exam import Exam
 from edgeseq.distill.lessons import Lessons
 from edgeseq.distill.teachers import Watched
 from edgeseq.features import Prepared
 from edgeseq.runs import Run
-from edgeseq.tasks import Task
+from edgeseq_device.tasks import Task
 
 _MODULES: Mapping[Task, str] = {
     "classify": "edgeseq.distill.classify",
@@ -30,7 +30,7 @@ class OfTask(Protocol):
     def lessons(self, distillation: Distillation, watch: Watched) -> Lessons:
         """What both students are taught. What takes a while before is told to `watch`."""
 
-    def judge(self, prepared: Prepared) -> Judge:
+    def exam(self, prepared: Prepared) -> Exam:
         """What all models are compared by."""
 
     def warnings(self, distillation: Distillation, student: Run) -> tuple[str, ...]:

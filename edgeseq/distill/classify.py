@@ -7,8 +7,8 @@ from functools import partial
 
 from edgeseq.distill.answers import Answers, cached_logits, in_order, together
 from edgeseq.distill.distillation import Distillation
+from edgeseq.distill.exam import Exam, Timed, Written
 from edgeseq.distill.held_out import Figures, HeldOut, Part, figures_of
-from edgeseq.distill.judge import Judge, Timed, Written
 from edgeseq.distill.lessons import Lessons, check_inside, scratch_lesson, student_lesson
 from edgeseq.distill.positions import check_variants
 from edgeseq.distill.teachers import Teacher, Watched, check_prepared
@@ -36,7 +36,7 @@ def lessons(distillation: Distillation, watch: Watched) -> Lessons:
     return Lessons(scratch_lesson(transfer), student_lesson(transfer, answers, teachers, distillation.config))
 
 
-def judge(prepared: Prepared) -> Judge:
+def exam(prepared: Prepared) -> Exam:
     """Accuracy, and what is rejected."""
     return _Recordings(prepared)
 
@@ -59,7 +59,7 @@ def warnings(distillation: Distillation, student: Run) -> tuple[str, ...]:  # no
     return tuple(found)
 
 
-class _Recordings(Judge):
+class _Recordings(Exam):
     int8_teachers = False
 
     def __init__(self, prepared: Prepared) -> None:

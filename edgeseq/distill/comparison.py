@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Literal
 
+from edgeseq.distill.exam import Exam, SplitFigures, Timed, Written
 from edgeseq.distill.held_out import Figures
-from edgeseq.distill.judge import Judge, SplitFigures, Timed, Written
 from edgeseq.distill.latency import ROUNDS, latencies_ms
 from edgeseq.distill.teachers import Teacher, Watched
 from edgeseq.export.board_files import board_files
@@ -26,7 +26,7 @@ from edgeseq.runs import Run
 from edgeseq_device import runtimes
 from edgeseq_export import SeqSpec
 from edgeseq_export.bundle import model_file, model_files
-from edgeseq_export.choice import TARGETS
+from edgeseq_export.targets import TARGETS
 
 BYTES_OF_A_PARAMETER = 4
 Role = Literal["teacher", "ensemble", "linear", "scratch", "distilled"]
@@ -76,40 +76,40 @@ class _Model:
 
 
 def compare(
-    teachers: Sequence[Teacher], twin: Run | None, student: Run, judge: Judge, watch: Watched
+    teachers: Sequence[Teacher], twin: Run | None, student: Run, exam: Exam, watch: Watched
 ) -> list[Row]:
     """The rows of the table. `watch` is told what is done."""
     with TemporaryDirectory(prefix="edgeseq-distill-") as folder:
-        rows_of = partial(_subjects, judge=judge, scratch=Path(folder), watch=watch)
-        subjects = [each for teacher in teachers for each in _teacher(teacher, judge, rows_of, watch)]
+        rows_of = partial(_subjects, exam=exam, scratch=Path(folder), watch=watch)
+        subjects = [each for teacher in teachers for each in _teacher(teacher, exam, rows_of, watch)]
         if len(teachers) > 1:
-            subjects += _ensemble(teachers, subjects, judge, watch)
+            subjects += _ensemble(teachers, subjects, exam, watch)
         subjects += [each for model in _linear(student) for each in rows_of(model)]
         if twin is not None:
-            subjects += rows_of(_model("scratch", twin, judge))
-        subjects += rows_of(_model("distilled", student, judge))
+            subjects += rows_of(_model("scratch", twin, exam))
+        subjects += rows_of(_model("distilled", student, exam))
         told = partial(watch, f"latency of {len(subjects)} models, in turns, {ROUNDS} rounds")
-        taken = latencies_ms([each.run for each in subjects], judge.timed_inputs, told)
+        taken = latencies_ms([each.run for each in subjects], exam.timed_inputs, told)
     return [replace(each.row, latency_p50_ms=latency) for each, latency in zip(subjects, taken, strict=True)]
 
 
 def _teacher(
-    teacher: Teacher, judge: Judge, rows_of: Callable[..., list[_Subject]], watch: Watched
+    teacher: Teacher, exam: Exam, rows_of: Callable[..., list[_Subject]], watch: Watched
 ) -> list[_Subject]:
     if teacher.run is not None:
-        precisions = PRECISIONS if judge.int8_teachers else PRECISIONS[:1]
-        return rows_of(_model("teacher", teacher.run, judge), precisions)
-    figures = judge.of_teachers([teacher], watch)
+        precisions = PRECISIONS if exam.int8_teachers else PRECISIONS[:1]
+        return rows_of(_model("teacher", teacher.run, exam), precisions)
+    figures = exam.of_teachers([teacher], watch)
     size = BYTES_OF_A_PARAMETER * teacher.parameters
     row = Row("teacher", teacher.source.reference, "torch", "fp32", teacher.parameters, size, size, figures)
-    return [_Subject(row, judge.timed_teacher(teacher))]
+    return [_Subject(row, exam.timed_teacher(teacher))]
 
 
 def _ensemble(
-    teachers: Sequence[Teacher], members: Sequence[_Subject], judge: Judge, watch: Watched
+    teachers: Sequence[Teacher], members: Sequence[_Subject], exam: Exam, watch: Watched
 ) -> list[_Subject]:
     """All of them one after the other in fp32, in each form that all of them have."""
-    figures = judge.of_teachers(teachers, watch)
+    figures = exam.of_teachers(teachers, watch)
     members = [each for each in members if each.row.precision == "fp32"]
     found = []
     for form in dict.fromkeys(each.row.form for each in members):
@@ -129,8 +129,8 @@ def _all(runs: Sequence[Timed], number: int) -> None:
         run(number)
 
 
-def _model(role: Role, run: Run, judge: Judge) -> _Model:
-    return _Model(role, run.name, run, run.spec(), run.parameters, judge.of_run(run))
+def _model(role: Role, run: Run, exam: Exam) -> _Model:
+    return _Model(role, run.name, run, run.spec(), run.parameters, exam.of_run(run))
 
 
 def _linear(student: Run) -> list[_Model]:
@@ -147,27 +147,27 @@ def _subjects(
     model: _Model,
     precisions: Sequence[Precision] = PRECISIONS,
     *,
-    judge: Judge,
+    exam: Exam,
     scratch: Path,
     watch: Watched,
 ) -> list[_Subject]:
     """A model written in both formats, for each precision; int8 files with figures of their own."""
     found = []
     for precision in precisions:
-        for each in _written(model, precision, judge, scratch):
+        for each in _written(model, precision, exam, scratch):
             sizes = each.bytes, each.model_bytes
-            figures = model.figures if precision == "fp32" else judge.of_file(each, model.run, watch)
+            figures = model.figures if precision == "fp32" else exam.of_file(each, model.run, watch)
             row = Row(model.role, model.name, each.form, precision, model.parameters, *sizes, figures)
-            found.append(_Subject(row, judge.timed(each, model.run)))
+            found.append(_Subject(row, exam.timed(each, model.run)))
     return found
 
 
-def _written(model: _Model, precision: Precision, judge: Judge, scratch: Path) -> Iterator[Written]:
+def _written(model: _Model, precision: Precision, exam: Exam, scratch: Path) -> Iterator[Written]:
     """Each format as an export would write it.
 
     For the target that the run was quantized for, with a step form unless it was fitted without one.
     """
-    run, splits = model.run, judge.prepared.splits
+    run, splits = model.run, exam.prepared.splits
     target = "generic" if run.recipe.qat is None else run.recipe.qat.target
     options = ExportOptions(precision, TARGETS[target].formats, target=target)
     options = as_fitted(options, run.recipe.fit, None, None)

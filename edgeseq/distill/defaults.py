@@ -8,8 +8,8 @@ from typing import Any
 
 from edgeseq.data.dataset import Kind
 from edgeseq.models.config import ModelConfig
-from edgeseq.tasks import Task
 from edgeseq.training.recipe import TrainConfig
+from edgeseq_device.tasks import Task
 
 TEXT_DROPOUT = 0.1  # a teacher's answers to many variants regularise enough (docs/distill.md)
 OF_THE_TEACHER = ("vocabulary", "buckets")

@@ -9,8 +9,8 @@ from edgeseq.distill.teachers import Teacher
 from edgeseq.distill.transfer import TransferSet, transfer_set
 from edgeseq.features import Prepared
 from edgeseq.runs import Run
-from edgeseq.tasks import Task
 from edgeseq.training.recipe import DistillConfig, Recipe
+from edgeseq_device.tasks import Task
 
 
 @dataclass(frozen=True, eq=False)

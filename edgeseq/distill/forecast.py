@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseq.distill.distillation import Distillation
-from edgeseq.distill.judge import Judge, SplitFigures, Timed, Written
+from edgeseq.distill.exam import Exam, SplitFigures, Timed, Written
 from edgeseq.distill.lessons import Lessons
 from edgeseq.distill.teachers import Teacher, Watched, check_prepared
 from edgeseq.evaluate.windows import (
@@ -25,9 +25,8 @@ from edgeseq.evaluate.windows import (
 from edgeseq.features import Prepared
 from edgeseq.models.model import Forecaster
 from edgeseq.runs import Run
-from edgeseq.training.by_task import lesson_of
 from edgeseq.training.examples import Batch
-from edgeseq.training.forecast import SquaredError
+from edgeseq.training.forecast import SquaredError, lesson
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.qat import Forward
 from edgeseq_device.errors import DataError
@@ -59,14 +58,14 @@ def check(distillation: Distillation) -> None:
 
 def lessons(distillation: Distillation, watch: Watched) -> Lessons:  # noqa: ARG001
     """The same windows twice: with what came alone, and with what teachers say of it."""
-    scratch = lesson_of(distillation.recipe, distillation.prepared)
+    scratch = lesson(distillation.recipe, distillation.prepared)
     teachers, hard_weight = together(distillation.teachers), distillation.config.hard_weight
     return Lessons(
         scratch, Lesson(scratch.examples, lambda _phase, _module: MixedError(teachers, hard_weight))
     )
 
 
-def judge(prepared: Prepared) -> Judge:
+def exam(prepared: Prepared) -> Exam:
     """MSE and MAE over every window that was held out."""
     return _Windows(prepared)
 
@@ -106,7 +105,7 @@ def together(teachers: Sequence[Teacher]) -> Forward:
     return mean
 
 
-class _Windows(Judge):
+class _Windows(Exam):
     @property
     def timed_inputs(self) -> int:
         return min(TIMED_WINDOWS, len(self.prepared.splits.validation))

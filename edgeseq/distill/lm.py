@@ -15,22 +15,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseq.distill.distillation import Distillation
-from edgeseq.distill.judge import Judge, SplitFigures, Timed, Written
+from edgeseq.distill.exam import Exam, SplitFigures, Timed, Written
 from edgeseq.distill.lessons import Lessons
 from edgeseq.distill.objectives import softened_divergence
 from edgeseq.distill.teachers import Teacher, Watched, check_prepared
 from edgeseq.evaluate.tokens import (
+    GATE_TOKENS,
     TokensEvaluation,
     evaluate_language_module,
     evaluate_language_step,
 )
-from edgeseq.export.measure import GATE_TOKENS
 from edgeseq.features import Prepared
 from edgeseq.models.model import LanguageModel, Leaf, SequenceModel, State, array
 from edgeseq.runs import Run
-from edgeseq.training.by_task import lesson_of
 from edgeseq.training.lesson import Lesson
-from edgeseq.training.lm import NextToken, Windows
+from edgeseq.training.lm import NextToken, TokenBatch, lesson
 from edgeseq.training.recipe import DistillConfig
 from edgeseq_device.errors import DataError
 from edgeseq_device.stepping import LoadedStep
@@ -56,7 +55,7 @@ def check(distillation: Distillation) -> None:
 
 def lessons(distillation: Distillation, watch: Watched) -> Lessons:  # noqa: ARG001
     """The same streams twice: with the next token alone, and with what teachers say of it."""
-    scratch = lesson_of(distillation.recipe, distillation.prepared)
+    scratch = lesson(distillation.recipe, distillation.prepared)
     config, teachers = distillation.config, together(distillation.teachers)
     return Lessons(
         scratch,
@@ -67,7 +66,7 @@ def lessons(distillation: Distillation, watch: Watched) -> Lessons:  # noqa: ARG
     )
 
 
-def judge(prepared: Prepared) -> Judge:
+def exam(prepared: Prepared) -> Exam:
     """Nats per token and bits per character of the tokens that an export's accuracy gate judges."""
     return _Text(prepared)
 
@@ -91,7 +90,7 @@ class SoftTokens(nn.Module):
         self._answer = teachers.forward  # a method, not a module: teachers are not trained
         self._state: State | None = None
 
-    def forward(self, forward: LanguageModel, batch: Windows) -> tuple[Tensor, Tensor]:
+    def forward(self, forward: LanguageModel, batch: TokenBatch) -> tuple[Tensor, Tensor]:
         """(loss, logits [B * T, V])."""
         hard, logits = self.next_token(forward, batch)
         with torch.no_grad():
@@ -135,7 +134,7 @@ def together(teachers: Sequence[Teacher]) -> LanguageModel:
     return modules[0] if len(modules) == 1 else Together(modules)
 
 
-class _Text(Judge):
+class _Text(Exam):
     @property
     def timed_inputs(self) -> int:
         return TIMED_TOKENS
@@ -152,16 +151,16 @@ class _Text(Judge):
 
     def timed(self, written: Written, run: Run) -> Timed:  # noqa: ARG002
         """A step: one token, behind those before."""
-        step, ids = _step(written).step, self.prepared.streams["validation"]
+        step, ids = _step(written).step, self.prepared.texts["validation"].ids
         return lambda number: step(ids[number])
 
     def _figures(self, evaluate: Callable[..., TokensEvaluation]) -> SplitFigures:
         """All rows by the same tokens: as many as an export judges a file by."""
-        streams, characters = self.prepared.streams, self.prepared.characters
+        texts = self.prepared.texts
         return {
-            split: evaluate(streams[split], characters[split], GATE_TOKENS).to_dict()
+            split: evaluate(texts[split].ids, texts[split].characters, GATE_TOKENS).to_dict()
             for split in HELD_OUT
-            if split in streams
+            if split in texts
         }
 
 

@@ -13,6 +13,7 @@ from edgeseq.distill.by_task import by_task
 from edgeseq.distill.comparison import Row, compare
 from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.teachers import check_teacher, reopened
+from edgeseq.distill.verdict import verdict
 from edgeseq.features import Prepared, prepare
 from edgeseq.files import atomic_write_json
 from edgeseq.runs import (
@@ -178,8 +179,9 @@ def _finish(folder: RunFolder, distillation: Distillation, watching: Watching) -
     lessons = of_task.lessons(distillation, watching.step)
     scratch = _from_scratch(folder, distillation, lessons.scratch, watching)
     student = _trained(folder, recipe, prepared, lessons.student, watching)
-    rows = compare(distillation.teachers, scratch, student, of_task.judge(prepared), watching.step)
-    distilled = Distilled(student, scratch, tuple(rows), of_task.warnings(distillation, student))
+    rows = compare(distillation.teachers, scratch, student, of_task.exam(prepared), watching.step)
+    warnings = (*of_task.warnings(distillation, student), *verdict(rows, distillation.task))
+    distilled = Distilled(student, scratch, tuple(rows), warnings)
     atomic_write_json(folder.path / RESULT_FILE, distilled.comparison())
     return distilled
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,18 +23,13 @@ from edgeseq.features import FeatureArray, FloatArray, Prepared
 from edgeseq.models.model import SequenceModel
 from edgeseq.names import unknown
 from edgeseq.runs import RUNS, Run, RunFolder, open_run
-from edgeseq.tasks import Task
 from edgeseq.training.recipe import TeacherSource
 from edgeseq_device.errors import DataError, UsageError
+from edgeseq_device.tasks import LOADERS, Task
 from edgeseq_device.tokens import Tokens
 
 CHUNK = 2048  # inputs between two reports of progress
 BATCH = 128
-KINDS_OF_TEACHER: Mapping[Task, str] = {
-    "classify": "a classifier",
-    "lm": "a language model",
-    "forecast": "a forecaster",
-}
 CONFIG_FILE = "config.json"  # what makes a folder a Hugging Face model's
 
 Asked = Sequence[str] | Sequence[FeatureArray]
@@ -197,7 +192,7 @@ def task_of(teachers: Sequence[Teacher]) -> Task:
     first, *others = teachers
     for each in others:
         if _task(each) != _task(first):
-            told = [f"{one.source.reference} is {KINDS_OF_TEACHER[_task(one)]}" for one in (first, each)]
+            told = [f"{one.source.reference} is {LOADERS[_task(one)][0]}" for one in (first, each)]
             raise UsageError(f"{', '.join(told)}: they cannot teach together; give teachers of one task")
     return _task(first)
 

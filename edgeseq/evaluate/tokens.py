@@ -15,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from edgeseq.features_lm import STREAMS
+from edgeseq.features.lm import STREAMS
 from edgeseq.models.model import LanguageModel, State
 from edgeseq_device.errors import DataError, EdgeseqError
 
 CHUNK_TOKENS = 128
 """Torch answers so many tokens of each stream at once: the logits of a large vocabulary take RAM."""
+GATE_TOKENS = 4096
+"""Of each of the STREAMS parts of a text, an export judges so many: 65,536 take a board's runtime seconds."""
 
 Ids = npt.NDArray[np.integer[Any]]
 Progress = Callable[[int, int], None]

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgeseq.evaluate import Evaluation, evaluate_logits, evaluate_module, one_by_one, out_of_scope_metrics
 from edgeseq.evaluate.tokens import (
+    GATE_TOKENS,
     TokensEvaluation,
     evaluate_language_module,
     evaluate_language_step,
@@ -17,16 +18,15 @@ from edgeseq.evaluate.windows import WindowsEvaluation, evaluate_forecaster, eva
 from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Watched
 from edgeseq.features import LabelledFeatures, Prepared
-from edgeseq.gates import YARDSTICKS, AccuracyDrop, few_warning, worse_than_linear_warning
+from edgeseq.gates import AccuracyDrop, few_warning, worse_than_linear_warning
 from edgeseq.golden import Loaded, Steps
 from edgeseq.models.model import LanguageModel, SequenceModel
 from edgeseq.runs import Run
-from edgeseq.tasks import Task
+from edgeseq.tasks import WORDS
 from edgeseq_device.runtimes import LoadedModel
+from edgeseq_device.tasks import Task
 
 HELD_OUT = ("validation", "test")
-GATE_TOKENS = 4096
-"""Of each of the STREAMS parts of a text, the first so many tokens: 65,536 take a board's runtime seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +64,8 @@ def _classes(subject: Measured, max_drop: float, report: ExportReport, step: Wat
     """Where the data has recordings of none of the classes, what each file's rejection threshold does too."""
     splits = subject.prepared.splits
     fp32 = {name: evaluate_module(subject.module, splits.named(name)) for name in subject.splits}
-    metric = YARDSTICKS["classify"].metric
     for name, each in fp32.items():
-        report.accuracy[name] = {"n": each.n, "metric": metric, "fp32": each.accuracy}
+        report.accuracy[name] = _entry("classify", each.n, {"fp32": each.accuracy})
     for model_format, model in subject.loaded.items():
         inside = {
             name: _classified(model, splits.named(name), f"{model_format} on {name}", step) for name in fp32
@@ -108,8 +107,8 @@ def _tokens(subject: Measured, step: Watched) -> _ByForm:
         raise TypeError(f"{subject.run.path}: {type(module).__name__} is no language model")
 
     def figures(measure: Callable[..., TokensEvaluation], split: str, what: str) -> _Figures:
-        text = (prepared.streams[split], prepared.characters[split])
-        found = measure(*text, GATE_TOKENS, partial(step, f"{what} on {split}"))
+        text = prepared.texts[split]
+        found = measure(text.ids, text.characters, GATE_TOKENS, partial(step, f"{what} on {split}"))
         return _Figures(found.tokens, found.nats_per_token, ("bits_per_character", found.bits_per_character))
 
     forms: dict[str, Callable[..., TokensEvaluation]] = {"fp32": partial(evaluate_language_module, module)}
@@ -138,10 +137,14 @@ def _windows(subject: Measured, step: Watched) -> _ByForm:
     }
 
 
+def _entry(task: Task, n: int, forms: Mapping[str, float]) -> dict[str, Any]:
+    """Of one split in the report: readers ask for the forms that they know by name."""
+    return {"n": n, "metric": WORDS[task].metric, "unit": WORDS[task].measured_in, **forms}
+
+
 def _record(task: Task, found: _ByForm, max_drop: float, report: ExportReport) -> None:
     for split, forms in found.items():
-        entry: dict[str, Any] = {"n": forms["fp32"].n, "metric": YARDSTICKS[task].metric}
-        entry |= {form: each.value for form, each in forms.items()}
+        entry = _entry(task, forms["fp32"].n, {form: each.value for form, each in forms.items()})
         entry[forms["fp32"].also[0]] = {form: each.also[1] for form, each in forms.items()}
         report.accuracy[split] = entry
     validation = found["validation"]
@@ -159,4 +162,5 @@ def _worse_than_linear(subject: Measured, report: ExportReport) -> str | None:
     entry: Mapping[str, Any] = report.accuracy[split]
     if "linear" not in entry:
         return None
-    return worse_than_linear_warning(split, {form: entry[form] for form in subject.loaded}, entry["linear"])
+    exported: dict[str, float] = {form: entry[form] for form in subject.loaded}
+    return worse_than_linear_warning(split, entry["fp32"], exported, entry["linear"])

@@ -9,13 +9,13 @@ from typing import Literal
 from edgeseq.data.dataset import Kind
 from edgeseq.gates import YARDSTICKS
 from edgeseq.names import unknown
-from edgeseq.tasks import Task
 from edgeseq.training.recipe import FitConfig
 from edgeseq_device.errors import UsageError
+from edgeseq_device.tasks import Task
 from edgeseq_export import FORMATS, Format, SeqSpec
-from edgeseq_export.choice import TARGETS
 from edgeseq_export.forms import Compute
 from edgeseq_export.spec import quantized_layers
+from edgeseq_export.targets import TARGETS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from edgeseq.evaluate import OutOfScope
 from edgeseq.export.tune import Tuning
 from edgeseq.gates import AccuracyDrop
 from edgeseq.sensitivity import LayerSensitivity
-from edgeseq.tasks import Task
+from edgeseq_device.tasks import Task
 from edgeseq_export import ExportedModel
 from edgeseq_export.budget import SizeCheck
 from edgeseq_export.parity import Parity

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from edgeseq.models.config import ModelConfig
 from edgeseq.models.model import Leaf
-from edgeseq_export import spec
+from edgeseq_export.layers import Activation, Attention, Linear, Norm, Residual
 from edgeseq_export.reference import rotary_frequencies
 
 Turn = tuple[Tensor, Tensor]
@@ -58,9 +58,9 @@ class Block(nn.Module):
         found: Tensor = rows + self.dropout(narrowed)
         return found
 
-    def to_spec(self, number: int, leaf: Leaf) -> tuple[spec.Residual, spec.Residual]:
+    def to_spec(self, number: int, leaf: Leaf) -> tuple[Residual, Residual]:
         """The block's two residuals."""
-        attention = spec.Attention(
+        attention = Attention(
             f"attention{number}",
             self.heads,
             leaf(self.qkv.weight),
@@ -71,11 +71,11 @@ class Block(nn.Module):
             window=self.window,
         )
         return (
-            spec.Residual(
+            Residual(
                 f"attention_block{number}",
                 (norm_spec(f"attention_norm{number}", self.attention_norm, leaf), attention),
             ),
-            spec.Residual(
+            Residual(
                 f"feedforward_block{number}",
                 (
                     norm_spec(f"feedforward_norm{number}", self.feedforward_norm, leaf),
@@ -100,13 +100,11 @@ def turned(heads: Tensor, turn: Turn) -> Tensor:
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
 
 
-def norm_spec(name: str, norm: nn.LayerNorm, leaf: Leaf) -> spec.Norm:
+def norm_spec(name: str, norm: nn.LayerNorm, leaf: Leaf) -> Norm:
     """The layer described."""
-    return spec.Norm(name, leaf(norm.weight), leaf(norm.bias), norm.eps)
+    return Norm(name, leaf(norm.weight), leaf(norm.bias), norm.eps)
 
 
-def linear_spec(
-    name: str, linear: nn.Linear, leaf: Leaf, activation: spec.Activation = "none"
-) -> spec.Linear:
+def linear_spec(name: str, linear: nn.Linear, leaf: Leaf, activation: Activation = "none") -> Linear:
     """The layer described."""
-    return spec.Linear(name, leaf(linear.weight), leaf(linear.bias), activation)
+    return Linear(name, leaf(linear.weight), leaf(linear.bias), activation)

@@ -6,16 +6,16 @@ from torch import nn
 
 from edgeseq.models.config import ModelConfig
 from edgeseq.models.model import Leaf
-from edgeseq_export import spec
+from edgeseq_export.layers import GRU, LSTM, Cell, Recurrent
 
-KINDS: dict[str, tuple[type[nn.GRU] | type[nn.LSTM], type[spec.GRU] | type[spec.LSTM]]] = {
-    "gru": (nn.GRU, spec.GRU),
-    "lstm": (nn.LSTM, spec.LSTM),
+KINDS: dict[str, tuple[type[nn.GRU] | type[nn.LSTM], type[GRU] | type[LSTM]]] = {
+    "gru": (nn.GRU, GRU),
+    "lstm": (nn.LSTM, LSTM),
 }
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-def recurrent_spec(config: ModelConfig, module: nn.GRU | nn.LSTM, leaf: Leaf) -> tuple[spec.Recurrent, ...]:
+def recurrent_spec(config: ModelConfig, module: nn.GRU | nn.LSTM, leaf: Leaf) -> tuple[Recurrent, ...]:
     """The layers described, one behind the other: gru0 (or lstm0), gru1 ..."""
     return tuple(
         KINDS[config.family][1](
@@ -27,5 +27,5 @@ def recurrent_spec(config: ModelConfig, module: nn.GRU | nn.LSTM, leaf: Leaf) ->
     )
 
 
-def _cell(module: nn.GRU | nn.LSTM, layer: str, leaf: Leaf) -> spec.Cell:
-    return spec.Cell(*(leaf(getattr(module, f"{name}_{layer}")) for name in _NAMES))
+def _cell(module: nn.GRU | nn.LSTM, layer: str, leaf: Leaf) -> Cell:
+    return Cell(*(leaf(getattr(module, f"{name}_{layer}")) for name in _NAMES))

@@ -1,20 +1,18 @@
-"""The families of models by name, and the shape that a model can have."""
+"""The families of models by name, and the settings that a model can have."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgeseq.names import unknown
+from edgeseq.names import option, unknown
 from edgeseq.settings import require
-from edgeseq.tasks import Task
 from edgeseq_device.errors import UsageError
+from edgeseq_device.tasks import Task
 
 if TYPE_CHECKING:
-    from edgeseq.data.dataset import Kind
     from edgeseq_device.frontend import FrontEnd
 
 # By task, the module that builds each family. Imported on use, because each one needs torch.
@@ -38,77 +36,6 @@ FAMILIES: Mapping[Task, Mapping[str, str]] = {
     },
 }
 ALL_FAMILIES = tuple(dict.fromkeys(family for of_task in FAMILIES.values() for family in of_task))
-Size = Literal["tiny", "small", "base"]
-SIZES = ("tiny", "small", "base")
-_RECURRENT: Mapping[str, Mapping[str, int]] = {
-    "tiny": {"hidden": 32, "embedding": 32},
-    "small": {"hidden": 64, "embedding": 64},
-    "base": {"hidden": 128, "embedding": 64},
-}
-# The shape that a size stands for; `embedding` counts for text alone.
-SHAPES: Mapping[str, Mapping[str, Mapping[str, int]]] = {
-    "gru": _RECURRENT,
-    "lstm": _RECURRENT,
-    "transformer": {
-        "tiny": {"hidden": 64, "layers": 2, "embedding": 32},
-        "small": {"hidden": 128, "layers": 2, "embedding": 64},
-        "base": {"hidden": 192, "layers": 3, "heads": 6, "embedding": 128},
-    },
-    "bag": {
-        "tiny": {"hidden": 64, "embedding": 32},
-        "small": {"hidden": 128, "embedding": 64},
-        "base": {"hidden": 256, "embedding": 128},
-    },
-}
-# What suits a family better than the defaults of ModelConfig; and, of text, better than that.
-FAMILY_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "transformer": {"layers": 2, "pooling": "mean"},
-    "bag": {"pooling": "mean"},
-}
-_RECURRENT_TEXT = {"bidirectional": True, "pooling": "max", "dropout": 0.4, "embedding_dropout": 0.4}
-TEXT_SIZES: Mapping[str, Size] = {"gru": "base", "lstm": "base", "transformer": "small", "bag": "base"}
-TEXT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "gru": _RECURRENT_TEXT,
-    "lstm": _RECURRENT_TEXT,
-    "transformer": {"embedding_dropout": 0.4},
-    "bag": {"dropout": 0.3, "embedding_dropout": 0.3},
-}
-# Of the other tasks: the shape that a size stands for (base, unless one is given), and what any size has.
-_LM_RECURRENT: Mapping[str, Mapping[str, Any]] = {
-    "defaults": {"dropout": 0.3, "embedding_dropout": 0.15},
-    "tiny": {"hidden": 128, "embedding": 64},
-    "small": {"hidden": 256, "embedding": 64},
-    "base": {"hidden": 512, "embedding": 64},
-}
-_SEGMENTS: Mapping[str, Mapping[str, Any]] = {
-    "defaults": {"dropout": 0.2, "segment": 24},
-    "tiny": {"hidden": 32},
-    "small": {"hidden": 64},
-    "base": {"hidden": 128},
-}
-TASK_SHAPES: Mapping[Task, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
-    "lm": {
-        "gru": _LM_RECURRENT,
-        "lstm": _LM_RECURRENT,
-        "transformer": {
-            "defaults": {"dropout": 0.2, "embedding_dropout": 0.1, "window": 128},
-            "tiny": {"hidden": 64, "embedding": 64, "layers": 2},
-            "small": {"hidden": 128, "embedding": 64, "layers": 4},
-            "base": {"hidden": 192, "embedding": 64, "layers": 6, "heads": 6},
-        },
-    },
-    "forecast": {
-        "gru": _SEGMENTS,
-        "lstm": _SEGMENTS,
-        "transformer": {
-            "defaults": {"dropout": 0.3, "segment": 24, "heads": 2},
-            "tiny": {"hidden": 16, "layers": 1},
-            "small": {"hidden": 16, "layers": 2},
-            "base": {"hidden": 32, "layers": 2},
-        },
-        "linear": {"defaults": {}, "tiny": {}, "small": {}, "base": {}},
-    },
-}
 TRANSFORMER_ONLY = ("heads", "feedforward", "positions", "max_frames", "causal", "window")
 NOT_OF_A_BAG = ("layers", "bidirectional", "conv_kernel", *TRANSFORMER_ONLY)
 TEXT_ONLY = ("embedding", "embedding_dropout")
@@ -174,14 +101,14 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check_family(self.family, self.task)
         for name in _COUNTS:
-            require(getattr(self, name) >= 1, f"{_words(name)} is {getattr(self, name)}; give at least 1")
-        require(self.pooling in POOLINGS, f"pooling {self.pooling!r} is not one of {', '.join(POOLINGS)}")
-        require(self.positions in POSITIONS, f"positions {self.positions!r} is not rotary or learned")
+            require(getattr(self, name) >= 1, f"{option(name)} is {getattr(self, name)}; give at least 1")
+        require(self.pooling in POOLINGS, f"--pooling {self.pooling!r} is not one of {', '.join(POOLINGS)}")
+        require(self.positions in POSITIONS, f"--positions {self.positions!r} is not rotary or learned")
         for name in ("dropout", "embedding_dropout"):
             value = getattr(self, name)
-            require(0 <= value < 1, f"{_words(name)} is {value}; it must be at least 0 and below 1")
-        require(self.conv_kernel >= 0, f"conv kernel is {self.conv_kernel}; give 0 for none, or its frames")
-        require(self.embedding >= 0, f"embedding is {self.embedding}; give 0 for none, or its width")
+            require(0 <= value < 1, f"{option(name)} is {value}; it must be at least 0 and below 1")
+        require(self.conv_kernel >= 0, f"--conv-kernel is {self.conv_kernel}; give 0 for none, or its frames")
+        require(self.embedding >= 0, f"--embedding is {self.embedding}; give 0 for none, or its width")
         check_fits(self.family, [name for name in DEFAULTS if self._is_set(name)], self.task)
         if self.task == "lm":
             self._check_lm()
@@ -194,9 +121,9 @@ class ModelConfig:
         if self.family == "transformer":
             self._check_transformer()
             return
-        require(self.pooling != "cls", f"pooling cls is a transformer's; a {self.family} has no such row")
+        require(self.pooling != "cls", f"--pooling cls is a transformer's; a {self.family} has no such row")
         if self.family == "bag":
-            require(self.pooling != "last", "a bag of tokens has no last one; give pooling mean or max")
+            require(self.pooling != "last", "a bag of tokens has no last one; give --pooling mean or max")
 
     @property
     def title(self) -> str:
@@ -221,9 +148,9 @@ class ModelConfig:
         return f"{self.family} {self.layers}x{self.hidden} by {self.segment}, {reach}"
 
     def _check_lm(self) -> None:
-        require(self.embedding >= 1, "a language model has an embedding; give at least 1")
+        require(self.embedding >= 1, "a language model has an embedding; give --embedding 1 at least")
         if self.tied:
-            equal = f"embedding {self.embedding} is not hidden {self.hidden}"
+            equal = f"--embedding {self.embedding} is not --hidden {self.hidden}"
             require(self.embedding == self.hidden, f"tied tables have one width: {equal}")
         if self.family == "transformer":
             self._check_heads()
@@ -232,35 +159,40 @@ class ModelConfig:
         if self.family == "transformer":
             self._check_heads()
             fits = self.segment <= self.context
-            require(fits, f"segment {self.segment} is longer than the context, {self.context}")
+            require(fits, f"--segment {self.segment} is longer than --context {self.context}")
         elif self.family != "linear":
             for name in ("context", "horizon"):
                 value = getattr(self, name)
                 rest = value % self.segment
-                require(not rest, f"{name} {value} is no multiple of segment {self.segment}; give another")
+                require(
+                    not rest, f"--{name} {value} is no multiple of --segment {self.segment}; give another"
+                )
 
     def _check_heads(self) -> None:
         width, rest = divmod(self.hidden, self.heads)
-        not_divided = f"hidden {self.hidden} does not divide by {self.heads} heads; give a multiple of them"
-        require(not rest, not_divided)
+        not_divided = f"--hidden {self.hidden} does not divide by --heads {self.heads}"
+        require(not rest, f"{not_divided}; give a multiple of them, or leave --heads out")
         if self.task != "forecast" and self.positions == "rotary":
-            even = f"hidden {self.hidden} over {self.heads} heads is {width}"
+            even = f"--hidden {self.hidden} over {self.heads} heads is {width}"
             require(width % 2 == 0, f"rotary positions need heads of an even width; {even}")
 
     def _check_transformer(self) -> None:
-        require(not self.bidirectional, "a transformer sees both sides already; leave bidirectional out")
+        require(not self.bidirectional, "a transformer sees both sides already; leave --bidirectional out")
         self._check_heads()
         if self.positions == "rotary":
             no_limit = "rotary positions know no longest recording"
-            require(not self._is_set("max_frames"), f"{no_limit}; leave max frames out, or take learned ones")
+            require(
+                not self._is_set("max_frames"),
+                f"{no_limit}; leave --max-frames out, or take --positions learned",
+            )
         if self.causal:
             endless = "a causal transformer runs without an end"
-            require(self.positions == "rotary", f"{endless}; it needs rotary positions, not learned ones")
+            require(self.positions == "rotary", f"{endless}; it needs --positions rotary")
             unseeing = "a causal transformer's row in front of the frames sees none of them"
-            require(self.pooling != "cls", f"{unseeing}; leave pooling cls out")
+            require(self.pooling != "cls", f"{unseeing}; leave --pooling cls out")
         else:
             require(
-                not self._is_set("window"), "a window is a causal transformer's; add causal or leave it out"
+                not self._is_set("window"), "--window is a causal transformer's; add --causal or leave it out"
             )
 
     def _is_set(self, name: str) -> bool:
@@ -290,66 +222,20 @@ def check_fits(family: str, given: list[str], task: Task = "classify") -> None:
         for name in given:
             if name not in allowed:
                 raise UsageError(
-                    f"{_words(name)} is no setting of a {family} of the task {task}; leave it out"
+                    f"{option(name)} is no setting of a {family} of the task {task}; leave it out"
                 )
         return
     for name in given:
         if name in NOT_OF_CLASSIFY:
             other = NOT_OF_CLASSIFY[name]
             advice = f"add --task {other}, or leave it out"
-            raise UsageError(f"{_words(name)} is a setting of the task {other}; {advice}")
+            raise UsageError(f"{option(name)} is a setting of the task {other}; {advice}")
         if name in TRANSFORMER_ONLY and family != "transformer":
             raise UsageError(
-                f"{_words(name)} is a setting of a transformer; a {family} has none, leave it out"
+                f"{option(name)} is a setting of a transformer; a {family} has none, leave it out"
             )
         if name in NOT_OF_A_BAG and family == "bag":
-            raise UsageError(f"a bag of tokens has no {_words(name)}; leave it out, or take another model")
-
-
-def model_config(
-    family: str,
-    given: Mapping[str, Any],
-    kind: Kind | None = None,
-    size: str | None = None,
-    task: Task = "classify",
-) -> ModelConfig:
-    """The shape with what was given, else that of the size, else what suits the task, the family and the
-    data's kind.
-
-    kind: None where it is not known yet; the shape is then checked, not settled. Raises UsageError.
-    """
-    check_family(family, task)
-    check_fits(family, list(given), task)
-    if size is not None and size not in SIZES:
-        raise UsageError(unknown("size", size, SIZES))
-    if task != "classify":
-        shape = TASK_SHAPES[task][family]
-        found = {**shape["defaults"], **shape[size or "base"]}
-        if given.get("tied") and "embedding" not in given:
-            found["embedding"] = given.get("hidden", found["hidden"])
-        found |= given
-        if "segment" in found and "segment" not in given:
-            found["segment"] = _segment_that_fits(found)
-        return ModelConfig(family=family, task=task, **found)
-    found = dict(FAMILY_DEFAULTS.get(family, {}))
-    if kind == "text":
-        found |= TEXT_DEFAULTS[family]
-        size = size or TEXT_SIZES[family]
-    if size is not None:
-        found |= SHAPES[family][size]
-    if kind != "text":
-        found.pop("embedding", None)
-    config = ModelConfig(family=family, **{**found, **given})
-    if kind is not None:
-        check_kind(config, takes_text=kind == "text")
-    return config
-
-
-def _segment_that_fits(shape: Mapping[str, Any]) -> int:
-    """The longest segment up to the usual one of which the context and the horizon are multiples."""
-    reach = {**DEFAULTS, **shape}
-    common = math.gcd(reach["context"], reach["horizon"])
-    return max(length for length in range(1, shape["segment"] + 1) if common % length == 0)
+            raise UsageError(f"a bag of tokens has no {option(name)}; leave it out, or take another model")
 
 
 def check_kind(config: ModelConfig, *, takes_text: bool) -> None:
@@ -358,11 +244,11 @@ def check_kind(config: ModelConfig, *, takes_text: bool) -> None:
         require(not takes_text, "a forecaster reads series, and this data is text")
         return
     if takes_text:
-        require(config.embedding >= 1, "a model of text has an embedding; give at least 1")
+        require(config.embedding >= 1, "a model of text has an embedding; give --embedding 1 at least")
         return
     require(config.family != "bag", "a bag is a model of text; take gru, lstm or transformer for this data")
     for name in TEXT_ONLY:
-        require(not getattr(config, name), f"{_words(name)} is a setting for text; leave it out")
+        require(not getattr(config, name), f"{option(name)} is a setting for text; leave it out")
 
 
 @dataclass(frozen=True)
@@ -376,7 +262,3 @@ class Inputs:
 def inputs_of(front_end: FrontEnd) -> Inputs:
     """What comes out of a front end."""
     return Inputs(front_end.features_count, front_end.ids)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.model import Leaf
-from edgeseq_export import spec
+from edgeseq_export.layers import Embedding
 
 PADDING = 0  # the id whose row is zero and stays it
 SPREAD = 0.1  # of the rows at first: K of them are added up, and torch's 1 would drown what is learned
@@ -34,9 +34,9 @@ class TokenEmbedding(nn.Module):
         B, T, K = ids.shape
         return cast(Tensor, self.dropout(self.table(ids.reshape(B * T, K)).view(B, T, -1)))
 
-    def to_spec(self, name: str, leaf: Leaf) -> spec.Embedding:
+    def to_spec(self, name: str, leaf: Leaf) -> Embedding:
         """The layer described, its table [R, D]."""
-        return spec.Embedding(name, leaf(self.table.weight))
+        return Embedding(name, leaf(self.table.weight))
 
 
 def embedding_of(config: ModelConfig, inputs: Inputs) -> TokenEmbedding | None:

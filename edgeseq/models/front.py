@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseq.models.model import Leaf
-from edgeseq_export import spec
+from edgeseq_export.layers import Activation, CausalConv, Linear
 
 
 class Front(nn.Module):
     """A causal convolution over the last `kernel` frames; of one frame it is a plain linear layer."""
 
-    def __init__(self, features: int, width: int, kernel: int, activation: spec.Activation) -> None:
+    def __init__(self, features: int, width: int, kernel: int, activation: Activation) -> None:
         super().__init__()
         self.kernel = kernel
-        self.activation: spec.Activation = activation
+        self.activation: Activation = activation
         self.linear = nn.Linear(kernel * features, width)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -28,9 +28,9 @@ class Front(nn.Module):
         rows = self.linear(torch.cat([padded[:, k : k + T] for k in range(self.kernel)], dim=2))
         return cast(Tensor, functional.relu(rows) if self.activation == "relu" else rows)
 
-    def to_spec(self, name: str, leaf: Leaf) -> spec.Linear | spec.CausalConv:
+    def to_spec(self, name: str, leaf: Leaf) -> Linear | CausalConv:
         """The layer described, its weight as it is trained: [width, kernel * I], the oldest frame first."""
         weight, bias = leaf(self.linear.weight), leaf(self.linear.bias)
         if self.kernel == 1:
-            return spec.Linear(name, weight, bias, self.activation)
-        return spec.CausalConv(name, weight, bias, self.kernel, self.activation)
+            return Linear(name, weight, bias, self.activation)
+        return CausalConv(name, weight, bias, self.kernel, self.activation)

@@ -7,9 +7,11 @@ from itertools import chain, groupby
 from typing import Any
 
 from edgeseq.report.bench_figures import DETAILS, FIGURES, NOT_MEASURED, Model, cell, size, step_file
+from edgeseq.tasks import WORDS
 from edgeseq_device.measuring.assemble import name
 from edgeseq_device.measuring.keys import DEFAULT_KINDS, KEYS, MODEL, is_of_step
 from edgeseq_device.measuring.words import worded
+from edgeseq_device.tasks import Task
 
 WIDTH_MAX = 100
 """Tables and notes are no wider, so that they fit a page or a message."""
@@ -100,9 +102,10 @@ def _state(model: Model) -> str:
     return "no step form" if model["states_bytes"] is None else size(model["states_bytes"])
 
 
-def task_of(models: Sequence[Model]) -> str:
+def task_of(models: Sequence[Model]) -> Task:
     """What the models of a result are for."""
-    return str(models[0]["task"])
+    task: Task = models[0]["task"]
+    return task
 
 
 def _row(label: str, models: Sequence[Model], show: Callable[[Model], str]) -> Row:
@@ -125,8 +128,9 @@ def _accuracy_row(split: str, models: Sequence[Model]) -> Row:
         fp32 = "" if entry["fp32"] is None else f", fp32 {form(entry['fp32'])}"
         return f"{form(entry['exported'])}{unit}{fp32}"
 
-    what, form, unit = _QUALITIES[task_of(models)]
-    return _row(f"{what} {split}", models, show)
+    words = WORDS[task_of(models)]
+    form, unit = (_percent, " %") if words.is_share else (_four_digits, "")
+    return _row(f"{words.called} {split}", models, show)
 
 
 def _percent(share: float) -> str:
@@ -137,17 +141,9 @@ def _four_digits(value: float) -> str:
     return f"{value:.4f}"
 
 
-_QUALITIES: dict[str, tuple[str, Callable[[float], str], str]] = {
-    "classify": ("accuracy", _percent, " %"),
-    "lm": ("nats per token", _four_digits, ""),
-    "forecast": ("MSE", _four_digits, ""),
-}
-"""By task what the export has measured, how a value of it is written, and what stands behind the first."""
-
-
 def quality(models: Sequence[Model]) -> str:
     """What the export has measured of them."""
-    return _QUALITIES[task_of(models)][0]
+    return WORDS[task_of(models)].called
 
 
 def has_steps(models: Sequence[Model]) -> bool:

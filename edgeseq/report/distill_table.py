@@ -11,7 +11,8 @@ from edgeseq.distill.comparison import Row
 from edgeseq.distill.held_out import Figures
 from edgeseq.report.bench_figures import milliseconds, size
 from edgeseq.report.table import table
-from edgeseq.tasks import Task
+from edgeseq.tasks import WORDS
+from edgeseq_device.tasks import Task
 
 ROLES = {
     "teacher": "teacher",
@@ -25,12 +26,8 @@ TITLES: Mapping[Task, str] = {
     "lm": "Nats per token, bits per character, bytes on a board, median ms of a token here",
     "forecast": "MSE and MAE, bytes on a board, median ms of a forecast here with one thread",
 }
-METRICS: Mapping[Task, Mapping[str, str]] = {
-    "classify": {},
-    "lm": {"nats_per_token": "nats", "bits_per_character": "bits"},
-    "forecast": {"mse": "MSE", "mae": "MAE"},
-}
-COUNTED: Mapping[Task, str] = {"classify": "n", "lm": "tokens", "forecast": "windows"}
+HEADS: Mapping[Task, tuple[str, str]] = {"lm": ("nats", "bits"), "forecast": ("MSE", "MAE")}
+"""Of the two figures of a split, in narrow columns."""
 SPLITS = {"validation": "val.", "test": "test"}
 SCOPE = (
     "out of scope: % of test recordings of none of the classes that are rejected, at the threshold that"
@@ -67,13 +64,14 @@ def _columns(rows: Sequence[Row], task: Task, *, scoped: bool) -> list[str]:
     figures = rows[0].figures
     if isinstance(figures, Figures):
         return ["val.", "test", *["out of\nscope", "right\nkept"] * scoped]
-    return [f"{SPLITS[split]}\n{title}" for split in figures for title in METRICS[task].values()]
+    return [f"{SPLITS[split]}\n{title}" for split in figures for title in HEADS[task]]
 
 
 def _figures(row: Row, task: Task, *, scoped: bool) -> list[str]:
     figures = row.figures
     if not isinstance(figures, Figures):
-        return [f"{reached[metric]:.3f}" for reached in figures.values() for metric in METRICS[task]]
+        words = WORDS[task]
+        return [f"{reached[key]:.3f}" for reached in figures.values() for key in (words.metric, words.also)]
     of_scope = [_percent(figures.out_of_scope_recall), _percent(figures.in_scope_accuracy)]
     return [_percent(figures.validation), _percent(figures.test), *of_scope * scoped]
 
@@ -82,7 +80,8 @@ def _judged_on(rows: Sequence[Row], task: Task) -> list[Text]:
     figures = rows[0].figures
     if isinstance(figures, Figures):
         return []
-    counts = [f"{split} {reached[COUNTED[task]]:,} {COUNTED[task]}" for split, reached in figures.items()]
+    counted = WORDS[task].counted
+    counts = [f"{split} {reached[counted]:,} {counted}" for split, reached in figures.items()]
     return [Text(f"judged on: {', '.join(counts)}")]
 
 

@@ -14,8 +14,9 @@ from edgeseq.gates import YARDSTICKS, AccuracyDrop, drop_text, error_text
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
 from edgeseq.sensitivity import LayerSensitivity
-from edgeseq.tasks import Task
-from edgeseq_export import ExportedModel, Plan
+from edgeseq.tasks import WORDS
+from edgeseq_device.tasks import Task
+from edgeseq_export import FORMATS, ExportedModel, Plan
 from edgeseq_export.budget import SizeCheck, TensorSize
 from edgeseq_export.forms import NO_PRODUCT
 from edgeseq_export.parity import Parity
@@ -82,26 +83,29 @@ def _accuracy(rows: Sequence[AccuracyDrop]) -> Table:
 
 
 def _figure(task: Task, value: float) -> str:
-    return percent(value) if task == "classify" else f"{value:.4f}"
+    return percent(value) if WORDS[task].is_share else f"{value:.4f}"
 
 
 def _measured(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     """A row for each form on each split. rows: as in `ExportReport.accuracy`, of tokens or of windows."""
     metric = rows[0][1]["metric"]
-    (task,) = (name for name, each in YARDSTICKS.items() if each.metric == metric)
-    also = _ALSO[task]
+    (words,) = (each for each in WORDS.values() if each.metric == metric)
     shown = [
-        (_FORM_NAMES.get(form, form), split, f"{entry['n']:,}", _figure(task, entry[form]), f"{value:.4f}")
+        (called, split, f"{entry['n']:,}", f"{entry[form]:.4f}", f"{entry[words.also][form]:.4f}")
         for split, entry in rows
-        for form, value in entry[also].items()
+        for form, called in _FORMS.items()
+        if form in entry
     ]
-    words = ("nats per token", "bits per character") if task == "lm" else ("MSE", "MAE")
-    columns = ("form", "split", YARDSTICKS[task].counted, *words)
+    columns = ("form", "split", words.counted, words.called, words.also_called)
     return table("What was reached", columns, shown, text_columns=2)
 
 
-_ALSO: Mapping[Task, str] = {"lm": "bits_per_character", "forecast": "mae"}
-_FORM_NAMES = {"fp32": "trained fp32", "linear": "linear baseline"}
+_FORMS: Mapping[str, str] = {
+    "fp32": "trained fp32",
+    **dict(zip(FORMATS, FORMATS, strict=True)),
+    "linear": "linear baseline",
+}
+"""What an entry may have figures of, and how it is called."""
 
 
 def _forms(rows: Sequence[ExportedModel]) -> Table:

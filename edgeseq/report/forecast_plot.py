@@ -22,13 +22,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from edgeseq.forecasts import Forecast
+    from edgeseq.forecast_file import Forecast
 
 SUFFIXES = (".png", ".svg")
 PANELS = 12
 """Of more channels the first ones are drawn."""
 BEFORE = 3  # horizons of what came before; more would squeeze the forecast
 COLOURS = {"before": "#555555", "forecast": "#c2410c", "actual": "#0b6e99"}
+DAY = "%m-%d"
+TIME_FORMATS = {
+    "formats": ["%Y", "%Y-%m", DAY, "%H:%M", "%H:%M", "%S.%f"],
+    "zero_formats": ["", "%Y-%m", DAY, DAY, "%H:%M", "%H:%M"],
+}
+"""By the unit of a tick, from years to seconds; the second where that unit begins anew. No label in the corner
+is needed for the rest."""
 _PANEL_INCHES = (5.4, 1.9)
 
 
@@ -102,15 +109,16 @@ def _finish(figure: Figure, panels: Any, shown: int, forecast: Forecast, title: 
     for panel in panels[shown:]:
         panel.set_visible(False)
     columns = 1 if shown < 4 else 2
-    for panel in panels[max(0, shown - columns) : shown]:
+    for panel in panels[max(0, shown - columns) : shown]:  # the lowest one of each column
         panel.tick_params(labelbottom=True)
         if forecast.times is None:
             panel.set_xlabel("row", fontsize=8)
         else:
             locator = dates.AutoDateLocator(minticks=3, maxticks=8)
             panel.xaxis.set_major_locator(locator)
-            panel.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-            panel.xaxis.get_offset_text().set_fontsize(8)
+            panel.xaxis.set_major_formatter(
+                dates.ConciseDateFormatter(locator, **TIME_FORMATS, show_offset=False)
+            )
     total = len(forecast.channels)
     known, asked = len(forecast.actual), len(forecast.values)
     errors = f"MSE {forecast.mse:.4f}, MAE {forecast.mae:.4f}, standardised" if known else ""

@@ -10,6 +10,7 @@ from rich.table import Table
 from edgeseq.report.forecast_tables import ERRORS, reached_table
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
+from edgeseq.tasks import WORDS
 
 if TYPE_CHECKING:
     from edgeseq.runs import Run
@@ -24,8 +25,8 @@ WITH_THRESHOLD = (
 def reached(run: Run) -> Iterator[Table | str]:
     """Tables and remarks, from top to bottom."""
     task, count = run.recipe.model.task, len(run.labels)
-    outputs = {"classify": "classes", "lm": "tokens in the vocabulary", "forecast": "channels"}[task]
-    title = f"{run.path}: {run.recipe.model.title}, {run.parameters:,} parameters, {count:,} {outputs}"
+    model = f"{run.recipe.model.title}, {run.parameters:,} parameters"
+    title = f"{run.path}: {model}, {count:,} {WORDS[task].outputs}"
     if task == "lm":
         yield _of_text(title, run.metrics)
     elif task == "forecast":

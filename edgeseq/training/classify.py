@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from edgeseq.evaluate import Evaluation, evaluate_logits, out_of_scope_metrics
 from edgeseq.features import LabelledFeatures, Prepared
 from edgeseq.training.checkpoint import Validation
 from edgeseq.training.examples import Augmented, AugmentedTexts, Examples
+from edgeseq.training.fit import TrainingProgress
 from edgeseq.training.judge import Judge
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.objective import CrossEntropy
@@ -67,6 +69,11 @@ def doubts(recipe: Recipe, prepared: Prepared, metrics: dict[str, Any]) -> list[
     if n >= FEW_VALIDATION_RECORDINGS:
         return []
     return [f"the validation split has {n} recordings: one of them is {100 / n:.0f} points of its accuracy"]
+
+
+def baseline(recipe: Recipe, prepared: Prepared, folder: Path, watcher: TrainingProgress) -> dict[str, Any]:  # noqa: ARG001
+    """None."""
+    return {}
 
 
 def _evaluated(forward: Forward, split: LabelledFeatures) -> Evaluation:

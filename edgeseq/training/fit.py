@@ -20,7 +20,7 @@ from edgeseq.draws import stream
 from edgeseq.features import Prepared
 from edgeseq.models.config import inputs_of
 from edgeseq.models.model import SequenceModel
-from edgeseq.training.by_task import judge_of, lesson_of
+from edgeseq.training.by_task import by_task
 from edgeseq.training.checkpoint import (
     EpochResult,
     History,
@@ -58,6 +58,9 @@ class TrainingProgress(Protocol):
     def measuring(self, examples: int) -> None:
         """Training is over; the best weights are measured on all recordings, tokens or windows."""
 
+    def baseline(self) -> None:
+        """The linear model that a forecaster is held against is trained beside it."""
+
 
 class Silent:
     """Watches nothing."""
@@ -71,6 +74,8 @@ class Silent:
     def epoch(self, result: EpochResult, *, best: bool) -> None: ...
 
     def measuring(self, examples: int) -> None: ...
+
+    def baseline(self) -> None: ...
 
 
 def fit(
@@ -87,8 +92,8 @@ def fit(
     start from, None for random ones; where no epoch is better, they come back. lesson: None learns the
     labels of the training split. Raises EdgeseqError when the loss is no longer a number.
     """
-    watcher, lesson = progress or Silent(), lesson or lesson_of(recipe, prepared)
-    judge = judge_of(recipe.model.task, prepared)
+    watcher, of_task = progress or Silent(), by_task(recipe.model.task)
+    lesson, judge = lesson or of_task.lesson(recipe, prepared), of_task.judge(prepared)
     with repeatable(recipe.training):
         state = _first_state(recipe, prepared, start)
         if checkpoint is not None and checkpoint.exists():

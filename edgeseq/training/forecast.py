@@ -16,12 +16,12 @@ from torch.nn import functional
 
 from edgeseq.evaluate.windows import evaluate_forecaster
 from edgeseq.features import LabelledFeatures, Prepared
-from edgeseq.models.config import model_config
+from edgeseq.models.shapes import model_config
 from edgeseq.runs import RunFolder
 from edgeseq.training.checkpoint import Validation, save_weights
 from edgeseq.training.defaults import training_for
 from edgeseq.training.examples import Batch, IntArray, Shuffled
-from edgeseq.training.fit import fit
+from edgeseq.training.fit import TrainingProgress, fit
 from edgeseq.training.judge import Judge
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.qat import Forward
@@ -39,7 +39,7 @@ class WindowBatch(Batch):
 
 
 @dataclass(frozen=True, eq=False)
-class Windows(Shuffled):
+class WindowExamples(Shuffled):
     """The windows of a split, in another order in each epoch."""
 
     data: LabelledFeatures
@@ -69,7 +69,7 @@ class SquaredError(nn.Module):
 
 def lesson(recipe: Recipe, prepared: Prepared) -> Lesson:  # noqa: ARG001
     """All windows of the training rows, squared errors."""
-    return Lesson(Windows(prepared.splits.train), lambda _phase, _module: SquaredError())
+    return Lesson(WindowExamples(prepared.splits.train), lambda _phase, _module: SquaredError())
 
 
 def judge(prepared: Prepared) -> Judge:
@@ -77,17 +77,21 @@ def judge(prepared: Prepared) -> Judge:
     return lambda forward: Validation(evaluate_forecaster(forward, prepared.splits.validation).mse)
 
 
-def metrics(module: Forward, prepared: Prepared) -> dict[str, Any]:
+def metrics(forward: Forward, prepared: Prepared) -> dict[str, Any]:
     """{"windows", "mse", "mae"} by split."""
     splits = prepared.splits
-    return {name: evaluate_forecaster(module, splits.named(name)).to_dict() for name in splits.names}
+    return {name: evaluate_forecaster(forward, splits.named(name)).to_dict() for name in splits.names}
 
 
-def baseline(recipe: Recipe, prepared: Prepared, folder: Path) -> dict[str, Any]:
+def baseline(recipe: Recipe, prepared: Prepared, folder: Path, watcher: TrainingProgress) -> dict[str, Any]:
     """Trains the linear model on the same data, with settings that suit it, and keeps its weights in the run.
 
-    Returns its metrics by split. Quick enough to begin anew where the run is resumed.
+    Returns its metrics by split; nothing for a linear model itself. Quick enough to begin anew where the run
+    is resumed.
     """
+    if recipe.model.family == "linear":
+        return {}
+    watcher.baseline()
     module, _ = fit(_linear(recipe, prepared), prepared, checkpoint=None)
     save_weights(RunFolder(folder).linear, module.state_dict())
     return metrics(module, prepared)

@@ -10,6 +10,7 @@ Shapes: B streams, T tokens of a window, V tokens in the vocabulary.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from edgeseq.features import Prepared
 from edgeseq.models.model import LanguageModel, State
 from edgeseq.training.checkpoint import Validation
 from edgeseq.training.examples import Batch, IntArray
+from edgeseq.training.fit import TrainingProgress
 from edgeseq.training.judge import Judge
 from edgeseq.training.lesson import Lesson
 from edgeseq.training.qat import Forward
@@ -32,7 +34,7 @@ from edgeseq_device.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
-class Windows(Batch):
+class TokenBatch(Batch):
     """features: ids [B, T, 1] int64; lengths: [B], all T; labels: [B, T], the id behind each.
 
     first: whether an epoch begins with it, where no token has been read yet.
@@ -73,14 +75,14 @@ class Streams:
         """As `Examples.batches`: window u of stream b is number u * B + b."""
         return list(np.arange(len(self)).reshape(self.updates, self.streams))
 
-    def batch(self, chosen: IntArray, epoch: int) -> Windows:
+    def batch(self, chosen: IntArray, epoch: int) -> TokenBatch:
         """The same window of every stream. chosen: [B], all of one batch."""
         update = int(chosen[0]) // self.streams
         length = self.updates * self.window
         begin = self._offset(epoch) + update * self.window
         rows = np.stack([self._ids[begin + b * length :][: self.window + 1] for b in range(self.streams)])
         read, next_ids = torch.from_numpy(rows[:, :-1, None]), torch.from_numpy(rows[:, 1:])
-        return Windows(read, torch.full((len(rows),), self.window), next_ids, first=update == 0)
+        return TokenBatch(read, torch.full((len(rows),), self.window), next_ids, first=update == 0)
 
     def _offset(self, epoch: int) -> int:
         return (
@@ -99,7 +101,7 @@ class NextToken(nn.Module):
         self.label_smoothing = label_smoothing
         self._state: State | None = None
 
-    def forward(self, forward: LanguageModel, batch: Windows) -> tuple[Tensor, Tensor]:
+    def forward(self, forward: LanguageModel, batch: TokenBatch) -> tuple[Tensor, Tensor]:
         """(loss, logits [B * T, V])."""
         logits, state = forward(batch.features, None if batch.first else self._state)
         self._state = tuple(each.detach() for each in state)
@@ -110,7 +112,7 @@ class NextToken(nn.Module):
 def lesson(recipe: Recipe, prepared: Prepared) -> Lesson:
     """The training split's tokens. Raises DataError as `Streams` does."""
     return Lesson(
-        Streams(prepared.streams["train"], recipe.training),
+        Streams(prepared.texts["train"].ids, recipe.training),
         lambda phase, _module: NextToken(phase.config.label_smoothing),
     )
 
@@ -126,18 +128,23 @@ def judge(prepared: Prepared) -> Judge:
 
 def metrics(forward: Forward, prepared: Prepared) -> dict[str, Any]:
     """By split what `edgeseq.evaluate.tokens` says of it."""
-    return {split: _evaluated(forward, prepared, split) for split in prepared.streams}
+    return {split: _evaluated(forward, prepared, split) for split in prepared.texts}
 
 
 def doubts(recipe: Recipe, prepared: Prepared, metrics: dict[str, Any]) -> list[str]:  # noqa: ARG001
     """Whether the text gave fewer streams than were asked for."""
-    examples, wanted = Streams(prepared.streams["train"], recipe.training), recipe.training.batch_size
+    examples, wanted = Streams(prepared.texts["train"].ids, recipe.training), recipe.training.batch_size
     if examples.streams == wanted:
         return []
     return [f"--batch-size {wanted}: the training text gives {examples.streams} streams of one window each"]
 
 
+def baseline(recipe: Recipe, prepared: Prepared, folder: Path, watcher: TrainingProgress) -> dict[str, Any]:  # noqa: ARG001
+    """None."""
+    return {}
+
+
 def _evaluated(forward: Forward, prepared: Prepared, split: str) -> dict[str, Any]:
     assert isinstance(forward, LanguageModel)  # noqa: S101 - the int8 arithmetic has no language model
-    ids, characters = prepared.streams[split], prepared.characters[split]
-    return evaluate_language_module(forward, ids, characters).to_dict()
+    text = prepared.texts[split]
+    return evaluate_language_module(forward, text.ids, text.characters).to_dict()

@@ -13,10 +13,11 @@ from edgeseq.settings import require
 from edgeseq.training.quantized import quantized_logits
 from edgeseq.training.recipe import QatConfig, TrainConfig
 from edgeseq_device.errors import EdgeseqError
-from edgeseq_export.choice import TARGETS, choose
+from edgeseq_export.choice import choose
 from edgeseq_export.forms import Format, rounding
 from edgeseq_export.reference import Rounding
 from edgeseq_export.spec import quantize_spec
+from edgeseq_export.targets import TARGETS
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 """features [B, T, F], lengths [B] -> logits [B, C]."""

@@ -18,9 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgeseq.training.fake_quantize import Int8Matrix, int8_matrix, product
-from edgeseq_export.quantize import ActivationQuantization
-from edgeseq_export.reference import Rounding, patch_moments, rotary_frequencies
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Activation,
@@ -40,9 +38,10 @@ from edgeseq_export.spec import (
     Recurrent,
     Residual,
     Reversible,
-    SeqSpec,
-    quantized_layers,
 )
+from edgeseq_export.quantize import ActivationQuantization
+from edgeseq_export.reference import Rounding, patch_moments, rotary_frequencies
+from edgeseq_export.spec import SeqSpec, quantized_layers
 
 
 def quantized_logits(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions
 from edgeseq.models.config import ModelConfig
+from edgeseq.names import option
 from edgeseq.settings import require, settings_from_dict
 from edgeseq.training.augment import OFF, AugmentConfig
 from edgeseq_device.errors import DataError
@@ -45,13 +46,17 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "threads"):
-            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
-        for name in ("learning_rate", "gradient_clip"):
-            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
+            require(getattr(self, name) >= 1, f"{option(name)} is {getattr(self, name)}; give at least 1")
+        require(self.learning_rate > 0, f"--learning-rate is {self.learning_rate}; it must be above 0")
+        require(self.gradient_clip > 0, f"gradient_clip is {self.gradient_clip}; it must be above 0")
         for name in ("epochs", "weight_decay", "patience", "seed", "window_tokens"):
-            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
+            require(
+                getattr(self, name) >= 0, f"{option(name)} is {getattr(self, name)}; it must not be negative"
+            )
         for name in ("label_smoothing", "ema", "warm_up"):
-            require(0 <= getattr(self, name) < 1, f"{name} is {getattr(self, name)}; give 0 up to below 1")
+            require(
+                0 <= getattr(self, name) < 1, f"{option(name)} is {getattr(self, name)}; give 0 up to below 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,8 @@ class QatConfig:
     patience: int = 10
 
     def __post_init__(self) -> None:
-        require(self.epochs >= 1, f"qat: epochs is {self.epochs}; give at least 1")
-        require(self.learning_rate > 0, f"qat: learning_rate is {self.learning_rate}; it must be above 0")
+        require(self.epochs >= 1, f"--qat-epochs is {self.epochs}; give at least 1")
+        require(self.learning_rate > 0, f"--qat-learning-rate is {self.learning_rate}; it must be above 0")
         require(self.patience >= 0, f"qat: patience is {self.patience}; it must not be negative")
 
 
@@ -134,16 +139,18 @@ class DistillConfig:
 
     def __post_init__(self) -> None:
         require(bool(self.teachers), "there is no teacher; give --teacher RUN")
-        require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
-        require(0 <= self.hard_weight <= 1, f"hard_weight is {self.hard_weight}; give 0 to 1")
+        require(self.temperature > 0, f"--temperature is {self.temperature}; it must be above 0")
+        require(0 <= self.hard_weight <= 1, f"--hard-weight is {self.hard_weight}; give 0 to 1")
         require(
             self.relation_heads is None or self.relation_weight > 0,
-            "relation heads are about the loss on a teacher's relations; give --relation-weight, or leave"
-            " --relation-heads out",
+            "--relation-heads is about the loss on a teacher's relations; give --relation-weight, or leave"
+            " it out",
         )
-        require(self.versions >= 1, f"versions is {self.versions}; give at least 1")
+        require(self.versions >= 1, f"--versions is {self.versions}; give at least 1")
         for name in ("relation_weight", "hidden_weight"):
-            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
+            require(
+                getattr(self, name) >= 0, f"{option(name)} is {getattr(self, name)}; it must not be negative"
+            )
 
     @property
     def looks_inside(self) -> bool:
@@ -207,7 +214,7 @@ class Recipe:
     version: int = RECIPE_VERSION
 
     def __post_init__(self) -> None:
-        require(bool(self.phases), f"epochs is {self.training.epochs}; give at least 1")
+        require(bool(self.phases), f"--epochs is {self.training.epochs}; give at least 1")
 
     @property
     def phases(self) -> tuple[Phase, ...]:

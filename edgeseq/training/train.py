@@ -33,7 +33,8 @@ from edgeseq.runs import (
     read_recipe,
     resume_command,
 )
-from edgeseq.training.by_task import baseline_of, doubts_of, metrics_of
+from edgeseq.tasks import WORDS
+from edgeseq.training.by_task import by_task
 from edgeseq.training.checkpoint import EpochResult, History, Validation, save_weights
 from edgeseq.training.fit import Silent, TrainingProgress, fit, repeatable
 from edgeseq.training.lesson import Lesson
@@ -133,7 +134,7 @@ def _finish(
         _write_history(folder.history, history.epochs)
         recorder.measuring(sum(prepared.sizes().values()))
         with repeatable(recipe.training):
-            metrics = _metrics(folder, recipe, prepared, history, module)
+            metrics = _metrics(folder, recipe, prepared, history, module, recorder)
             result = _result(recipe, prepared, history, module, metrics)
         save_weights(folder.weights, module.state_dict())
         atomic_write_json(folder.result, result)
@@ -165,28 +166,38 @@ def _result(
         "finished_utc": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "data": {"reference": recipe.data, "kind": dataset.kind, "content_sha256": dataset.content_sha256},
         "labels": list(prepared.labels),
-        "splits": prepared.sizes() | {"origin": prepared.origin, "sha256": prepared.splits_sha256},
+        "splits": {
+            **prepared.sizes(),
+            "unit": WORDS[recipe.model.task].counted,
+            "origin": prepared.origin,
+            "sha256": prepared.splits_sha256,
+        },
         "front_end": prepared.front_end.to_dict(),
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
         "metrics": metrics,
         **_quantization(recipe, history, module),
-        "warnings": [*prepared.warnings, *doubts_of(recipe, prepared, metrics)],
+        "warnings": [*prepared.warnings, *by_task(recipe.model.task).doubts(recipe, prepared, metrics)],
         "versions": _versions(),
     }
 
 
 def _metrics(
-    folder: RunFolder, recipe: Recipe, prepared: Prepared, history: History, module: SequenceModel
+    folder: RunFolder,
+    recipe: Recipe,
+    prepared: Prepared,
+    history: History,
+    module: SequenceModel,
+    watcher: TrainingProgress,
 ) -> dict[str, Any]:
     """By split what is reached in fp32, under "int8" in the exported model's arithmetic, under "linear" by a
     forecaster's baseline, and what it took.
     """
-    task = recipe.model.task
-    metrics = metrics_of(task, module, prepared)
+    of_task = by_task(recipe.model.task)
+    metrics = of_task.metrics(module, prepared)
     if recipe.qat is not None:
         int8 = quantized_forward(module, rounding_of(module, recipe.qat))
-        metrics["int8"] = metrics_of(task, int8, prepared)
-    if baseline := baseline_of(recipe, prepared, folder.path):
+        metrics["int8"] = of_task.metrics(int8, prepared)
+    if baseline := of_task.baseline(recipe, prepared, folder.path, watcher):
         metrics["linear"] = baseline
     metrics["best_epoch"] = history.best_epoch
     metrics["epochs"] = len(history.epochs)
@@ -242,3 +253,6 @@ class _Recorder:
 
     def measuring(self, examples: int) -> None:
         self._progress.measuring(examples)
+
+    def baseline(self) -> None:
+        self._progress.baseline()

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
-from edgeseq_export.quantize import INT8_MAX, QuantizedTensor, Weight
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -26,14 +25,9 @@ from edgeseq_export.spec import (
     Positions,
     Residual,
     Reversible,
-    SeqSpec,
-    cells,
-    channels_of,
-    frames_behind,
-    parameters,
-    walk,
-    width_behind,
 )
+from edgeseq_export.quantize import INT8_MAX, QuantizedTensor, Weight
+from edgeseq_export.spec import SeqSpec, cells, channels_of, frames_behind, parameters, walk, width_behind
 from edgeseq_export.state import why_no_prefill
 
 ACTIVATIONS = ("none", "relu", "gelu")

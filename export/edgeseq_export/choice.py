@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 
+from edgeseq_export.computing import Decide, by_table, faster_by, faster_step, fixed, reaches_in
 from edgeseq_export.crossovers import (
     FORECASTER_ONNX_FROM_FP32,
     INT8_FROM,
     LOOPS,
     NESTED,
     SINGLE,
-    STEP_INT8_FROM,
     TFLITE_FROM,
     TFLITE_FROM_FP32,
     UNROLLED,
     UNROLLING,
-    Core,
-    Crossovers,
     Loop,
-    reaches,
 )
 from edgeseq_export.forms import (
     DYNAMIC,
@@ -38,8 +34,7 @@ from edgeseq_export.forms import (
     Plan,
     Product,
 )
-from edgeseq_export.quantize import QuantizedTensor, Weight
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -49,51 +44,15 @@ from edgeseq_export.spec import (
     Layer,
     Linear,
     Norm,
-    ParallelSteps,
     Pool,
     Positions,
-    SeqSpec,
-    cells,
-    frames_behind,
-    parameters,
-    walk,
-    weight_matrix,
 )
+from edgeseq_export.quantize import QuantizedTensor, Weight
+from edgeseq_export.spec import SeqSpec, cells, frames_behind, parameters, walk, weight_matrix
 from edgeseq_export.state import why_no_step
-
-
-@dataclass(frozen=True)
-class Target:
-    """A kind of board: the column of the crossovers that counts there, and the formats its runtimes read."""
-
-    name: str
-    core: Core
-    formats: tuple[Format, ...] = ("onnx", "tflite")
-
-    @property
-    def is_legacy(self) -> bool:
-        """Whether its runtime is tflite-runtime 2.14, where per-channel int8 products are garbage."""
-        return self.core == "legacy"
-
-
-TARGETS = {
-    each.name: each
-    for each in (
-        Target("generic", "plain"),
-        Target("x86", "x86"),
-        Target("pi3", "plain"),
-        Target("pi4", "plain"),
-        Target("pi5", "dotprod"),
-        Target("zero2", "plain"),
-        Target("armv7", "legacy", ("tflite",)),
-    )
-}
-"""generic is right on every 64-bit board and chosen as for the weakest of their cores."""
-
+from edgeseq_export.targets import TARGETS, Target, target_for
 
 COMPUTES: tuple[Compute, ...] = ("fp32", "int8")
-
-Decide = Callable[[Layer], Compute]
 
 
 def choose(
@@ -111,16 +70,16 @@ def choose(
     slower. frames: of a usual sequence, where they are known. Raises ValueError for a target that is not
     known or has no runtime for the format, and for a batch of a forecaster or language model.
     """
-    board = _target(target, model_format)
+    board = target_for(target, model_format)
     if batch and spec.frames is not None:
         raise ValueError("a forecaster takes one context at a time; it has no form for a batch")
     if batch and spec.carries:
         raise ValueError("a language model takes one text at a time; it has no form for a batch")
     if _crashes_legacy(spec, board):
         compute = "fp32"
-    always = partial(_always, compute) if compute else None
-    decide = always or _by_table(spec, model_format, board)
-    of_step = always or partial(_faster_step, board)
+    always = partial(fixed, compute) if compute else None
+    decide = always or by_table(spec, model_format, board)
+    of_step = always or partial(faster_step, board)
     loop = _loop(spec, board, decide, frames)
     return _plan(spec, model_format, board, loop, decide, of_step, batch=batch)
 
@@ -138,23 +97,23 @@ def plans(
     All layers of a file take the same loop and the same compute: their combinations would be many and differ
     little. Raises ValueError like `choose`.
     """
-    board = _target(target, model_format)
+    board = target_for(target, model_format)
     found = [choose(spec, model_format, target, batch=batch, frames=frames)]
     crashes = _crashes_legacy(spec, board)
     for loop in LOOPS if spec.frames is None else _whole_loops(spec):
         for compute in COMPUTES:
             if not crashes or (compute == "fp32" and loop != NESTED):
-                always = partial(_always, compute)
-                of_step = partial(_faster_step, board)
+                always = partial(fixed, compute)
+                of_step = partial(faster_step, board)
                 found.append(_plan(spec, model_format, board, loop, always, of_step, batch=batch))
     return tuple(dict.fromkeys(found))
 
 
 def slower_than_fp32(spec: SeqSpec, plan: Plan, model_format: Format, target: str) -> tuple[str, ...]:
     """The layers of a plan that compute in int8 although fp32 compute measured faster on `target`."""
-    board = _target(target, model_format)
+    board = target_for(target, model_format)
     layers = {layer.name: layer for layer in walk(spec.layers)}
-    faster = _by_table(spec, model_format, board)
+    faster = by_table(spec, model_format, board)
     return tuple(
         form.layer
         for form in plan.sequence
@@ -175,17 +134,17 @@ def fastest_format(spec: SeqSpec, plans: Mapping[Format, Plan], target: str) -> 
     layer = max(measured, key=_weight_count)
     computes = {each: _compute_of(layer, plan) for each, plan in plans.items()}
     if spec.frames is not None:
-        in_onnx = computes["tflite"] == "fp32" and _reaches(FORECASTER_ONNX_FROM_FP32, board, layer)
+        in_onnx = computes["tflite"] == "fp32" and reaches_in(FORECASTER_ONNX_FROM_FP32, board, layer)
         return "onnx" if in_onnx else "tflite"
     if set(computes.values()) == {"fp32"}:
         table = TFLITE_FROM_FP32
-    elif all(compute == _faster(INT8_FROM[each], board, layer) for each, compute in computes.items()):
+    elif all(compute == faster_by(INT8_FROM[each], board, layer) for each, compute in computes.items()):
         table = TFLITE_FROM
     else:
         return None
     if board.core not in table[type(layer).__name__]:
         return None
-    return "tflite" if _reaches(table, board, layer) else "onnx"
+    return "tflite" if reaches_in(table, board, layer) else "onnx"
 
 
 def _compute_of(layer: Layer, plan: Plan) -> Compute:
@@ -195,14 +154,6 @@ def _compute_of(layer: Layer, plan: Plan) -> Compute:
 def _weight_count(layer: Layer) -> int:
     alone = parameters(SeqSpec(0, (), (layer,)))
     return sum(math.prod(each.shape) for each in alone.values())
-
-
-def _target(name: str, model_format: Format) -> Target:
-    if name not in TARGETS:
-        raise ValueError(f"unknown target {name!r}; known: {', '.join(TARGETS)}")
-    if model_format not in TARGETS[name].formats:
-        raise ValueError(f"{name}: no runtime for {model_format}; it has one for {TARGETS[name].formats[0]}")
-    return TARGETS[name]
 
 
 def _plan(
@@ -276,49 +227,6 @@ def _product(layer: Layer, model_format: Format, board: Target, compute: Compute
         return LOOKED_UP
     int8 = {"onnx": DYNAMIC, "tflite": ROW_SCALE if board.is_legacy else HYBRID}[model_format]
     return int8 if compute == "int8" else WIDENED
-
-
-def _always(compute: Compute, _layer: Layer) -> Compute:
-    return compute
-
-
-def _by_table(spec: SeqSpec, model_format: Format, board: Target) -> Decide:
-    """What the sequence form of a layer computes in."""
-    if model_format == "onnx" and spec.carries:
-        return partial(_as_steps, board)
-    return partial(_faster, INT8_FROM[model_format], board)
-
-
-def _as_steps(board: Target, layer: Layer) -> Compute:
-    """A language model's sequence form makes the states that steps go on from: in ONNX too it rounds as they
-    do, where it can. int8 in a GRU's loop is wrong on an x86 without VNNI: it must be the faster one too."""
-    if isinstance(layer, GRU) and _faster(INT8_FROM["onnx"], board, layer) == "fp32":
-        return "fp32"
-    return _faster_step(board, layer)
-
-
-def _faster(table: Crossovers, board: Target, layer: Layer) -> Compute:
-    return "int8" if _reaches(table, board, layer) else "fp32"
-
-
-def _reaches(table: Crossovers, board: Target, layer: Layer) -> bool:
-    kind = Linear if isinstance(layer, ParallelSteps) else type(layer)  # a product of one row of each channel
-    column = table.get(kind.__name__)
-    return column is not None and reaches(_width(layer), column[board.core])
-
-
-def _faster_step(board: Target, layer: Layer) -> Compute:
-    """Of ONNX Runtime's step forms."""
-    column = STEP_INT8_FROM.get(type(layer).__name__)
-    weight = weight_matrix(layer)
-    width = _width(layer) if weight is None or isinstance(layer, (GRU, LSTM)) else min(weight.shape)
-    return "int8" if column is not None and reaches(width, column.get(board.core)) else "fp32"
-
-
-def _width(layer: Layer) -> int:
-    """What the crossovers go by: a recurrent layer's hidden units, else the columns of the weight matrix."""
-    weight = weight_matrix(layer)
-    return 0 if weight is None else weight.shape[1]
 
 
 def _loop(spec: SeqSpec, board: Target, decide: Decide, frames: int | None) -> Loop:

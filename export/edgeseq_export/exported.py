@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeseq_device.manifest import TensorInfo
-from edgeseq_device.runtimes import FEATURES
+from edgeseq_device.runtimes import FEATURES, LOGITS
 from edgeseq_export.forms import Format, LayerForm, rounding
 from edgeseq_export.reference import Rounding
 from edgeseq_export.spec import SeqSpec
@@ -65,3 +65,9 @@ def features_info(spec: SeqSpec, axes: tuple[int | str, ...], unit: str) -> Tens
     """The input of a file's features, whose last axis is behind `axes`."""
     dtype = "int32" if spec.takes_ids else "float32"
     return TensorInfo(FEATURES, dtype, (*axes, spec.input_features), unit)
+
+
+def logits_info(spec: SeqSpec, size: int | str = 1) -> TensorInfo:
+    """The first output of a file, of `size` sequences: a forecaster's is in the units of its features."""
+    unit = "logit" if spec.frames is None else "standardised reading"
+    return TensorInfo(LOGITS, "float32", (size, spec.outputs), unit)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from edgeseq_export.layers import Embedding, Layer
 from edgeseq_export.quantize import ActivationQuantization, QuantizedTensor
 from edgeseq_export.reference import Rounding
-from edgeseq_export.spec import Embedding, Layer, SeqSpec, reads_ahead, walk, weight_matrix
+from edgeseq_export.spec import SeqSpec, reads_ahead, walk, weight_matrix
 from edgeseq_export.state import why_no_step
 
 Format = Literal["onnx", "tflite"]

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq_export.arithmetic import matmul
-from edgeseq_export.quantize import ActivationQuantization, FloatArray, Weight, as_float, take_rows
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Activation,
@@ -36,9 +35,9 @@ from edgeseq_export.spec import (
     Recurrent,
     Residual,
     Reversible,
-    SeqSpec,
-    frames_behind,
 )
+from edgeseq_export.quantize import ActivationQuantization, FloatArray, Weight, as_float, take_rows
+from edgeseq_export.spec import SeqSpec, frames_behind
 
 Rounding = Mapping[str, ActivationQuantization]
 IdArray = npt.NDArray[np.integer[Any]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeseq_device import runtimes
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -18,11 +18,8 @@ from edgeseq_export.spec import (
     Pool,
     Positions,
     Residual,
-    SeqSpec,
-    reads_ahead,
-    walk,
-    width_behind,
 )
+from edgeseq_export.spec import SeqSpec, reads_ahead, walk, width_behind
 
 NEXT = runtimes.NEXT
 """A state goes into a step under its name and comes out under its name with this behind it."""

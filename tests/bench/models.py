@@ -12,19 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgeseq_export.spec import (
-    GRU,
-    LSTM,
-    Attention,
-    Cell,
-    Layer,
-    Linear,
-    Norm,
-    Pool,
-    Positions,
-    Residual,
-    SeqSpec,
-)
+from edgeseq_export.layers import GRU, LSTM, Attention, Cell, Layer, Linear, Norm, Pool, Positions, Residual
+from edgeseq_export.spec import SeqSpec
 
 FAMILIES = ("gru", "lstm", "transformer")
 FEATURES = 40

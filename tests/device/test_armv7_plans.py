@@ -16,8 +16,7 @@ import pytest
 
 from edgeseq_export import ExportedModel, write_model
 from edgeseq_export.choice import choose, plans
-from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -28,9 +27,9 @@ from edgeseq_export.spec import (
     Norm,
     Pool,
     Residual,
-    SeqSpec,
-    quantize_spec,
 )
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 ROOT = Path(__file__).parents[2]
 FEATURES, LABELS = 12, ("a", "b", "c")

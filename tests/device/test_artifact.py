@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,45 @@ def test_an_older_artifact_classifies_and_has_no_context(
     assert artifact.outputs_count == 3
 
 
-def test_a_forecast_has_an_output_for_each_moment_of_each_channel(
-    artifact_folder: Path, rewrite_manifest: Rewrite
+def test_a_forecast_has_an_output_for_each_moment_of_each_channel(forecaster_folder: Path) -> None:
+    artifact = open_artifact(forecaster_folder)
+    assert (artifact.task, artifact.context, artifact.horizon) == ("forecast", 6, 4)
+    assert (artifact.outputs_count, artifact.interval_s) == (8, 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (
+            lambda m: m.update(horizon=5),
+            r"onnx model: outputs: logits is float32 \[1, 8\], must be .*\[1, 10\]",
+        ),
+        (
+            lambda m: m.update(context=7),
+            r"onnx model: inputs: features is float32 \[1, 6, 2\], .*\[1, 7, 2\]",
+        ),
+        (lambda m: m["models"][1]["inputs"][0].update(shape=[1, "T", 2]), r"tflite model: inputs: features"),
+        (lambda m: m.update(context=1 << 27, horizon=10**30), f"horizon is 1{'0' * 30}, must be at most"),
+        (lambda m: m.update(context=(1 << 27) + 1), "context is 134217729, must be at most 134217728"),
+        (lambda m: m.update(interval_s=0), "interval_s is 0, must be a number above 0"),
+        (lambda m: m.update(interval_s=True), "interval_s is True"),
+        (lambda m: m.update(interval_s="1 h"), "interval_s is '1 h'"),
+        (lambda m: m.update(interval_s=float("inf")), "interval_s is inf"),
+        (lambda m: m.update(interval_s=float("nan")), "interval_s is nan"),
+        (lambda m: m.update(interval_s=10**400), "interval_s is 1000"),
+    ],
+)
+def test_a_forecaster_that_does_not_fit_its_files_is_refused(
+    forecaster_folder: Path,
+    tmp_path: Path,
+    rewrite_manifest: Rewrite,
+    change: Callable[[dict[str, Any]], object],
+    cause: str,
 ) -> None:
-    forecasts = {"task": "forecast", "labels": ["temperature"], "context": 48, "horizon": 12}
-    rewrite_manifest(artifact_folder, lambda manifest: manifest.update(forecasts))
-    artifact = open_artifact(artifact_folder)
-    assert (artifact.task, artifact.context, artifact.horizon) == ("forecast", 48, 12)
-    assert artifact.outputs_count == 12
+    folder = Path(shutil.copytree(forecaster_folder, tmp_path / "plant"))
+    rewrite_manifest(folder, change)
+    with pytest.raises(DataError, match=rf"manifest\.json: .*{cause}"):
+        open_artifact(folder)
 
 
 def test_each_form_has_its_own_parity_tolerance_or_that_of_an_older_artifact(
@@ -185,6 +217,16 @@ def test_a_malformed_manifest_is_refused_although_its_hash_is_right(
         (lambda m: m.update(task="forecast", context=0, horizon=2), "context is 0, must be at least 1"),
         (lambda m: m.update(task="forecast", context=4), "horizon is missing"),
         (lambda m: m.update(task="forecast", labels=[], context=4, horizon=2), "labels must be a channel"),
+        (
+            lambda m: m["labels"].append("fall"),
+            r"logits is float32 \['N', 3\], .*\[1, 4\]",
+        ),
+        (lambda m: m["models"][0]["outputs"][0].update(name="answer"), "outputs: logits is missing"),
+        (lambda m: m["models"][0]["outputs"][0].update(shape=["T", 3]), r"logits is float32 \['T', 3\]"),
+        (
+            lambda m: m["models"][1]["step"]["outputs"][0].update(dtype="int8"),
+            "step: outputs: logits is int8",
+        ),
         (lambda m: m["golden"].update(file="/etc/passwd"), "not a plain file name"),
         (lambda m: m["golden"].update(count=0), "count is 0"),
         (lambda m: m["parity"].update(tolerance=float("nan")), "tolerance is nan"),

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,6 +139,23 @@ def test_a_model_of_another_task_is_refused_with_what_loads_it(
         load_language_model(pristine_artifact)
     with pytest.raises(DataError, match=r"is a language model, not a classifier; .*load_language_model"):
         load_classifier(make_language_model())
+
+
+def test_a_model_whose_answers_are_not_of_its_vocabulary_is_refused(
+    make_language_model: Make, tmp_path: Path, rewrite_manifest: Callable[..., None]
+) -> None:
+    folder = Path(shutil.copytree(make_language_model(), tmp_path / "letters"))
+    count = len(open_artifact(folder).labels)
+
+    def widen(manifest: dict[str, Any]) -> None:
+        manifest["labels"].append("more")
+        for model in manifest["models"]:
+            for form in (model, model["step"]):
+                form["outputs"][0]["shape"][1] += 1
+
+    rewrite_manifest(folder, widen)
+    with pytest.raises(DataError, match=f"labels are {count + 1}, must be the {count} tokens"):
+        load_language_model(folder, "tflite")
 
 
 def test_a_model_without_its_step_form_is_refused(make_language_model: Make, tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from edgeseq_device.measuring.request import Limits, Request
 from edgeseq_device.runtimes import load, load_step
 from edgeseq_device.stepping import LoadedStep
 from edgeseq_export import bundle, write_model
+from edgeseq_export.layers import GRU, Cell, Embedding, Linear, Pool
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import GRU, Cell, Embedding, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 FORMATS = ("onnx", "tflite")
 R, D, K, H, LABELS = 50, 6, 2, 8, ("a", "b", "c")

@@ -12,7 +12,8 @@ from edgeseq_device.errors import DataError
 from edgeseq_device.runtimes import LoadedModel, load, load_step
 from edgeseq_device.stepping import LoadedStep
 from edgeseq_export import bundle, write_model
-from edgeseq_export.spec import GRU, Attention, Cell, Embedding, Linear, PerChannel, Pool, SeqSpec
+from edgeseq_export.layers import GRU, Attention, Cell, Embedding, Linear, PerChannel, Pool
+from edgeseq_export.spec import SeqSpec
 
 TOKENS, D, H = 7, 4, 5
 

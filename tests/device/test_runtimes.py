@@ -14,8 +14,9 @@ from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.runtimes import check_features, has_vnni, import_runtime, load
 from edgeseq_export import write_model
 from edgeseq_export.choice import choose
+from edgeseq_export.layers import LSTM, Cell, Linear, Pool
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import LSTM, Cell, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 FORMATS = ("onnx", "tflite")
 

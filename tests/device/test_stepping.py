@@ -23,8 +23,7 @@ from edgeseq_device.runtimes import SIGNATURE, STEP_SIGNATURE, load, load_step
 from edgeseq_device.stepping import LoadedStep, StepGraph
 from edgeseq_export import SeqSpec, bundle, write_model
 from edgeseq_export.exported import ExportedModel
-from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -35,8 +34,9 @@ from edgeseq_export.spec import (
     Pool,
     PoolKind,
     Residual,
-    quantize_spec,
 )
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import quantize_spec
 from edgeseq_export.state import LOWEST
 
 FORMATS = ("onnx", "tflite")

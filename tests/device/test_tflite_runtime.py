@@ -17,8 +17,9 @@ from edgeseq_device.measuring.request import Limits, Request, request_to_dict
 from edgeseq_export import ExportedModel, Plan, bundle, write_model
 from edgeseq_export.choice import choose
 from edgeseq_export.forms import NO_PRODUCT, ROW_SCALE, WIDENED, LayerForm, Product
+from edgeseq_export.layers import GRU, LSTM, Attention, Cell, Embedding, Linear, Pool
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import GRU, LSTM, Attention, Cell, Embedding, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 DEVICE = Path(__file__).parents[2] / "device"
 F, H, C = 5, 12, 3

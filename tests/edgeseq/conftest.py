@@ -116,7 +116,7 @@ def text_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run, a small transformer on the tiny texts, whose recipe finds them."""
     from edgeseq import data
     from edgeseq.features import prepare
-    from edgeseq.models.config import model_config
+    from edgeseq.models.shapes import model_config
     from edgeseq.training.recipe import Recipe, TrainConfig
     from edgeseq.training.train import train
 
@@ -166,3 +166,4 @@ def _trained_and_exported(place: Path, data: str, name: str, *settings: str) -> 
         for arguments in (train, export):
             ran = CliRunner().invoke(main, arguments)
             assert ran.exit_code == 0, ran.output
+    (place / "export.txt").write_text(ran.stdout, "utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from click.testing import CliRunner
 
 from edgeseq.cli import main
 from edgeseq.data import DataOptions
-from edgeseq.eval_stretch import Text, choose_stretch
+from edgeseq.eval_stretch import choose_stretch
 from edgeseq.eval_subject import open_subject
+from edgeseq.features import LabelledFeatures, Text
 from edgeseq.runs import open_run
 from edgeseq_device.errors import DataError, UsageError
 
@@ -56,7 +58,10 @@ def test_another_text_is_read_whole_and_what_it_has_beyond_the_vocabulary_is_sai
     assert found["split"] == "all"
     length = len(other.read_text("utf-8"))
     assert found["forms"]["onnx"]["tokens"] == (length - 1) // 16 * 16
-    assert any(each.startswith(f"9 of {length} tokens are none") for each in found["warnings"])
+    assert any(
+        each.startswith("characters that the vocabulary lacks count as unknown: 9 in all, such as '@'")
+        for each in found["warnings"]
+    )
     assert found["forms"]["onnx"] == pytest.approx(found["forms"]["tflite"], rel=1e-4)
 
 
@@ -113,3 +118,48 @@ def test_another_series_may_have_its_columns_in_another_order_but_not_others(
     short.write_text("\n".join(",".join(row) for row in rows[:30]))
     with pytest.raises(DataError, match="has 29 rows; the model takes 36 at least"):
         choose_stretch(subject, str(short), None)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"drop_columns": ("oil",)},
+        {"drop_columns": ("time",)},
+        {"time_column": "time"},
+        {"fill": "previous"},
+        {"split_rows": (100, 50, 50)},
+    ],
+)
+def test_the_data_of_training_is_read_as_then_or_the_option_is_refused_by_its_name(
+    waves_place: Path, given: dict
+) -> None:
+    (name,) = given
+    flag = "--" + name.replace("columns", "column").replace("_", "-")
+    with pytest.raises(
+        UsageError, match=f"{flag}: waves.csv is what .* without that option; leave {flag} out"
+    ):
+        choose_stretch(open_subject("runs/waves"), "waves.csv", None, DataOptions(**given))
+
+
+def test_channels_are_the_models_even_where_the_content_is_that_of_training(waves_place: Path) -> None:
+    subject = open_subject("runs/waves")
+    turned = replace(subject, labels=subject.labels[::-1])
+    own, other = (choose_stretch(each, "waves.csv", "all").material for each in (subject, turned))
+    assert isinstance(own, LabelledFeatures)
+    assert isinstance(other, LabelledFeatures)
+    assert own.features[0][0, 0] * subject.front_end.scale[0] + subject.front_end.mean[0] == pytest.approx(
+        other.features[0][0, 1] * subject.front_end.scale[1] + subject.front_end.mean[1], rel=1e-4
+    )
+
+
+def test_windows_whose_horizon_was_filled_are_left_out_of_another_series(
+    waves_place: Path, tmp_path: Path
+) -> None:
+    rows = Path("waves.csv").read_text().splitlines()[:101]
+    time, _, oil = rows[60].split(",")
+    rows[60] = f"{time},,{oil}"
+    other = tmp_path / "gap.csv"
+    other.write_text("\n".join(rows))
+    chosen = choose_stretch(open_subject("runs/waves"), str(other), None, DataOptions(fill="previous"))
+    assert len(chosen.material) == 100 - 24 - 12 + 1 - 12
+    assert any("12 of 65 in all" in each for each in chosen.warnings)

@@ -20,8 +20,9 @@ from edgeseq.gates import (
 from edgeseq_device.errors import BudgetError, GateError
 from edgeseq_export import FORMATS, write_model
 from edgeseq_export.budget import SizeCheck
+from edgeseq_export.layers import GRU, Cell, Embedding, Linear, Pool
 from edgeseq_export.parity import compare
-from edgeseq_export.spec import GRU, Cell, Embedding, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 BUDGET_BYTES = 100_000_000
 
@@ -125,9 +126,20 @@ def test_errors_rise_by_nats_or_percent(task, fp32, exported, limit, drop, passe
 
 
 def test_a_forecaster_that_a_linear_model_beats_is_told_by_file() -> None:
-    assert worse_than_linear_warning("test", {"onnx": 0.37, "tflite": 0.38}, 0.39) is None
-    told = worse_than_linear_warning("test", {"onnx": 0.37, "tflite": 0.38}, 0.375)
+    assert worse_than_linear_warning("test", 0.37, {"onnx": 0.37, "tflite": 0.38}, 0.39) is None
+    told = worse_than_linear_warning("test", 0.37, {"onnx": 0.37, "tflite": 0.38}, 0.375)
     assert "on the test split: MSE 0.3750 against tflite 0.3800; export it instead" in str(told)
+
+
+def test_a_forecaster_whose_run_has_told_of_a_better_linear_model_is_not_told_of_twice() -> None:
+    assert worse_than_linear_warning("test", 0.4, {"onnx": 0.4}, 0.375) is None
+
+
+@pytest.mark.parametrize(("exported", "drop"), [(0.0, 0.0), (1e-9, None)])
+def test_an_error_where_the_trained_model_made_none_is_over_every_limit(exported, drop) -> None:
+    found = AccuracyDrop("onnx", "validation", 300, 0.0, exported, None, 1e6, "forecast")
+    assert found.passed is (drop == 0)
+    assert found.to_dict()["drop"] == drop
 
 
 @pytest.mark.parametrize(("task", "widths"), [("lm", "--embedding"), ("forecast", "--context")])

@@ -17,8 +17,9 @@ from edgeseq_device.runtimes import load
 from edgeseq_export import bundle, write_model
 from edgeseq_export.choice import choose
 from edgeseq_export.forms import DYNAMIC, Compute
+from edgeseq_export.layers import GRU, Cell, Linear, Pool
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 FEATURES, HIDDEN = 3, 8
 

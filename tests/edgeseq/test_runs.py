@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from edgeseq import data
-from edgeseq.data import FrontEndOptions
+from edgeseq.data import DataOptions, FrontEndOptions
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import RunFolder, check_new_name, keep_tokenizer, load_features, open_run
+from edgeseq.runs import RunFolder, check_new_name, keep_tokenizer, load_features, open_run, trained_reading
 from edgeseq.tokenizer_training import trained_tokens
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import train
@@ -179,3 +179,10 @@ def test_a_training_does_not_go_on_with_another_tokenizer(text_run: Path) -> Non
     with pytest.raises(DataError, match="give another tokenizer here than when training began"):
         keep_tokenizer(RunFolder(text_run), other)
     keep_tokenizer(RunFolder(text_run), open_run("lights").front_end)
+
+
+def test_a_named_set_is_read_from_a_path_as_the_catalogue_says_unless_the_recipe_does() -> None:
+    model = ModelConfig("linear", "forecast")
+    for given, rows in ((None, (8640, 2880, 2880)), ((100, 50, 50), (100, 50, 50))):
+        recipe = Recipe("etth1", DataOptions(task="forecast", split_rows=given), model=model)
+        assert trained_reading(recipe).split_rows == rows

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -22,9 +22,8 @@ from edgeseq_export.spec import (
     PoolKind,
     Positions,
     Residual,
-    SeqSpec,
-    width_behind,
 )
+from edgeseq_export.spec import SeqSpec, width_behind
 
 
 def random_cell(rng: np.random.Generator, gates: int, features: int, hidden: int) -> Cell:

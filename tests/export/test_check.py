@@ -7,7 +7,7 @@ import pytest
 
 from edgeseq_export import write_model
 from edgeseq_export.check import check_spec
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     Attention,
     CausalConv,
     ClassToken,
@@ -17,10 +17,8 @@ from edgeseq_export.spec import (
     Pool,
     Positions,
     Residual,
-    SeqSpec,
-    parameters,
-    quantize_spec,
 )
+from edgeseq_export.spec import SeqSpec, parameters, quantize_spec
 
 
 def zeros(*shape: int) -> np.ndarray:

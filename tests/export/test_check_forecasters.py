@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeseq_export.check import check_spec
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     CausalConv,
     Cell,
@@ -22,8 +22,8 @@ from edgeseq_export.spec import (
     Positions,
     Residual,
     Reversible,
-    SeqSpec,
 )
+from edgeseq_export.spec import SeqSpec
 
 
 def zeros(*shape: int) -> np.ndarray:

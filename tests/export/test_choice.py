@@ -11,7 +11,7 @@ import pytest
 from edgeseq.devices.profiles import profile, profile_names
 from edgeseq_device import runtimes
 from edgeseq_export import bundle, write_model
-from edgeseq_export.choice import TARGETS, choose, fastest_format, plans, slower_than_fp32
+from edgeseq_export.choice import choose, fastest_format, plans, slower_than_fp32
 from edgeseq_export.crossovers import INT8_FROM, STEP_INT8_FROM, TFLITE_FROM_FP32
 from edgeseq_export.forms import (
     DYNAMIC,
@@ -25,8 +25,10 @@ from edgeseq_export.forms import (
     Product,
     rounds_by_frame,
 )
+from edgeseq_export.layers import Attention, Linear, Norm, Pool, Residual
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Attention, Linear, Norm, Pool, Residual, SeqSpec, quantize_spec, walk
+from edgeseq_export.spec import SeqSpec, quantize_spec, walk
+from edgeseq_export.targets import TARGETS
 
 PAIRS = [(target.name, each) for target in TARGETS.values() for each in target.formats]
 

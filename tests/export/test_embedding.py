@@ -11,11 +11,12 @@ import pytest
 from edgeseq_device import runtimes
 from edgeseq_device.errors import DataError
 from edgeseq_export import bundle, write_model
-from edgeseq_export.choice import TARGETS, choose, plans
+from edgeseq_export.choice import choose, plans
 from edgeseq_export.forms import FLOAT, LOOKED_UP, WIDENED, LayerForm, Plan
 from edgeseq_export.parity import compare
 from edgeseq_export.reference import run_reference
 from edgeseq_export.spec import SeqSpec, quantize_spec
+from edgeseq_export.targets import TARGETS
 
 FORMATS = ("onnx", "tflite")
 KINDS = (

@@ -13,12 +13,10 @@ import pytest
 from edgeseq_device import runtimes
 from edgeseq_export import write_model
 from edgeseq_export.check import check_spec
-from edgeseq_export.choice import TARGETS, choose, fastest_format, plans
+from edgeseq_export.choice import choose, fastest_format, plans
 from edgeseq_export.exported import ExportedModel
 from edgeseq_export.forms import DYNAMIC, LayerForm, Plan
-from edgeseq_export.parity import TOLERANCE, compare
-from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -33,6 +31,10 @@ from edgeseq_export.spec import (
     Positions,
     Residual,
     Reversible,
+)
+from edgeseq_export.parity import TOLERANCE, compare
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import (
     SeqSpec,
     channels_of,
     frames_behind,
@@ -41,6 +43,7 @@ from edgeseq_export.spec import (
     quantized_layers,
 )
 from edgeseq_export.state import why_no_step
+from edgeseq_export.targets import TARGETS
 
 FORMATS = ("onnx", "tflite")
 

@@ -15,9 +15,7 @@ from edgeseq_export import bundle, write_model
 from edgeseq_export.check import check_spec
 from edgeseq_export.choice import choose
 from edgeseq_export.forms import DYNAMIC, DYNAMIC_ROW, LayerForm, Plan
-from edgeseq_export.native_sheet import native_sheet
-from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -30,10 +28,10 @@ from edgeseq_export.spec import (
     Norm,
     Pool,
     Residual,
-    SeqSpec,
-    quantize_spec,
-    width_behind,
 )
+from edgeseq_export.native_sheet import native_sheet
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import SeqSpec, quantize_spec, width_behind
 from edgeseq_export.state import states_of
 
 TOKENS, D, W = 11, 8, 5

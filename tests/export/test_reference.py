@@ -5,10 +5,7 @@ import pytest
 import torch
 
 from edgeseq_export.arithmetic import matmul
-from edgeseq_export.quantize import ActivationQuantization as Rounding
-from edgeseq_export.quantize import quantize_per_channel
-from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     Attention,
     CausalConv,
     ClassToken,
@@ -18,9 +15,11 @@ from edgeseq_export.spec import (
     Pool,
     Positions,
     Residual,
-    SeqSpec,
-    cells,
 )
+from edgeseq_export.quantize import ActivationQuantization as Rounding
+from edgeseq_export.quantize import quantize_per_channel
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import SeqSpec, cells
 
 
 def torch_outputs(layer, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from edgeseq_export.spec import Attention, CausalConv, ClassToken, Linear, Pool, Residual, SeqSpec
+from edgeseq_export.layers import Attention, CausalConv, ClassToken, Linear, Pool, Residual
+from edgeseq_export.spec import SeqSpec
 from edgeseq_export.state import LOWEST, StateTensor, states_of, why_no_step
 
 

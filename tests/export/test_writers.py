@@ -7,9 +7,10 @@ import pytest
 
 from edgeseq_device import runtimes
 from edgeseq_export import write_model
+from edgeseq_export.layers import Attention, Linear, Pool, Residual
 from edgeseq_export.parity import TOLERANCE, compare
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Attention, Linear, Pool, Residual, SeqSpec, quantize_spec
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 SHAPES = [
     (1, False, "last"),

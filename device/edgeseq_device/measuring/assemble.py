@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +20,6 @@ from edgeseq_device.measuring.keys import (
     SCHEMA,
     SCHEMA_VERSION,
     STEP,
-    TASKS,
     is_of_step,
     measured_keys,
     rate,
@@ -30,8 +28,9 @@ from edgeseq_device.measuring.native import FORMAT
 from edgeseq_device.measuring.plan import Measurement, plan, reason_not_to
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import Request, request_to_dict
+from edgeseq_device.states import states_bytes, window_of
+from edgeseq_device.tasks import TASKS
 
-_FLOAT_BYTES = 4
 SPREAD_PERCENT_MAX = 10.0
 """Launches of the same model that differ by more are warned about."""
 
@@ -139,13 +138,12 @@ def about(artifact: Artifact) -> dict[str, Any]:
 
 
 def states_of(model: ModelFile) -> dict[str, int | None]:
-    """states_bytes: all that a step carries to the next one. window: the tokens that attention looks back on,
-    None where no layer has one."""
+    """states_bytes: all that a step carries to the next one. window: the tokens that every layer sees, None
+    where a model has no such end.
+    """
     if model.step is None:
         return {"states_bytes": None, "window": None}
-    sizes = {each.name: math.prod(each.shape) for each in model.step.states}
-    windows = [each.shape[0] for each in model.step.states if each.name.endswith(".keys")]
-    return {"states_bytes": _FLOAT_BYTES * sum(sizes.values()), "window": max(windows, default=None)}
+    return {"states_bytes": states_bytes(model.step), "window": window_of(model.step)}
 
 
 def _not_native(request: Request, began: Mapping[str, Any]) -> list[str]:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from edgeseq_device.tasks import TASKS
+
 SCHEMA = "edgeseq.bench"
 SCHEMA_VERSION = 5
-TASKS = ("classify", "lm", "forecast")
-"""What a model is for: a class, the next token, the next moments of a series."""
 STEP = "step_"
 """Before the name of a kind of measurement and of a figure: of the step form, not the sequence form."""
 LATENCIES, INSTRUCTIONS = ("latency", "step_latency"), ("instructions", "step_instructions")

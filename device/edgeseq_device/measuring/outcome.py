@@ -28,12 +28,12 @@ from edgeseq_device.measuring.keys import (
     MODEL,
     RATES,
     STEP,
-    TASKS,
     Key,
     is_of_step,
     positive,
 )
 from edgeseq_device.measuring.protocol import check_keys
+from edgeseq_device.tasks import TASKS
 
 VERSION_LINE = "edgeseq-outcome 1"
 _PEAK = {"peak_rss_bytes": Key((int,), "bytes", positive, "fits")}

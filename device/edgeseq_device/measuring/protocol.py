@@ -19,13 +19,13 @@ from edgeseq_device.measuring.keys import (
     RATES,
     SCHEMA,
     SCHEMA_VERSION,
-    TASKS,
     TIME_UNITS,
     TIMED,
     Key,
     rate,
 )
 from edgeseq_device.names import did_you_mean
+from edgeseq_device.tasks import TASKS
 
 
 def validate_result(result: Any, *, complete: bool) -> None:

@@ -14,7 +14,8 @@ from torch.nn import functional
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import TokenEmbedding
 from edgeseq.models.model import Leaf, SequenceClassifier, array
-from edgeseq_export import spec
+from edgeseq_export.layers import Linear, Pool, PoolKind
+from edgeseq_export.spec import SeqSpec
 
 
 def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> BagClassifier:
@@ -50,10 +51,10 @@ class BagClassifier(SequenceClassifier):
             return (rows * inside).sum(dim=1) / lengths[:, None]
         return rows.masked_fill(~inside, -torch.inf).amax(dim=1)
 
-    def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
+    def to_spec(self, leaf: Leaf = array) -> SeqSpec:
         """The same model described: layers embedding, pool, hidden, head."""
-        hidden = spec.Linear("hidden", leaf(self.hidden.weight), leaf(self.hidden.bias), "relu")
-        head = spec.Linear("head", leaf(self.head.weight), leaf(self.head.bias))
-        pool = spec.Pool("pool", cast(spec.PoolKind, self.config.pooling))  # the config refused the others
+        hidden = Linear("hidden", leaf(self.hidden.weight), leaf(self.hidden.bias), "relu")
+        head = Linear("head", leaf(self.head.weight), leaf(self.head.bias))
+        pool = Pool("pool", cast(PoolKind, self.config.pooling))  # the config refused the others
         layers = (self.embedding.to_spec("embedding", leaf), pool, hidden, head)
-        return spec.SeqSpec(self.input_features, self.labels, layers)
+        return SeqSpec(self.input_features, self.labels, layers)

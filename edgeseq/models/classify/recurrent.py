@@ -20,7 +20,8 @@ from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import embedding_of
 from edgeseq.models.front import Front
 from edgeseq.models.model import Leaf, SequenceClassifier, array
-from edgeseq_export import spec
+from edgeseq_export.layers import Linear, Pool, PoolKind
+from edgeseq_export.spec import SeqSpec
 
 
 def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> RecurrentClassifier:
@@ -78,11 +79,11 @@ class RecurrentClassifier(SequenceClassifier):
             return (frames * inside).sum(dim=1) / lengths[:, None]
         return frames.masked_fill(~inside, -torch.inf).amax(dim=1)
 
-    def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
+    def to_spec(self, leaf: Leaf = array) -> SeqSpec:
         """The same model described: embedding and conv (if any), gru0 (or lstm0), gru1 ..., pool, head."""
         embedding = () if self.embedding is None else (self.embedding.to_spec("embedding", leaf),)
         front = () if self.front is None else (self.front.to_spec("conv", leaf),)
         recurrent = recurrent_spec(self.config, self.recurrent, leaf)
-        head = spec.Linear("head", leaf(self.head.weight), leaf(self.head.bias))
-        pool = spec.Pool("pool", cast(spec.PoolKind, self.config.pooling))  # the config refused cls
-        return spec.SeqSpec(self.input_features, self.labels, (*embedding, *front, *recurrent, pool, head))
+        head = Linear("head", leaf(self.head.weight), leaf(self.head.bias))
+        pool = Pool("pool", cast(PoolKind, self.config.pooling))  # the config refused cls
+        return SeqSpec(self.input_features, self.labels, (*embedding, *front, *recurrent, pool, head))

@@ -19,7 +19,8 @@ from edgeseq.models.embedding import embedding_of
 from edgeseq.models.front import Front
 from edgeseq.models.model import Leaf, SequenceClassifier, array
 from edgeseq_device.errors import UsageError
-from edgeseq_export import spec
+from edgeseq_export.layers import ClassToken, Layer, Pool, Positions
+from edgeseq_export.spec import SeqSpec
 
 ROW_SPREAD = 0.02  # of the learned rows at first (Dosovitskiy et al. 2021, arXiv 2010.11929, appendix D.3)
 
@@ -132,25 +133,25 @@ class TransformerClassifier(SequenceClassifier):
             return (rows * inside[:, :, None]).sum(dim=1) / lengths[:, None]
         return rows.masked_fill(~inside[:, :, None], -torch.inf).amax(dim=1)
 
-    def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
+    def to_spec(self, leaf: Leaf = array) -> SeqSpec:
         """The same model described: embedding (if any), input, token, positions, blocks, norm, pool, head."""
-        layers: list[spec.Layer] = []
+        layers: list[Layer] = []
         if self.embedding is not None:
             layers.append(self.embedding.to_spec("embedding", leaf))
         layers.append(self.front.to_spec("input", leaf))
         if self.token is not None:
-            layers.append(spec.ClassToken("token", leaf(self.token)))
+            layers.append(ClassToken("token", leaf(self.token)))
         if self.table is not None:
-            layers.append(spec.Positions("positions", leaf(self.table)))
+            layers.append(Positions("positions", leaf(self.table)))
         for number, block in enumerate(self.blocks):
             layers += cast(Block, block).to_spec(number, leaf)
         pooling = "first" if self.config.pooling == "cls" else self.config.pooling
         layers += [
             norm_spec("norm", self.norm, leaf),
-            spec.Pool("pool", pooling),
+            Pool("pool", pooling),
             linear_spec("head", self.head, leaf),
         ]
-        return spec.SeqSpec(self.input_features, self.labels, tuple(layers))
+        return SeqSpec(self.input_features, self.labels, tuple(layers))
 
 
 def _with_turn(heads: Heads, turn: Turn | None) -> Heads:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.model import Forecaster, Leaf, array
-from edgeseq_export import spec
+from edgeseq_export.layers import Layer, Normalisation, PerChannel, Reversible
+from edgeseq_export.spec import SeqSpec
 
 EPSILON = 1e-5
 
@@ -22,7 +23,7 @@ class ChannelForecaster(Forecaster):
     """features [B, L, C] float32 -> [B, H * C]; what one channel does never depends on another."""
 
     embedding: None = None
-    normalisation: ClassVar[spec.Normalisation | None]
+    normalisation: ClassVar[Normalisation | None]
 
     def __init__(self, config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> None:
         super().__init__()
@@ -35,7 +36,7 @@ class ChannelForecaster(Forecaster):
         """[N, L] -> [N, H], normalised as they come in."""
 
     @abstractmethod
-    def channel_layers(self, leaf: Leaf) -> tuple[spec.Layer, ...]:
+    def channel_layers(self, leaf: Leaf) -> tuple[Layer, ...]:
         """`of_channels` described: [T, 1] -> [H]."""
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG002
@@ -55,11 +56,9 @@ class ChannelForecaster(Forecaster):
             return mean, (variance + EPSILON).sqrt()
         return torch.zeros(1), torch.ones(1)
 
-    def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
+    def to_spec(self, leaf: Leaf = array) -> SeqSpec:
         """The same model described: the layers of a channel, for each one, inside the normalisation."""
-        layer: spec.Layer = spec.PerChannel("channels", self.channel_layers(leaf))
+        layer: Layer = PerChannel("channels", self.channel_layers(leaf))
         if self.normalisation is not None:
-            layer = spec.Reversible("normalised", (layer,), self.normalisation, EPSILON)
-        return spec.SeqSpec(
-            self.input_features, self.labels, (layer,), self.config.context, self.config.horizon
-        )
+            layer = Reversible("normalised", (layer,), self.normalisation, EPSILON)
+        return SeqSpec(self.input_features, self.labels, (layer,), self.config.context, self.config.horizon)

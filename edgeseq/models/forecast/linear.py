@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.forecast.channels import ChannelForecaster
 from edgeseq.models.model import Leaf
-from edgeseq_export import spec
+from edgeseq_export.layers import Layer, Linear, Normalisation, Pool
 
 AVERAGED = 25  # moments, the middle one among them (the paper's code)
 
@@ -28,7 +28,7 @@ def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> Linea
 class LinearForecaster(ChannelForecaster):
     """features [B, L, C] float32 -> [B, H * C]."""
 
-    normalisation: ClassVar[spec.Normalisation | None] = None
+    normalisation: ClassVar[Normalisation | None] = None
 
     def __init__(self, config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> None:
         super().__init__(config, inputs, labels)
@@ -45,12 +45,12 @@ class LinearForecaster(ChannelForecaster):
         answers: Tensor = self.trend(trend) + self.rest(rows - trend)
         return answers
 
-    def channel_layers(self, leaf: Leaf) -> tuple[spec.Layer, ...]:
+    def channel_layers(self, leaf: Leaf) -> tuple[Layer, ...]:
         """All moments in one row, then trend(M x) + rest(x - M x) as one matrix for M the moving average."""
         weight = self.rest.weight + (self.trend.weight - self.rest.weight) @ self.average
         return (
-            spec.Pool("moments", "all"),
-            spec.Linear("head", leaf(weight), leaf(self.trend.bias + self.rest.bias)),
+            Pool("moments", "all"),
+            Linear("head", leaf(weight), leaf(self.trend.bias + self.rest.bias)),
         )
 
 

@@ -20,7 +20,7 @@ from edgeseq.models.cells import KINDS, recurrent_spec
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.forecast.channels import ChannelForecaster
 from edgeseq.models.model import Leaf
-from edgeseq_export import spec
+from edgeseq_export.layers import Layer, Normalisation, ParallelSteps, Patches, Pool
 
 STEP_SPREAD = 0.1  # of the steps' learned inputs at first
 
@@ -33,7 +33,7 @@ def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> Recur
 class RecurrentForecaster(ChannelForecaster):
     """features [B, L, C] float32 -> [B, H * C]."""
 
-    normalisation: ClassVar[spec.Normalisation | None] = "last"
+    normalisation: ClassVar[Normalisation | None] = "last"
 
     def __init__(self, config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> None:
         super().__init__(config, inputs, labels)
@@ -72,16 +72,16 @@ class RecurrentForecaster(ChannelForecaster):
         weight, bias = (self.recurrent.get_parameter(f"{kind}_{side}_l0") for kind in ("weight", "bias"))
         return functional.linear(rows, weight, bias)
 
-    def channel_layers(self, leaf: Leaf) -> tuple[spec.Layer, ...]:
+    def channel_layers(self, leaf: Leaf) -> tuple[Layer, ...]:
         """Segments, input, gru0 (or lstm0), steps, head, and all steps' moments behind each other."""
         size = self.config.segment
         (recurrent,) = recurrent_spec(self.config, self.recurrent, leaf)
         cell = recurrent.forward
         return (
-            spec.Patches("segments", size, size),
+            Patches("segments", size, size),
             linear_spec("input", self.input, leaf, "relu"),
             recurrent,
-            spec.ParallelSteps("steps", leaf(self._product("ih", self.steps)), cell.weight_hh, cell.bias_hh),
+            ParallelSteps("steps", leaf(self._product("ih", self.steps)), cell.weight_hh, cell.bias_hh),
             linear_spec("head", self.head, leaf),
-            spec.Pool("moments", "all"),
+            Pool("moments", "all"),
         )

@@ -17,7 +17,7 @@ from edgeseq.models.block import Block, linear_spec, norm_spec
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.forecast.channels import ChannelForecaster
 from edgeseq.models.model import Leaf
-from edgeseq_export import spec
+from edgeseq_export.layers import Layer, Normalisation, Patches, Pool, Positions
 
 POSITION_SPREAD = 0.02  # of the learned positions at first
 
@@ -30,7 +30,7 @@ def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> Trans
 class TransformerForecaster(ChannelForecaster):
     """features [B, L, C] float32 -> [B, H * C]."""
 
-    normalisation: ClassVar[spec.Normalisation | None] = "standard"
+    normalisation: ClassVar[Normalisation | None] = "standard"
 
     def __init__(self, config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> None:
         super().__init__(config, inputs, labels)
@@ -53,16 +53,16 @@ class TransformerForecaster(ChannelForecaster):
             hidden = block(hidden, block.project(hidden))
         return cast(Tensor, self.head(self.dropout(self.norm(hidden).flatten(1))))
 
-    def channel_layers(self, leaf: Leaf) -> tuple[spec.Layer, ...]:
+    def channel_layers(self, leaf: Leaf) -> tuple[Layer, ...]:
         """Patches, input, positions, blocks, norm, all patches in one row, head."""
         numbered = enumerate(cast("list[Block]", self.blocks))
         blocks = [each for number, block in numbered for each in block.to_spec(number, leaf)]
         return (
-            spec.Patches("patches", self.config.segment, self.stride, beyond=self.stride),
+            Patches("patches", self.config.segment, self.stride, beyond=self.stride),
             linear_spec("input", self.input, leaf),
-            spec.Positions("positions", leaf(self.positions)),
+            Positions("positions", leaf(self.positions)),
             *blocks,
             norm_spec("norm", self.norm, leaf),
-            spec.Pool("moments", "all"),
+            Pool("moments", "all"),
             linear_spec("head", self.head, leaf),
         )

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from edgeseq.models.embedding import PADDING, TokenEmbedding
 from edgeseq.models.model import Leaf
-from edgeseq_export import spec
+from edgeseq_export.layers import Linear
 
 
 class TokenHead(nn.Module):
@@ -35,7 +35,7 @@ class TokenHead(nn.Module):
         table = embedding.table.weight
         return torch.cat([table[: PADDING + 1].detach(), table[PADDING + 1 :]])
 
-    def to_spec(self, embedding: TokenEmbedding, leaf: Leaf) -> spec.Linear:
+    def to_spec(self, embedding: TokenEmbedding, leaf: Leaf) -> Linear:
         """The layer described, its weight [V, D]."""
         weight = embedding.table.weight if self.weight is None else self.weight
-        return spec.Linear("head", leaf(weight), leaf(self.bias))
+        return Linear("head", leaf(weight), leaf(self.bias))

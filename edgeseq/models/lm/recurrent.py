@@ -14,7 +14,8 @@ from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import TokenEmbedding
 from edgeseq.models.lm.head import TokenHead
 from edgeseq.models.model import LanguageModel, Leaf, State, array
-from edgeseq_export import spec
+from edgeseq_export.layers import Pool
+from edgeseq_export.spec import SeqSpec
 
 SPREAD = 1.0  # of the tokens' rows at first, one of which comes in alone: learns faster than less
 
@@ -52,12 +53,12 @@ class RecurrentLanguageModel(LanguageModel):
         logits = cast(Tensor, self.head(self.dropout(rows), self.embedding))
         return logits, carried if isinstance(carried, tuple) else (carried,)
 
-    def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
+    def to_spec(self, leaf: Leaf = array) -> SeqSpec:
         """The same model described: embedding, gru0 (or lstm0), gru1 ..., pool, head."""
         layers = (
             self.embedding.to_spec("embedding", leaf),
             *recurrent_spec(self.config, self.recurrent, leaf),
-            spec.Pool("pool", "last"),
+            Pool("pool", "last"),
             self.head.to_spec(self.embedding, leaf),
         )
-        return spec.SeqSpec(1, self.labels, layers, carries=True)
+        return SeqSpec(1, self.labels, layers, carries=True)

@@ -19,7 +19,8 @@ from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.embedding import TokenEmbedding
 from edgeseq.models.lm.head import TokenHead
 from edgeseq.models.model import LanguageModel, Leaf, State, array
-from edgeseq_export import spec
+from edgeseq_export.layers import Layer, Pool
+from edgeseq_export.spec import SeqSpec
 
 
 def build(config: ModelConfig, inputs: Inputs, labels: tuple[str, ...]) -> TransformerLanguageModel:
@@ -71,16 +72,16 @@ class TransformerLanguageModel(LanguageModel):
         age = number[before:, None] - number
         return (age >= 0) & (age < self.config.window)
 
-    def to_spec(self, leaf: Leaf = array) -> spec.SeqSpec:
+    def to_spec(self, leaf: Leaf = array) -> SeqSpec:
         """The same model described: embedding, input (where the widths differ), blocks, norm, pool, head."""
-        layers: list[spec.Layer] = [self.embedding.to_spec("embedding", leaf)]
+        layers: list[Layer] = [self.embedding.to_spec("embedding", leaf)]
         if self.input is not None:
             layers.append(linear_spec("input", self.input, leaf))
         for number, block in enumerate(self.blocks):
             layers += cast(Block, block).to_spec(number, leaf)
         layers += [
             norm_spec("norm", self.norm, leaf),
-            spec.Pool("pool", "last"),
+            Pool("pool", "last"),
             self.head.to_spec(self.embedding, leaf),
         ]
-        return spec.SeqSpec(1, self.labels, tuple(layers), carries=True)
+        return SeqSpec(1, self.labels, tuple(layers), carries=True)

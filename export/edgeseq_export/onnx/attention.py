@@ -8,11 +8,11 @@ import numpy as np
 from onnx import TensorProto
 
 from edgeseq_export.forms import Product
+from edgeseq_export.layers import Attention
 from edgeseq_export.onnx.graph import MICROSOFT, OnnxGraph, Value
 from edgeseq_export.onnx.products import multiply
 from edgeseq_export.onnx.rows import Rows, frame_count, frame_numbers, frames_between
 from edgeseq_export.reference import rotary_frequencies
-from edgeseq_export.spec import Attention
 from edgeseq_export.state import NEXT
 
 _UNSEEN = -1e30

@@ -5,10 +5,10 @@ from __future__ import annotations
 from onnx import TensorProto
 
 from edgeseq_export.forms import Product
+from edgeseq_export.layers import Embedding
 from edgeseq_export.onnx.graph import OnnxGraph
 from edgeseq_export.onnx.rows import Rows
 from edgeseq_export.quantize import QuantizedTensor
-from edgeseq_export.spec import Embedding
 
 
 def lower_embedding(graph: OnnxGraph, layer: Embedding, _product: Product, rows: Rows) -> Rows:

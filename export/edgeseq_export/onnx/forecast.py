@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from edgeseq_export.forms import Product
+from edgeseq_export.layers import GRU, ParallelSteps, Patches, PerChannel, Recurrent, Reversible
 from edgeseq_export.onnx.graph import OnnxGraph, Value
 from edgeseq_export.onnx.recurrent import gate_rows, stacked
 from edgeseq_export.onnx.rows import Rows
 from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight, take_rows
 from edgeseq_export.reference import patch_moments
-from edgeseq_export.spec import GRU, ParallelSteps, Patches, PerChannel, Recurrent, Reversible, frames_behind
+from edgeseq_export.spec import frames_behind
 
 Inner = Callable[[Rows], Rows]
 """Rows through the layers inside a layer."""

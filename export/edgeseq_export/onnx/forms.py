@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from edgeseq_export.forms import DYNAMIC, DYNAMIC_ROW, FLOAT, LOOKED_UP, WIDENED, Known, Plan, check_plan
-from edgeseq_export.spec import GRU, LSTM, Layer, SeqSpec
+from edgeseq_export.layers import GRU, LSTM, Layer
+from edgeseq_export.spec import SeqSpec
 
 _GRU_FORMS: Known = {"operator": (FLOAT, WIDENED), "scan": (DYNAMIC,)}
 _LSTM_FORMS: Known = {"operator": (FLOAT, WIDENED, DYNAMIC)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
+from edgeseq_export.layers import Pool
 from edgeseq_export.onnx.graph import OnnxGraph, Value
 from edgeseq_export.onnx.rows import Rows, inside
-from edgeseq_export.spec import Pool
 from edgeseq_export.state import LOWEST, NEXT
 
 

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq_export.forms import DYNAMIC, DYNAMIC_ROW, LayerForm
+from edgeseq_export.layers import GRU, Cell, Recurrent
 from edgeseq_export.onnx.graph import MICROSOFT, OnnxGraph, Value
 from edgeseq_export.onnx.products import widened
 from edgeseq_export.onnx.rows import Rows
 from edgeseq_export.onnx.scan import lower_scan_gru, step_gru
 from edgeseq_export.quantize import QuantizedTensor, Weight, as_float, take_rows
-from edgeseq_export.spec import GRU, Cell, Recurrent, cells
+from edgeseq_export.spec import cells
 from edgeseq_export.state import NEXT
 
 # blocks of torch's gate order in ONNX's: GRU r, z, n -> z, r, h; LSTM i, f, g, o -> i, o, f, c

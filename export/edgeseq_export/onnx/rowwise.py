@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from edgeseq_export.forms import Product
+from edgeseq_export.layers import Activation, CausalConv, ClassToken, Linear, Norm, Positions
 from edgeseq_export.onnx.graph import MICROSOFT, OnnxGraph, Value
 from edgeseq_export.onnx.products import multiply
 from edgeseq_export.onnx.rows import FRAMES, Rows, frame_numbers, frames_between
-from edgeseq_export.spec import Activation, CausalConv, ClassToken, Linear, Norm, Positions
 from edgeseq_export.state import NEXT
 
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from edgeseq_device.manifest import TensorInfo
 from edgeseq_export.forms import DYNAMIC, DYNAMIC_ROW
+from edgeseq_export.layers import GRU, Cell
 from edgeseq_export.onnx.graph import OnnxGraph, Value
 from edgeseq_export.onnx.products import multiply
 from edgeseq_export.onnx.rows import Rows
-from edgeseq_export.spec import GRU, Cell, cells
+from edgeseq_export.spec import cells
 from edgeseq_export.state import NEXT
 
 

@@ -8,8 +8,28 @@ from typing import Any
 
 from edgeseq_device.manifest import TensorInfo
 from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
-from edgeseq_export.exported import ExportedModel, StepModel, features_info, next_states
+from edgeseq_export.exported import ExportedModel, StepModel, features_info, logits_info, next_states
 from edgeseq_export.forms import LayerForm, Plan, Product, is_causal, rounds_by_frame
+from edgeseq_export.layers import (
+    GRU,
+    LSTM,
+    WRAPPERS,
+    Attention,
+    CausalConv,
+    ClassToken,
+    Embedding,
+    Layer,
+    Linear,
+    Norm,
+    ParallelSteps,
+    Patches,
+    PerChannel,
+    Pool,
+    Positions,
+    Recurrent,
+    Residual,
+    Reversible,
+)
 from edgeseq_export.onnx.attention import lower_attention
 from edgeseq_export.onnx.embedding import lower_embedding
 from edgeseq_export.onnx.forecast import (
@@ -31,27 +51,7 @@ from edgeseq_export.onnx.rowwise import (
     lower_norm,
     lower_positions,
 )
-from edgeseq_export.spec import (
-    GRU,
-    LSTM,
-    WRAPPERS,
-    Attention,
-    CausalConv,
-    ClassToken,
-    Embedding,
-    Layer,
-    Linear,
-    Norm,
-    ParallelSteps,
-    Patches,
-    PerChannel,
-    Pool,
-    Positions,
-    Recurrent,
-    Residual,
-    Reversible,
-    SeqSpec,
-)
+from edgeseq_export.spec import SeqSpec
 from edgeseq_export.state import carried_states, states_of
 
 
@@ -94,8 +94,7 @@ def write_onnx(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
     inputs = [features_info(spec, (size, spec.frames or "T"), feature_unit)]
     if batch:
         inputs.append(TensorInfo(LENGTHS, "int32", (size,), "frames"))
-    logits = TensorInfo(LOGITS, "float32", (size, spec.outputs), "logit")
-    outputs = (logits, *next_states(carried_states(spec)))
+    outputs = (logits_info(spec, size), *next_states(carried_states(spec)))
 
     graph = OnnxGraph(carries=spec.carries)
     rows = Rows(FEATURES, "NTF", spec.input_features, LENGTHS if batch else "", frames=spec.frames)
@@ -119,7 +118,7 @@ def _write_step(spec: SeqSpec, forms: tuple[LayerForm, ...], feature_unit: str) 
         features_info(spec, (1,), feature_unit),
         *(TensorInfo(state.name, "float32", state.shape, "state") for state in states),
     )
-    outputs = (TensorInfo(LOGITS, "float32", (1, spec.outputs), "logit"), *next_states(states))
+    outputs = (logits_info(spec), *next_states(states))
     graph = OnnxGraph(is_step=True)
     _lower_model(graph, spec, forms, Rows(FEATURES, "TF", spec.input_features))
     return StepModel(graph.finish(inputs, outputs), inputs, outputs, states, forms)

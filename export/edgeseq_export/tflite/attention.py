@@ -13,9 +13,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgeseq_export.forms import Product
+from edgeseq_export.layers import Attention, ClassToken, Positions
 from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight
 from edgeseq_export.reference import rotary_frequencies
-from edgeseq_export.spec import Attention, ClassToken, Positions
 from edgeseq_export.tflite import attention_ops as more
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeseq_export.forms import Product
-from edgeseq_export.spec import GRU, Recurrent
+from edgeseq_export.layers import GRU, Recurrent
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.products import multiply_rows

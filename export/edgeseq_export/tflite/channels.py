@@ -14,9 +14,7 @@ from functools import partial
 import numpy as np
 
 from edgeseq_export.forms import LayerForm, Product
-from edgeseq_export.quantize import FloatArray
-from edgeseq_export.reference import patch_moments
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -31,10 +29,10 @@ from edgeseq_export.spec import (
     Recurrent,
     Residual,
     Reversible,
-    SeqSpec,
-    channels_of,
-    frames_behind,
 )
+from edgeseq_export.quantize import FloatArray
+from edgeseq_export.reference import patch_moments
+from edgeseq_export.spec import SeqSpec, channels_of, frames_behind
 from edgeseq_export.tflite import attention_ops as more
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.attention import lower_attention

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edgeseq_export.forms import LayerForm
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,

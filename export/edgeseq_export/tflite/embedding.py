@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgeseq_export.layers import Embedding
 from edgeseq_export.quantize import QuantizedTensor
-from edgeseq_export.spec import Embedding
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 

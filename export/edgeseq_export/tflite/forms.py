@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgeseq_export.forms import FLOAT, HYBRID, LOOKED_UP, ROW_SCALE, WIDENED, Known, Plan, check_plan
-from edgeseq_export.spec import GRU, LSTM, Layer, SeqSpec
+from edgeseq_export.layers import GRU, LSTM, Layer
+from edgeseq_export.spec import SeqSpec
 
 _PRODUCTS = (FLOAT, WIDENED, HYBRID, ROW_SCALE)
 _LOOP_FORMS: Known = {"unrolled": _PRODUCTS, "nested": _PRODUCTS}

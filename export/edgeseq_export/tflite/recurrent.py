@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeseq_export.forms import LayerForm
-from edgeseq_export.spec import Recurrent
+from edgeseq_export.layers import Recurrent
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.cells import RecurrentCell, recurrent_cell
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor

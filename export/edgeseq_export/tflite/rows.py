@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeseq_export.forms import Product
-from edgeseq_export.spec import Activation, CausalConv, Linear, Norm
+from edgeseq_export.layers import Activation, CausalConv, Linear, Norm
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.products import multiply_rows

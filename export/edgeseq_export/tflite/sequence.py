@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -30,10 +30,8 @@ from edgeseq_export.spec import (
     Positions,
     Recurrent,
     Residual,
-    cells,
-    reads_ahead,
-    walk,
 )
+from edgeseq_export.spec import cells, reads_ahead, walk
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.attention import lower_attention, lower_class_token, lower_positions
 from edgeseq_export.tflite.chunk import Forms, advance

@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from edgeseq_export.spec import GRU, LSTM, Layer, Pool, SeqSpec, walk, width_behind
+from edgeseq_export.layers import GRU, LSTM, Layer, Pool
+from edgeseq_export.spec import SeqSpec, walk, width_behind
 from edgeseq_export.state import StateTensor, states_of
 from edgeseq_export.tflite import ops
 from edgeseq_export.tflite.chunk import Forms, advance, own_states, pooled, update_pool

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from edgeseq_device.manifest import TensorInfo
 from edgeseq_device.runtimes import FEATURES, LOGITS, SIGNATURE, STEP_SIGNATURE
-from edgeseq_export.exported import ExportedModel, StepModel, features_info, next_states
+from edgeseq_export.exported import ExportedModel, StepModel, features_info, logits_info, next_states
 from edgeseq_export.forms import LayerForm, Plan, is_causal
 from edgeseq_export.spec import SeqSpec
 from edgeseq_export.state import NEXT, carried_states, states_of
@@ -36,7 +36,7 @@ def write_tflite(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
         format="tflite",
         content=model.finish("edgeseq"),
         inputs=(features_info(spec, (1, spec.frames or "T"), feature_unit),),
-        outputs=(_logits(spec), *next_states(carried_states(spec))),
+        outputs=(logits_info(spec), *next_states(carried_states(spec))),
         layers=plan.sequence,
         batch=False,
         causal=is_causal(spec, plan.sequence),
@@ -46,10 +46,6 @@ def write_tflite(spec: SeqSpec, plan: Plan, feature_unit: str) -> ExportedModel:
 
 def _by_name(forms: tuple[LayerForm, ...]) -> Forms:
     return {form.layer: form for form in forms}
-
-
-def _logits(spec: SeqSpec) -> TensorInfo:
-    return TensorInfo(LOGITS, "float32", (1, spec.outputs), "logit")
 
 
 def _dtype(spec: SeqSpec) -> npt.DTypeLike:
@@ -98,7 +94,7 @@ def _write_step(
             features_info(spec, (1,), feature_unit),
             *(TensorInfo(state.name, "float32", state.shape, "state") for state in states),
         ),
-        outputs=(_logits(spec), *next_states(states)),
+        outputs=(logits_info(spec), *next_states(states)),
         states=states,
         layers=forms,
     )

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from edgeseq_device.errors import DataError
-from edgeseq_device.measuring.keys import KEYS, LATENCIES, MODEL, RATES, TASKS, TIMED, measured_keys
+from edgeseq_device.measuring.keys import KEYS, LATENCIES, MODEL, RATES, TIMED, measured_keys
 from edgeseq_device.measuring.protocol import validate_result
+from edgeseq_device.tasks import TASKS
 
 WINDOW = {"s": 1.0, "p50_ms": 0.5, "temperature_c": None, "frequency_hz": None}
 

@@ -13,7 +13,8 @@ import pytest
 
 from edgeseq_device.frontend import LogMel, Standardise
 from edgeseq_export import bundle, write_model
-from edgeseq_export.spec import GRU, Cell, Embedding, Layer, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.layers import GRU, Cell, Embedding, Layer, Linear, Pool
+from edgeseq_export.spec import SeqSpec, quantize_spec
 from edgeseq_export.state import why_no_step
 
 NATIVE = Path(__file__).parents[3] / "device/native"

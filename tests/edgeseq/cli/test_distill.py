@@ -95,7 +95,7 @@ def test_a_budget_chooses_the_student_s_shape(text_teacher: Path, workplace: Pat
         (["--hard-weight", "1.5"], 2, "--hard-weight"),
         (["--name", "a/b"], 2, '--name "a/b": use letters'),
         (["--name", "b-scratch"], 2, '--name "b-scratch": a name that ends in -scratch'),
-        (["--relation-heads", "2"], 2, "give --relation-weight, or leave --relation-heads out"),
+        (["--relation-heads", "2"], 2, "give --relation-weight, or leave it out"),
         (["--json", "no/such/out.json"], 2, "the folder no/such does not exist"),
         (["--teacher", "nobody"], 2, 'unknown teacher "nobody"'),
         (["--relation-weight", "1"], 2, "must be runs of a transformer"),

@@ -96,6 +96,7 @@ def test_an_artifact_holds_what_a_board_needs(place: Path, precision: str) -> No
         "tflite step",
     ]
     assert report["accuracy"]["test"]["n"] > 0
+    assert report["accuracy"]["test"]["unit"] == "share of recordings"
 
 
 def test_raw_samples_get_the_same_answer_through_the_manifests_front_end(place: Path) -> None:

@@ -97,3 +97,41 @@ def test_a_call_that_does_not_fit_says_what_would(arguments: tuple[str, ...], co
     Path("gap.csv").write_text("\n".join([*lines[:4], *lines[6:]]) + "\n")
     done = edgeseq(*arguments)
     assert (done.exit_code, cause in done.stderr) == (code, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("--output", "hours.csv"), "--output hours.csv is the input; name another file"),
+        (("--json", "link.csv"), "--json link.csv is the input"),
+        (("--json", "artifacts/plant/manifest.json"), "is a file of artifacts/plant, which is read"),
+        (("--json", "a.csv", "--output", "./a.csv"), "--output a.csv is the file of --json too"),
+        (("--json", "a.png", "--plot", "a.png"), "--plot a.png is the file of --json too"),
+    ],
+)
+def test_no_output_takes_the_place_of_an_input_or_of_another(arguments: tuple[str, ...], cause: str) -> None:
+    Path("link.csv").symlink_to("hours.csv")
+    before = Path("hours.csv").read_bytes()
+    done = edgeseq("plant", "hours.csv", *arguments)
+    assert (done.exit_code, cause in done.stderr) == (2, True), done.output
+    assert done.stdout == ""
+    assert Path("hours.csv").read_bytes() == before
+
+
+def test_a_gap_is_answered_with_what_helps_a_forecast() -> None:
+    lines = Path("hours.csv").read_text().splitlines()
+    Path("gap.csv").write_text("\n".join([*lines[:4], *lines[6:]]) + "\n")
+    done = edgeseq("gap.csv")
+    assert "in all); mend the file, or train a model with --fill: its artifact then fills" in done.stderr
+    assert "--drop-column" not in done.stderr
+
+
+def test_the_result_of_a_past_forecast_says_its_errors_by_channel_and_their_units() -> None:
+    edgeseq("hours.csv", "--from", "-3", "--json", "past.json")
+    found = json.loads(Path("past.json").read_text("utf-8"))
+    mine = np.abs(np.array(found["forecast"])[:3] - VALUES[17:]).mean(axis=0)
+    naive = np.abs(VALUES[16] - VALUES[17:]).mean(axis=0)
+    assert found["channel_mae"]["forecast"] == pytest.approx(mine, abs=1e-5)
+    assert found["channel_mae"]["last_value_kept"] == pytest.approx(naive, abs=1e-5)
+    assert found["mse_and_mae_in"] == "standard deviations of the training data"
+    assert (found["context"], found["horizon"], found["interval_s"]) == (6, 4, 3600.0)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_a_text_goes_on_from_its_prompt_and_its_speed_stands_behind_it(model_for
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("bad ")
     assert len(done.stdout) == 4 + 30 + 1
-    assert "prompt: 4 tokens in " in done.stderr
+    assert "prompt: 4 tokens, first call, " in done.stderr
     assert "text: 30 tokens, " in done.stderr
     assert " tokens/s, " in done.stderr
     assert f" ms/token; {model_format}, " in done.stderr
@@ -54,7 +54,7 @@ def test_a_text_goes_on_from_its_prompt_and_its_speed_stands_behind_it(model_for
     assert (found["artifact"], found["format"]) == (f"artifacts/{GRU}", model_format)
     assert (found["prompt_tokens"], found["tokens"], found["characters"]) == (4, 30, 30)
     assert found["ms_per_token"] == pytest.approx(1000 / found["tokens_per_s"])
-    assert found["prefill_ms"] > 0
+    assert found["first_prefill_ms"] > 0
     assert (found["window"], found["warnings"]) == (None, [])
 
 
@@ -81,12 +81,13 @@ def test_greedy_texts_are_alike_and_settings_are_kept_in_the_result() -> None:
 
 def test_a_transformer_past_its_window_says_how_far_it_sees() -> None:
     done = edgeseq(WINDOWED, "--prompt", "abc", "--tokens", "5", "--json", "result.json")
-    warning = "the text went past the model's window: each layer sees the last 4 tokens, of 8 in all"
+    warning = "the model has read 7 tokens, and each of its layers sees only the last 4"
     assert f"edgeseq: warning: {warning}" in done.stderr
     found = json.loads(Path("result.json").read_text("utf-8"))
     assert found["window"] == 4
     assert found["warnings"][0].startswith(warning)
-    assert result(WINDOWED, "--prompt", "abc", "--tokens", "1")["warnings"] == []
+    assert result(WINDOWED, "--prompt", "abc", "--tokens", "2")["warnings"] == []
+    assert len(result(WINDOWED, "--prompt", "abc", "--tokens", "3")["warnings"]) == 1
 
 
 @pytest.mark.parametrize(("stdin", "prompt"), [(b"bad cab\n", "bad cab"), (b"a\n\n", "a\n"), (b"a", "a")])
@@ -166,3 +167,23 @@ def test_a_task_of_a_newer_edgeseq_is_refused(
     done = edgeseq(str(artifact_folder), "a")
     assert done.exit_code == 6
     assert "this edgeseq knows no task 'translate'" in done.stderr
+
+
+def test_a_text_that_is_interrupted_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgeseq_device.generate import LanguageModel, Token
+
+    def cut(*_given: object) -> Iterator[Token]:
+        yield from [Token("a", 2, -1.0), Token("b", 3, -1.0)]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LanguageModel, "_written", cut)
+    done = edgeseq(GRU, "--prompt", "c", "--seed", "7", "--json", "result.json")
+    assert (done.exit_code, done.stdout) == (130, "cab\n")
+    assert "text: 2 tokens, " in done.stderr
+    assert "; seed 7" in done.stderr
+    found = json.loads(Path("result.json").read_text("utf-8"))
+    assert (found["text"], found["tokens"], found["interrupted"]) == ("ab", 2, True)
+
+
+def test_a_greedy_text_has_no_seed_to_tell() -> None:
+    assert "seed" not in edgeseq(GRU, "--prompt", "a", "--tokens", "2", "--temperature", "0").stderr

@@ -40,6 +40,7 @@ def test_a_run_is_trained_reported_and_kept(tiny_series: Path, workplace: Path) 
     assert result["name"] == "ramps-gru"
     assert result["metrics"] == run.metrics
     assert result["recipe"] == run.recipe.to_dict()
+    assert result["splits"]["unit"] == "recordings"
     assert {name: result["metrics"][name]["n"] for name in ("train", "validation", "test")} == {
         name: result["splits"][name] for name in ("train", "validation", "test")
     }
@@ -113,9 +114,9 @@ def test_a_size_is_a_shape_for_the_data_s_kind(tiny_series: Path, tiny_texts: Pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--model", "bag", "--conv-kernel", "3"], "a bag of tokens has no conv kernel"),
-        (["--model", "bag", "--pooling", "last"], "give pooling mean or max"),
-        (["--model", "bag", "--bidirectional"], "a bag of tokens has no bidirectional"),
+        (["--model", "bag", "--conv-kernel", "3"], "a bag of tokens has no --conv-kernel"),
+        (["--model", "bag", "--pooling", "last"], "give --pooling mean or max"),
+        (["--model", "bag", "--bidirectional"], "a bag of tokens has no --bidirectional"),
         (["--embedding", "0"], "--embedding"),
         (["--size", "bse"], "--size"),
         (["--mels", "40"], "holds text; --mels concerns audio"),
@@ -196,12 +197,12 @@ def test_a_recording_longer_than_the_learned_positions_ends_in_one_line(
 @pytest.mark.parametrize(
     ("options", "exit_code", "message"),
     [
-        (["--heads", "4"], 2, "heads is a setting of a transformer; a gru has none"),
+        (["--heads", "4"], 2, "--heads is a setting of a transformer; a gru has none"),
         (["--model", "lstm", "--causal"], 2, "causal is a setting of a transformer; a lstm has none"),
         (["--pooling", "cls"], 2, "pooling cls is a transformer's"),
-        (["--model", "transformer", "--hidden", "30"], 2, "hidden 30 does not divide by 4 heads"),
-        (["--model", "transformer", "--bidirectional"], 2, "leave bidirectional out"),
-        (["--model", "transformer", "--window", "9"], 2, "a window is a causal transformer's"),
+        (["--model", "transformer", "--heads", "5"], 2, "--hidden 64 does not divide by --heads 5"),
+        (["--model", "transformer", "--bidirectional"], 2, "leave --bidirectional out"),
+        (["--model", "transformer", "--window", "9"], 2, "--window is a causal transformer's"),
         (["--embedding", "8"], 2, "embedding is a setting for text; leave it out"),
         (["--model", "bag"], 2, "a bag is a model of text; take gru, lstm or transformer"),
         (["--model", "grue"], 2, 'unknown model "grue"; did you mean "gru"'),

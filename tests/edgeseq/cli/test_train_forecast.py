@@ -34,6 +34,7 @@ def test_a_forecaster_is_trained_and_shown_beside_the_linear_model(waves: Path, 
     assert "warning: the linear baseline is better" in ran.stderr
     run, result = open_run("waves-gru"), json.loads(Path("out.json").read_text("utf-8"))
     assert result["metrics"] == run.metrics
+    assert result["splits"]["unit"] == "windows"
     assert set(run.metrics["linear"]["test"]) == {"windows", "mse", "mae"}
     assert run.labels == ("load",)
     reading = run.recipe.reading
@@ -44,10 +45,10 @@ def test_a_forecaster_is_trained_and_shown_beside_the_linear_model(waves: Path, 
     ("options", "code", "words"),
     [
         (["--task", "forecast"], 6, "no horizon fits, give a smaller --context"),
-        ([*REACH, "--segment", "5"], 2, "context 24 is no multiple of segment 5"),
+        ([*REACH, "--segment", "5"], 2, "--context 24 is no multiple of --segment 5"),
         ([*REACH, "--split-rows", "1,two"], 2, "is not three numbers"),
         ([*REACH, "--drop-column", "lode"], 6, 'did you mean "load"'),
-        ([*REACH, "--model", "linear", "--hidden", "4"], 2, "hidden is no setting of a linear"),
+        ([*REACH, "--model", "linear", "--hidden", "4"], 2, "--hidden is no setting of a linear"),
         ([*REACH, "--label-column", "oil"], 2, "--label-column does not concern"),
         (["--horizon", "12"], 2, "add --task forecast"),
     ],

@@ -33,6 +33,7 @@ def test_a_run_is_trained_reported_and_kept(tiny_corpus: Path, workplace: Path) 
     assert "%" not in ran.stderr
     result = json.loads(Path("out.json").read_text())
     assert result["metrics"] == open_run("plays-gru").metrics
+    assert result["splits"]["unit"] == "tokens"
     assert result["recipe"]["reading"]["task"] == result["recipe"]["model"]["task"] == "lm"
     assert set(result["metrics"]["validation"]) == {
         *("tokens", "characters", "nats_per_token", "bits_per_character", "accuracy")
@@ -76,7 +77,7 @@ def test_a_run_goes_on_from_its_weights(tiny_corpus: Path, workplace: Path) -> N
         ("--task lm --fit 1MB", 2, "--fit concerns the task classify"),
         ("--task lm --no-augment", 2, "--no-augment concerns the task classify"),
         ("--task lm --model bag", 2, "bag is no model of the task lm"),
-        ("--task lm --horizon 3", 2, "horizon is no setting of a gru of the task lm"),
+        ("--task lm --horizon 3", 2, "--horizon is no setting of a gru of the task lm"),
         ("--task lm --mels 20", 2, "--mels concerns audio"),
         ("--task lm --label-pattern x", 2, "--label-pattern does not concern this data"),
         ("--task lm --window-tokens 100000", 6, "give --window-tokens 4"),

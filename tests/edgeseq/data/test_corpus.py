@@ -8,7 +8,7 @@ import pytest
 
 from edgeseq.data import DataOptions, SplitOptions, load, split
 from edgeseq.data.catalogue import CATALOGUE
-from edgeseq.data.ranges import corpus_text
+from edgeseq.data.stretches import corpus_text
 from edgeseq_device.errors import DataError, UsageError
 
 LM = DataOptions(task="lm")
@@ -49,6 +49,7 @@ def test_the_text_column_of_a_table_is_a_corpus_too(tmp_path: Path) -> None:
     [
         ("a.txt", "", "a.txt: there is no text in it"),
         ("a.txt", " \n", "a.txt: there is no text in it"),
+        ("a.txt", "aaaa", "a.txt: a text of one character, 'a', cannot be learned from"),
         ("a.txt", b"fine\nab\xff\n", r"a.txt: line 2: byte 3 \(0xff\) is not UTF-8"),
         ("a.txt", "a\0b", "a.txt: line 1: byte 2 is a NUL"),
         ("a.pdf", "x", "a.pdf: no reader for this kind of text"),
@@ -82,6 +83,8 @@ def test_a_text_that_is_to_be_classified_is_refused_with_what_to_add(tmp_path: P
         load(written(tmp_path / "a.txt", "text"))
     with pytest.raises(UsageError, match=r"tinyshakespeare is a data set for the task lm, .* add --task lm"):
         load("tinyshakespeare")
+    with pytest.raises(UsageError, match=r"etth1 is .* not lm; give --task forecast in its place"):
+        load("etth1", LM)
     with pytest.raises(UsageError, match=r"gestures is .* not lm; leave --task out"):
         load("gestures", LM)
 
@@ -97,7 +100,7 @@ def test_tiny_shakespeare_is_the_published_one_where_it_is_here() -> None:
 
 
 def test_a_corpus_is_split_in_its_order(tmp_path: Path) -> None:
-    dataset = load(written(tmp_path / "a.txt", "x" * 1000), LM)
+    dataset = load(written(tmp_path / "a.txt", "xy" * 500), LM)
     usual = split(dataset)
     assert (usual.train, usual.validation, usual.test) == (range(900), range(900, 1000), range(1000, 1000))
     three = split(dataset, SplitOptions(validation_fraction=0.25, test_fraction=0.25))
@@ -115,6 +118,6 @@ def test_a_corpus_is_split_in_its_order(tmp_path: Path) -> None:
     ],
 )
 def test_options_that_split_no_text_are_refused(tmp_path: Path, options: SplitOptions, message: str) -> None:
-    dataset = load(written(tmp_path / "a.txt", "x" * 1000), LM)
+    dataset = load(written(tmp_path / "a.txt", "xy" * 500), LM)
     with pytest.raises(UsageError, match=message):
         split(dataset, options)

@@ -73,11 +73,11 @@ def test_missing_moments_are_filled_when_asked(fill: Fill, filled: list[float]) 
     assert even.values[:, 0].tolist() == filled
     assert even.times is not None
     assert np.unique(np.diff(even.times)).tolist() == [np.timedelta64(HOUR_US, "us")]
-    assert even.warnings == (f"filled 0 empty cells and 2 missing moments (--fill {fill})",)
+    assert even.warnings[0] == f"filled 0 empty cells and 2 missing moments (--fill {fill})"
 
 
 def test_an_empty_cell_is_refused_with_its_place() -> None:
-    message = refusal(moments([[1, 2], [1, NAN], [NAN, NAN]]))
+    message = refusal(moments([[1, 2], [1, NAN], [NAN, NAN], [3, 4]]))
     assert 'line 3, column "b": the cell is empty or NaN (3 such cells in all)' in message
     assert "--fill linear or --fill previous" in message
     assert "--drop-column b" in message
@@ -97,10 +97,20 @@ def test_what_has_no_neighbour_cannot_be_filled() -> None:
     for fill in ("previous", "linear"):
         message = refusal(leading, fill)
         assert 'line 2, column "a": the cell is empty and nothing stands before it' in message
-        assert "leave out the 2 lines from there" in message
+        assert "leave out the first 2 moments of the file, or the column with --drop-column a" in message
     trailing = moments([[1, 1], [2, 2], [3, NAN]])
     assert 'line 4, column "b"' in refusal(trailing, "linear")
+    assert "leave out the last moment of the file" in refusal(trailing, "linear")
     assert evened(trailing, "previous").values[:, 1].tolist() == [1, 2, 2]
+
+
+def test_a_fill_that_would_be_refused_is_not_advised() -> None:
+    message = refusal(moments([[1, 1], [2, 2], [3, NAN]]))
+    assert "(1 such cell in all); fill what is missing with --fill previous, or leave" in message
+    message = refusal(moments([[NAN, 1], [2, 2]]))
+    assert "(1 such cell in all); leave out the first moment of the file, or the column" in message
+    message = refusal(moments(one_channel(NAN, 1, 2, 3), [0, 1, 2, 4]))
+    assert "(1 such gap in all); take the lines as evenly spaced with --drop-column date" in message
 
 
 def test_a_column_without_a_number_is_refused_by_name() -> None:
@@ -122,3 +132,13 @@ def test_a_series_that_is_mostly_gaps_is_not_filled() -> None:
 def test_clocks_may_be_off_by_a_part_of_a_hundred() -> None:
     thirds = moments(one_channel(1, 2, 3, 4), [0, 0.3333, 0.6667, 1])
     assert evened(thirds, None).interval_s == pytest.approx(1200, rel=0.01)
+
+
+def test_what_was_filled_is_kept_and_that_a_line_looks_ahead_is_said() -> None:
+    given = moments([[1, 2], [NAN, 3], [4, 5]], [0, 1, 3])
+    even = evened(given, "linear")
+    assert even.filled is not None
+    assert even.filled.tolist() == [[False, False], [True, False], [True, True], [False, False]]
+    assert "looks ahead" in even.warnings[1]
+    assert len(evened(given, "previous").warnings) == 1
+    assert evened(moments([[1, 2], [3, 4]]), "linear").filled is None

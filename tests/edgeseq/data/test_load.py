@@ -186,3 +186,15 @@ def test_what_the_catalogue_says_of_a_set_is_so(name: str, data_dir: Path) -> No
     assert dataset.content_sha256 == known.content_sha256
     assert (len(dataset.recordings), len(dataset.labels)) == (known.recordings, known.classes)
     assert dataset.kind == known.kind
+
+
+def test_times_and_numbers_alone_are_told_to_be_a_series_to_forecast(tmp_path: Path) -> None:
+    path = tmp_path / "plant.csv"
+    path.write_text("date,load,y\n2016-07-01,1,\n2016-07-02,2,6\n", "utf-8")
+    for options in (DataOptions(), DataOptions(time_column="date")):
+        with pytest.raises(
+            DataError, match=r"plant\.csv: .*; add --task forecast .* with --recording-column"
+        ):
+            load(str(path), options)
+    path.write_text("id,time,x,label\na,1,2,b\n", "utf-8")
+    assert load(str(path)).channels == ("x",)

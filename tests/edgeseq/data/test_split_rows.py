@@ -50,3 +50,12 @@ def test_what_the_data_does_not_have_is_refused() -> None:
         split(series(1000), SplitOptions(by_group=True))
     with pytest.raises(UsageError, match="leave some to train on"):
         split(series(1000), SplitOptions(validation_fraction=0.5, test_fraction=0.5))
+
+
+def test_fractions_that_leave_no_row_to_train_on_are_named_as_the_fault() -> None:
+    with pytest.raises(UsageError, match=r"validation \(0.85\) and test \(0.2\) .* --validation-fraction or"):
+        split(series(1000), SplitOptions(validation_fraction=0.85))
+    with pytest.raises(
+        DataError, match="of its 3 rows, 2 rows for validation, 1 for test leave none to train"
+    ):
+        split(series(3), SplitOptions(validation_fraction=0.6, test_fraction=0.3))

@@ -45,6 +45,8 @@ def test_every_column_but_the_time_is_a_channel_and_the_file_is_one_recording(tm
         ("Timestamp", ["2016-07-01T00:00", "2016-07-01T00:15", "2016-07-01T00:30"], 900),
         ("time", ["1467331200", "1467331201.5", "1467331203"], 1.5),
         ("time_ms", ["1467331200000", "1467331200020", "1467331200040"], 0.02),
+        ("time_ms", ["0", "20", "40"], 0.02),
+        ("date", ["20160630", "20160701", "20160702"], 86400),
         ("ds", ["2016-07-01", "2016-07-02", "2016-07-03"], 86400),
         ("t", ["2016-07-01T00:00:00Z", "2016-07-01T02:00:00+01:00", "2016-07-01T02:00:00+00:00"], 3600),
         ("t", ["0.0", "0.0333", "0.0667"], 0.0333),
@@ -83,11 +85,17 @@ def test_tabs_and_a_folder_with_one_file_are_read(tmp_path: Path) -> None:
     [
         (
             "2016-07-01 03:00:00,north,1",
-            ['line 5, column "load": "north" is not a number', "--drop-column load"],
+            ['line 5, column "load": "north" is not a number; mend the cell, or', "--drop-column load"],
         ),
-        ("2016-07-01 03:00:00,inf,1", ['line 5, column "load": inf is infinity']),
+        (
+            "2016-07-01 03:00:00,inf,1",
+            ['line 5, column "load": inf is infinity', "mend the cell, or leave", "--drop-column load"],
+        ),
         ("2016-07-01 03:00:00,1e99,1", ["1e99 is infinity or too large"]),
-        ("2016-07-01 03:00:00,1", ["line 5: 2 fields where the header has 3"]),
+        (
+            "2016-07-01 03:00:00,1",
+            ["line 5: 2 fields where the header has 3; give it one cell for each column"],
+        ),
         ("soon,1,2", ['line 5, column "date": "soon" is no time', "ISO 8601"]),
     ],
 )
@@ -109,9 +117,13 @@ def test_text_where_no_column_is_known_as_the_time_advises_both_ways_out(tmp_pat
     ("lines", "reason"),
     [
         ([], "the file is empty"),
-        (["date,x"], "no line under its header"),
-        (["date"], "leaves no column as a channel"),
-        (["date;x"], "looks like a semicolon"),
+        (["date,x"], "no line under its header; write one for each moment"),
+        (["date"], "leaves no column as a channel; give it a column of readings"),
+        (["date;x"], "looks like a semicolon; .* a comma between cells and a point for decimals"),
+        (["date\tx"], "looks like a tab; .* or, where it is no series to classify, call it a.tsv"),
+        (["1,2.5", "2,3"], "line 1 holds numbers or times, no names; put a header above it"),
+        (["2016-07-01 00:00:00,1", "2016-07-01 01:00:00,2"], "line 1 holds numbers or times"),
+        (["1,1", "2,3"], "line 1 holds numbers or times"),
         (["date,x,x"], "there twice"),
         (["date,,x"], "a column has no name"),
     ],
@@ -119,6 +131,11 @@ def test_text_where_no_column_is_known_as_the_time_advises_both_ways_out(tmp_pat
 def test_a_file_that_is_no_series_is_refused(tmp_path: Path, lines: list[str], reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         read(tmp_path, lines)
+
+
+def test_all_columns_left_out_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="leaves no column as a channel; leave fewer out with --drop-column"):
+        read(tmp_path, LINES, drop_columns=("load", "oil"))
 
 
 def test_names_that_the_header_lacks_are_refused_naming_the_nearest(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.run import Watching
 from edgeseq.distill.teachers import RunTeacher, Teacher, open_teacher
 from edgeseq.features import prepare
-from edgeseq.models.config import ModelConfig, model_config
+from edgeseq.models.config import ModelConfig
+from edgeseq.models.shapes import model_config
 from edgeseq.runs import open_run
 from edgeseq.training.augment import SERIES
 from edgeseq.training.checkpoint import EpochResult

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeseq.distill.defaults import TEXT_DROPOUT, student_model, student_training, twin_model
-from edgeseq.models.config import model_config
+from edgeseq.models.shapes import model_config
 from edgeseq.training.augment import SERIES, TEXT
 from edgeseq.training.recipe import TrainConfig
 

@@ -18,7 +18,7 @@ from edgeseq.distill.forecast import MixedError, together
 from edgeseq.distill.run import Watching, check, distill, prepare_resume, resume_distillation
 from edgeseq.distill.teachers import Teacher, open_teacher
 from edgeseq.features import prepare
-from edgeseq.models.config import model_config
+from edgeseq.models.shapes import model_config
 from edgeseq.runs import RunFolder, open_run
 from edgeseq.training.examples import Batch
 from edgeseq.training.recipe import DistillConfig, Recipe, TrainConfig

@@ -20,10 +20,11 @@ from edgeseq.distill.lm import SoftTokens, Together, lessons, together
 from edgeseq.distill.run import Watching, check, distill, prepare_resume, resume_distillation
 from edgeseq.distill.teachers import Teacher, open_teacher, task_of
 from edgeseq.features import Prepared, prepare
-from edgeseq.models.config import inputs_of, model_config
+from edgeseq.models.config import inputs_of
 from edgeseq.models.model import LanguageModel
+from edgeseq.models.shapes import model_config
 from edgeseq.runs import RunFolder
-from edgeseq.training.lm import NextToken, Windows
+from edgeseq.training.lm import NextToken, TokenBatch
 from edgeseq.training.recipe import DistillConfig, Recipe, TeacherSource, TrainConfig
 from edgeseq.training.train import train
 from edgeseq_device.errors import DataError, UsageError
@@ -79,10 +80,10 @@ def untrained(text: Path, family: str, hidden: int = 8) -> LanguageModel:
     return made
 
 
-def windows(ids: Tensor, size: int) -> list[Windows]:
+def windows(ids: Tensor, size: int) -> list[TokenBatch]:
     """ids: [B, N + 1] -> their windows, in order."""
     return [
-        Windows(
+        TokenBatch(
             ids[:, start : start + size, None],
             torch.full((len(ids),), size),
             ids[:, start + 1 : start + size + 1],

@@ -13,7 +13,8 @@ from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.run import check
 from edgeseq.distill.teachers import RunTeacher
 from edgeseq.features import prepare
-from edgeseq.models.config import ModelConfig, model_config
+from edgeseq.models.config import ModelConfig
+from edgeseq.models.shapes import model_config
 from edgeseq.training.recipe import DistillConfig, TextVariants
 from edgeseq_device.errors import UsageError
 

@@ -22,7 +22,8 @@ from edgeseq.distill.run import (
 )
 from edgeseq.distill.teachers import RunTeacher
 from edgeseq.features import prepare
-from edgeseq.models.config import ModelConfig, model_config
+from edgeseq.models.config import ModelConfig
+from edgeseq.models.shapes import model_config
 from edgeseq.runs import RunFolder, find_run_folder, open_run
 from edgeseq.training import train as training
 from edgeseq.training.checkpoint import EpochResult

@@ -56,28 +56,38 @@ def test_the_drop_is_in_percent_of_the_error_and_the_baseline_is_beside(place: P
     found, metrics = exported(place), open_run("waves").metrics
     for split, measured in found["accuracy"].items():
         assert (measured["n"], measured["metric"]) == (metrics[split]["windows"], "mse")
+        assert measured["unit"] == "standardised squared error"
         assert measured["fp32"] == pytest.approx(metrics[split]["mse"], rel=1e-5)
         assert measured["linear"] == pytest.approx(metrics["linear"][split]["mse"], rel=1e-5)
         assert measured["mae"]["linear"] == pytest.approx(metrics["linear"][split]["mae"], rel=1e-5)
-        assert set(measured) == {"n", "metric", "fp32", "onnx", "tflite", "linear", "mae"}
+        assert set(measured) == {"n", "metric", "unit", "fp32", "onnx", "tflite", "linear", "mae"}
     validation = found["accuracy"]["validation"]
     for drop in found["accuracy_drop"]:
         assert (drop["unit"], drop["max_drop"], drop["flips"]) == ("%", 1.0, None)
         assert drop["drop"] == pytest.approx(100 * (validation[drop["format"]] / validation["fp32"] - 1))
 
 
-def test_an_exported_file_that_a_linear_model_beats_says_so(place: Path) -> None:
+def test_a_forecaster_that_a_linear_model_beats_says_so_once(place: Path) -> None:
     found = exported(place)
     test = found["accuracy"]["test"]
     assert test["linear"] < test["tflite"]  # one epoch
-    (told,) = (each for each in found["warnings"] if "better on the test split" in each)
-    assert f"MSE {test['linear']:.4f} against onnx {test['onnx']:.4f}, tflite {test['tflite']:.4f};" in told
+    (told,) = (each for each in found["warnings"] if "linear baseline is better" in each)
+    assert told in open_run("waves").warnings
+
+
+def test_an_export_ends_with_how_to_use_it(place: Path) -> None:
+    assert "forecast with it: edgeseq run waves FILE.csv" in (place / "export.txt").read_text("utf-8")
+
+
+def test_a_forecast_is_in_the_unit_of_its_readings(place: Path) -> None:
+    units = {each.outputs[0].unit for each in open_artifact(place / "artifacts/waves").models}
+    assert units == {"standardised reading"}
 
 
 def test_the_linear_model_is_exported_as_it_is_and_has_no_baseline(place: Path, tmp_path: Path) -> None:
     from edgeseq import data
     from edgeseq.features import prepare
-    from edgeseq.models.config import model_config
+    from edgeseq.models.shapes import model_config
     from edgeseq.training.recipe import Recipe, TrainConfig
     from edgeseq.training.train import train
 

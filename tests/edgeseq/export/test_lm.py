@@ -36,6 +36,11 @@ def test_an_artifact_holds_both_forms_in_both_formats_and_what_a_board_asks(plac
     assert [each.format for each in artifact.models] == ["onnx", "tflite"]
     assert all(each.step is not None for each in artifact.models)
     assert artifact.golden().features[0].shape == (64, 1)
+    assert {each.outputs[0].unit for each in artifact.models} == {"logit"}
+
+
+def test_an_export_ends_with_how_to_use_it(place: Path) -> None:
+    assert 'write with it: edgeseq run plays --prompt "..."' in (place / "export.txt").read_text("utf-8")
 
 
 def test_every_form_is_in_parity_also_from_a_prompt_on(place: Path) -> None:
@@ -53,6 +58,7 @@ def test_the_drop_is_in_nats_of_the_same_tokens_that_training_was_judged_on(plac
     measured = found["accuracy"]["validation"]
     assert list(found["accuracy"]) == ["validation"]  # there is no test split
     assert (measured["n"], measured["metric"]) == (trained["tokens"], "nats_per_token")
+    assert measured["unit"] == "nats per token"
     assert measured["fp32"] == pytest.approx(trained["nats_per_token"], rel=1e-5)
     assert measured["bits_per_character"]["fp32"] == pytest.approx(trained["bits_per_character"], rel=1e-5)
     for drop in found["accuracy_drop"]:

@@ -12,7 +12,8 @@ from edgeseq.export.options import ExportOptions
 from edgeseq_device.frontend import LogMel, front_end_from_dict
 from edgeseq_export import write_model
 from edgeseq_export.choice import choose
-from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec
+from edgeseq_export.layers import GRU, Cell, Linear, Pool
+from edgeseq_export.spec import SeqSpec
 from edgeseq_export.state import why_no_step
 
 

@@ -15,7 +15,7 @@ from edgeseq.export.report import ExportReport
 from edgeseq.export.run import export_run
 from edgeseq.export.sizing import fit_to
 from edgeseq.features import prepare
-from edgeseq.models.config import model_config
+from edgeseq.models.shapes import model_config
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import train
 from edgeseq_device.errors import BudgetError, UsageError

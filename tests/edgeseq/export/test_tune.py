@@ -17,8 +17,9 @@ from edgeseq.export.tune import Candidate, Subject, Tuning, tune, tuning_device
 from edgeseq.features import FeatureSplits, LabelledFeatures
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq_device.errors import GateError, UsageError
-from edgeseq_export.choice import TARGETS, plans
+from edgeseq_export.choice import plans
 from edgeseq_export.spec import quantize_spec
+from edgeseq_export.targets import TARGETS
 
 F, LABELS, N = 6, ("a", "b"), 20
 

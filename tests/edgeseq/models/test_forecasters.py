@@ -10,13 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from edgeseq import models
-from edgeseq.models.config import Inputs, model_config
+from edgeseq.models.config import Inputs
 from edgeseq.models.forecast.linear import LinearForecaster
 from edgeseq.models.forecast.recurrent import RecurrentForecaster
 from edgeseq.models.model import SequenceModel
+from edgeseq.models.shapes import model_config
 from edgeseq_device.errors import UsageError
+from edgeseq_export.layers import Linear, PerChannel
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Linear, PerChannel, walk
+from edgeseq_export.spec import walk
 
 CONTEXT, HORIZON, CHANNELS = 30, 12, 3
 SHAPES: dict[str, dict[str, Any]] = {
@@ -135,5 +137,29 @@ def test_the_usual_segment_shrinks_to_one_that_the_horizon_is_a_multiple_of() ->
     usual = {"context": 336, "horizon": 96}
     assert model_config("gru", usual, "series", task="forecast").segment == 24
     assert model_config("gru", {**usual, "horizon": 30}, "series", task="forecast").segment == 6
-    with pytest.raises(UsageError, match="horizon 30 is no multiple of segment 24"):
+    with pytest.raises(UsageError, match="--horizon 30 is no multiple of --segment 24"):
         model_config("gru", {**usual, "horizon": 30, "segment": 24}, "series", task="forecast")
+
+
+def test_a_patch_takes_any_context_and_horizon() -> None:
+    for reach, segment in (((337, 97), 24), ((10, 1), 10)):
+        given = dict(zip(("context", "horizon"), reach, strict=True))
+        assert model_config("transformer", given, "series", task="forecast").segment == segment
+
+
+@pytest.mark.parametrize(
+    ("context", "horizon", "advice"),
+    [
+        (336, 97, "give --horizon 98, a --segment"),
+        (337, 96, "give --context 340, a"),
+        (20, 18, "give --horizon 20 or --context 24, a"),
+        (337, 97, "give --horizon 120 and --context 360, a"),
+    ],
+)
+def test_a_segment_of_hardly_a_moment_is_refused_with_the_next_reach_that_fits(
+    context: int, horizon: int, advice: str
+) -> None:
+    given = {"context": context, "horizon": horizon}
+    with pytest.raises(UsageError, match=advice):
+        model_config("lstm", given, "series", task="forecast")
+    assert model_config("lstm", {**given, "segment": 1}, "series", task="forecast").segment == 1

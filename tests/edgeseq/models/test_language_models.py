@@ -12,9 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from edgeseq import models
-from edgeseq.models.config import Inputs, model_config
+from edgeseq.models.config import Inputs
 from edgeseq.models.embedding import PADDING
 from edgeseq.models.model import LanguageModel
+from edgeseq.models.shapes import model_config
 from edgeseq_device.errors import UsageError
 from edgeseq_export.check import check_spec
 from edgeseq_export.reference import run_reference

@@ -14,8 +14,9 @@ from edgeseq.batches import padded
 from edgeseq.models.classify.recurrent import RecurrentClassifier
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq_device.errors import UsageError
+from edgeseq_export.layers import CausalConv, Linear, Pool
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import CausalConv, Linear, Pool, parameters
+from edgeseq_export.spec import parameters
 
 LABELS = ("a", "b", "c")
 SHAPES: list[dict[str, Any]] = [

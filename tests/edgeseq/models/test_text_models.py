@@ -10,13 +10,15 @@ import torch
 
 from edgeseq import models
 from edgeseq.batches import padded
-from edgeseq.models.config import Inputs, ModelConfig, inputs_of, model_config
+from edgeseq.models.config import Inputs, ModelConfig, inputs_of
 from edgeseq.models.model import SequenceModel
+from edgeseq.models.shapes import model_config
 from edgeseq_device.errors import UsageError
 from edgeseq_device.frontend import Standardise
 from edgeseq_export.check import check_spec
+from edgeseq_export.layers import Embedding
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Embedding, parameters, quantized_layers
+from edgeseq_export.spec import parameters, quantized_layers
 
 LABELS = ("a", "b", "c")
 IDS, COLUMNS = 40, 3
@@ -109,18 +111,18 @@ def test_readings_have_no_ids() -> None:
 @pytest.mark.parametrize(
     ("family", "given", "kind", "message"),
     [
-        ("gru", {"embedding": 8}, "audio", "embedding is a setting for text; leave it out"),
-        ("transformer", {"embedding_dropout": 0.1}, "series", "embedding dropout is a setting for text"),
+        ("gru", {"embedding": 8}, "audio", "--embedding is a setting for text; leave it out"),
+        ("transformer", {"embedding_dropout": 0.1}, "series", "--embedding-dropout is a setting for text"),
         ("bag", {}, "audio", "a bag is a model of text; take gru, lstm or transformer"),
         ("gru", {"embedding": 0}, "text", "a model of text has an embedding"),
-        ("bag", {"conv_kernel": 3}, "text", "a bag of tokens has no conv kernel"),
-        ("bag", {"layers": 2}, "text", "a bag of tokens has no layers"),
-        ("bag", {"bidirectional": True}, "text", "a bag of tokens has no bidirectional"),
-        ("bag", {"heads": 2}, "text", "heads is a setting of a transformer; a bag has none"),
-        ("bag", {"pooling": "last"}, "text", "give pooling mean or max"),
+        ("bag", {"conv_kernel": 3}, "text", "a bag of tokens has no --conv-kernel"),
+        ("bag", {"layers": 2}, "text", "a bag of tokens has no --layers"),
+        ("bag", {"bidirectional": True}, "text", "a bag of tokens has no --bidirectional"),
+        ("bag", {"heads": 2}, "text", "--heads is a setting of a transformer; a bag has none"),
+        ("bag", {"pooling": "last"}, "text", "give --pooling mean or max"),
         ("bag", {"pooling": "cls"}, "text", "pooling cls is a transformer's"),
         ("gru", {"embedding": -1}, "text", "embedding is -1"),
-        ("gru", {"embedding_dropout": 1.0}, "text", "embedding dropout is 1.0"),
+        ("gru", {"embedding_dropout": 1.0}, "text", "--embedding-dropout is 1.0"),
     ],
 )
 def test_a_shape_that_does_not_fit_is_refused_by_name(

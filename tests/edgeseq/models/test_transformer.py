@@ -12,12 +12,15 @@ import torch
 from edgeseq import models
 from edgeseq.batches import padded
 from edgeseq.models.classify.transformer import TransformerClassifier
-from edgeseq.models.config import Inputs, ModelConfig, model_config
+from edgeseq.models.config import Inputs, ModelConfig
+from edgeseq.models.shapes import model_config
 from edgeseq.settings import settings_from_dict
 from edgeseq_device.errors import UsageError
+from edgeseq_device.tasks import Task
 from edgeseq_export.check import check_spec
+from edgeseq_export.layers import Attention, Linear
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Attention, Linear, SeqSpec, parameters, quantized_layers, walk
+from edgeseq_export.spec import SeqSpec, parameters, quantized_layers, walk
 from edgeseq_export.state import why_no_step
 
 LABELS = ("a", "b", "c")
@@ -156,23 +159,23 @@ def test_more_frames_than_learned_positions_are_refused() -> None:
 @pytest.mark.parametrize(
     ("family", "given", "message"),
     [
-        ("gru", {"heads": 2}, "heads is a setting of a transformer; a gru has none"),
+        ("gru", {"heads": 2}, "--heads is a setting of a transformer; a gru has none"),
         ("gru", {"heads": 4}, "heads is a setting of a transformer"),
-        ("lstm", {"max_frames": 9}, "max frames is a setting of a transformer; a lstm has none"),
+        ("lstm", {"max_frames": 9}, "--max-frames is a setting of a transformer; a lstm has none"),
         ("gru", {"causal": True}, "causal is a setting"),
         ("gru", {"pooling": "cls"}, "pooling cls is a transformer's"),
         ("gru", {"pooling": "best"}, "pooling 'best' is not one of last, mean, max, cls"),
-        ("gru", {"conv_kernel": -1}, "conv kernel is -1"),
-        ("transformer", {"bidirectional": True}, "leave bidirectional out"),
-        ("transformer", {"hidden": 30}, "hidden 30 does not divide by 4 heads"),
-        ("transformer", {"hidden": 12}, "even width; hidden 12 over 4 heads is 3"),
+        ("gru", {"conv_kernel": -1}, "--conv-kernel is -1"),
+        ("transformer", {"bidirectional": True}, "leave --bidirectional out"),
+        ("transformer", {"hidden": 30, "heads": 4}, "--hidden 30 does not divide by --heads 4"),
+        ("transformer", {"hidden": 12, "heads": 4}, "even width; --hidden 12 over 4 heads is 3"),
         ("transformer", {"heads": 0}, "heads is 0; give at least 1"),
         ("transformer", {"positions": "sine"}, "positions 'sine' is not rotary or learned"),
-        ("transformer", {"max_frames": 90}, "leave max frames out"),
-        ("transformer", {"window": 9}, "a window is a causal transformer's"),
+        ("transformer", {"max_frames": 90}, "leave --max-frames out"),
+        ("transformer", {"window": 9}, "--window is a causal transformer's"),
         ("transformer", {"causal": True, "window": 0}, "window is 0; give at least 1"),
-        ("transformer", {"causal": True, "positions": "learned"}, "needs rotary positions"),
-        ("transformer", {"causal": True, "pooling": "cls"}, "leave pooling cls out"),
+        ("transformer", {"causal": True, "positions": "learned"}, "needs --positions rotary"),
+        ("transformer", {"causal": True, "pooling": "cls"}, "leave --pooling cls out"),
     ],
 )
 def test_a_shape_that_does_not_fit_is_refused_by_name(
@@ -180,6 +183,26 @@ def test_a_shape_that_does_not_fit_is_refused_by_name(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         model_config(family, given)
+
+
+@pytest.mark.parametrize(
+    ("task", "hidden", "size", "heads"),
+    [
+        ("classify", 64, None, 4),
+        ("classify", 192, "base", 6),
+        ("classify", 30, None, 3),
+        ("lm", 192, None, 6),
+        ("lm", 16, None, 2),
+        ("lm", 48, None, 6),
+        ("lm", 64, "tiny", 4),
+        ("lm", 4, None, 1),
+        ("forecast", 32, None, 2),
+        ("forecast", 30, None, 3),
+    ],
+)
+def test_heads_that_nobody_gave_divide_hidden(task: Task, hidden: int, size: str | None, heads: int) -> None:
+    config = model_config("transformer", {"hidden": hidden}, size=size, task=task)
+    assert (config.hidden, config.heads) == (hidden, heads)
 
 
 def test_a_family_has_its_own_defaults_and_what_is_given_wins() -> None:

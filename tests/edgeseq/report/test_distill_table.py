@@ -11,7 +11,7 @@ from rich.console import Console
 from edgeseq.distill.comparison import Row
 from edgeseq.distill.held_out import Figures
 from edgeseq.report.distill_table import distill_table
-from edgeseq.tasks import Task
+from edgeseq_device.tasks import Task
 
 
 def lines_of(rows: list[Row], width: int = 80, task: Task = "classify") -> list[str]:

@@ -13,8 +13,9 @@ from edgeseq.export.report import ExportReport
 from edgeseq.gates import AccuracyDrop
 from edgeseq.report.export_tables import fastest_lines, gate_table
 from edgeseq_export import FORMATS, write_model
+from edgeseq_export.layers import Linear, Pool
 from edgeseq_export.parity import compare
-from edgeseq_export.spec import Linear, Pool, SeqSpec
+from edgeseq_export.spec import SeqSpec
 
 
 @pytest.fixture
@@ -83,9 +84,9 @@ def test_a_forecasts_parity_has_no_column_of_decisions() -> None:
 
 
 def test_what_was_reached_is_shown_by_form_and_split() -> None:
-    entry = {"n": 97, "metric": "mse", "fp32": 0.37, "onnx": 0.371, "linear": 0.38}
+    entry = {"n": 97, "metric": "mse", "unit": "standardised squared error", "fp32": 0.37, "onnx": 0.371}
     mae = {"fp32": 0.4, "onnx": 0.41, "linear": 0.42}
-    table = shown("measured", [("test", {**entry, "mae": mae})])
+    table = shown("measured", [("test", {**entry, "linear": 0.38, "mae": mae})])
     for words in ("windows", "MSE", "MAE", "trained fp32", "linear baseline", "0.3710", "0.4100"):
         assert words in table
     nats = {"n": 640, "metric": "nats_per_token", "fp32": 1.5, "bits_per_character": {"fp32": 2.164}}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseq.forecasts import Forecast
+from edgeseq.forecast_file import Forecast
 from edgeseq.report.forecast_plot import check_plot, write_plot
 from edgeseq_device.errors import EdgeseqError, UsageError
 

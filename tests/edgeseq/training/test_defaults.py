@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from edgeseq.models.config import ModelConfig, model_config
+from edgeseq.models.config import ModelConfig
+from edgeseq.models.shapes import model_config
 from edgeseq.training.augment import AUDIO, SERIES, TEXT
 from edgeseq.training.defaults import training_for
 

@@ -15,13 +15,14 @@ from edgeseq import data, models
 from edgeseq.data import DataOptions
 from edgeseq.evaluate.windows import evaluate_forecaster
 from edgeseq.features import Prepared, prepare
-from edgeseq.models.config import inputs_of, model_config
+from edgeseq.models.config import inputs_of
+from edgeseq.models.shapes import model_config
 from edgeseq.runs import RunFolder, find_run_folder
 from edgeseq.training import forecast
 from edgeseq.training.checkpoint import load_weights
 from edgeseq.training.defaults import training_for
 from edgeseq.training.examples import UNLABELLED
-from edgeseq.training.fit import TrainingProgress
+from edgeseq.training.fit import Silent, TrainingProgress
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import prepare_resume, resume, train
 
@@ -72,15 +73,30 @@ def test_the_loss_and_the_judge_are_the_mean_squared_error_of_a_loop(waves: Path
         "mae": pytest.approx(absolute / count, rel=1e-5),
     }
     lesson = forecast.lesson(recipe, prepared)
-    everything = forecast.Windows(part).batch(np.arange(len(part)), epoch=1)
+    everything = forecast.WindowExamples(part).batch(np.arange(len(part)), epoch=1)
     loss, answers = lesson.objective(recipe.phases[0], module)(module, everything)
     assert loss.item() == pytest.approx(squared / count, rel=1e-5)
     assert answers.shape == (len(part), 24)
 
 
+class Told(Silent):
+    """of: what was said behind the last epoch."""
+
+    def __init__(self) -> None:
+        self.of: list[str] = []
+
+    def measuring(self, examples: int) -> None:  # noqa: ARG002
+        self.of.append("measuring")
+
+    def baseline(self) -> None:
+        self.of.append("baseline")
+
+
 def test_a_run_has_the_linear_baseline_beside_it(waves: Path, workplace: Path) -> None:
     recipe, prepared = settings(waves)
-    run = train(recipe, prepared, "waves")
+    told = Told()
+    run = train(recipe, prepared, "waves", told)
+    assert told.of == ["measuring", "baseline"]
     reached = json.loads(RunFolder(run.path).result.read_text("utf-8"))["metrics"]
     assert set(reached["linear"]) == {"train", "validation", "test"}
     assert set(reached["test"]) == set(reached["linear"]["test"]) == {"windows", "mse", "mae"}
@@ -93,7 +109,9 @@ def test_a_run_has_the_linear_baseline_beside_it(waves: Path, workplace: Path) -
 
 
 def test_a_linear_run_has_none_beside_it(waves: Path, workplace: Path) -> None:
-    run = train(*settings(waves, "linear"), "waves")
+    told = Told()
+    run = train(*settings(waves, "linear"), "waves", told)
+    assert told.of == ["measuring"]
     assert "linear" not in run.metrics
     assert not RunFolder(run.path).linear.exists()
     assert run.metrics["test"]["mse"] < 0.5

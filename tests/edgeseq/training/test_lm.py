@@ -18,8 +18,9 @@ from edgeseq import data, models
 from edgeseq.data import DataOptions, FrontEndOptions
 from edgeseq.evaluate.tokens import evaluate_language_module
 from edgeseq.features import Prepared, prepare
-from edgeseq.models.config import inputs_of, model_config
+from edgeseq.models.config import inputs_of
 from edgeseq.models.model import LanguageModel
+from edgeseq.models.shapes import model_config
 from edgeseq.runs import RunFolder, find_run_folder, load_prepared, open_run
 from edgeseq.training.defaults import training_for
 from edgeseq.training.fit import TrainingProgress, fit
@@ -108,7 +109,7 @@ def test_every_family_learns_the_tiny_text(tiny_corpus: Path, family: str) -> No
     losses = [epoch.validation_loss for epoch in history.epochs]
     assert losses[-1] < losses[0] < math.log(len(prepared.labels)) + 0.1
     assert isinstance(module, LanguageModel)
-    found = evaluate_language_module(module, prepared.streams["validation"], 500)
+    found = evaluate_language_module(module, prepared.texts["validation"].ids, 500)
     assert found.nats_per_token == pytest.approx(min(losses))
     assert history.epochs[-1].validation_accuracy is None
 
@@ -118,7 +119,7 @@ def test_a_finished_run_has_its_metrics_and_opens_again(tiny_corpus: Path, workp
     assert default_name(recipe, prepared) == "plays-gru"
     run = train(recipe, prepared)
     found = run.metrics["validation"]
-    tokens = len(prepared.streams["validation"])
+    tokens = len(prepared.texts["validation"].ids)
     assert set(run.metrics) & {"train", "validation", "test"} == {"train", "validation"}
     assert found["tokens"] == (tokens - 1) // 16 * 16
     assert found["bits_per_character"] == pytest.approx(found["nats_per_token"] / math.log(2))
@@ -128,8 +129,8 @@ def test_a_finished_run_has_its_metrics_and_opens_again(tiny_corpus: Path, workp
     assert opened.labels == prepared.labels
     module, again = opened.module(), load_prepared(opened)
     assert isinstance(module, LanguageModel)
-    ids, characters = again.streams["validation"], again.characters["validation"]
-    assert evaluate_language_module(module, ids, characters).to_dict() == found
+    text = again.texts["validation"]
+    assert evaluate_language_module(module, text.ids, text.characters).to_dict() == found
 
 
 @pytest.mark.parametrize("family", ["gru", "transformer"])
@@ -151,7 +152,7 @@ def test_fewer_streams_than_asked_for_are_a_warning_of_the_run(tiny_corpus: Path
     recipe, prepared = settings(tiny_corpus)
     training = replace(recipe.training, batch_size=500, epochs=1)
     run = train(replace(recipe, training=training), prepared)
-    windows = (len(prepared.streams["train"]) - 1) // 32
+    windows = (len(prepared.texts["train"].ids) - 1) // 32
     expected = f"--batch-size 500: the training text gives {windows} streams of one window each"
     assert expected in run.warnings
 

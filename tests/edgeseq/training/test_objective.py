@@ -16,7 +16,7 @@ from edgeseq import data
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import ModelConfig
 from edgeseq.training.augment import SERIES
-from edgeseq.training.by_task import lesson_of
+from edgeseq.training.classify import lesson as lesson_of
 from edgeseq.training.examples import UNLABELLED, Augmented, Batch, IntArray
 from edgeseq.training.fit import TrainingProgress, fit
 from edgeseq.training.lesson import Lesson

@@ -14,9 +14,7 @@ from edgeseq import models
 from edgeseq.batches import padded
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.training.quantized import quantized_logits
-from edgeseq_export.quantize import ActivationQuantization, quantize_per_channel
-from edgeseq_export.reference import Rounding, run_reference
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -29,10 +27,10 @@ from edgeseq_export.spec import (
     Pool,
     Positions,
     Residual,
-    SeqSpec,
-    quantize_spec,
-    quantized_layers,
 )
+from edgeseq_export.quantize import ActivationQuantization, quantize_per_channel
+from edgeseq_export.reference import Rounding, run_reference
+from edgeseq_export.spec import SeqSpec, quantize_spec, quantized_layers
 
 F, H, LABELS = 5, 8, ("a", "b", "c")
 LENGTHS = (11, 1, 7, 4, 11, 2)

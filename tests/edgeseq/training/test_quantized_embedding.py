@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from edgeseq.training.quantized import quantized_logits
+from edgeseq_export.layers import GRU, Cell, Embedding, Layer, Linear, Pool
 from edgeseq_export.quantize import ActivationQuantization
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import GRU, Cell, Embedding, Layer, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import SeqSpec, quantize_spec
 
 R, D, H, LABELS = 40, 6, 8, ("a", "b", "c")
 LENGTHS = (9, 1, 4)

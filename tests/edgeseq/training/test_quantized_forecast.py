@@ -12,9 +12,10 @@ from edgeseq import models
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.model import Forecaster
 from edgeseq.training.quantized import quantized_logits
+from edgeseq_export.layers import Reversible
 from edgeseq_export.quantize import ActivationQuantization
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Reversible, SeqSpec, quantize_spec, quantized_layers
+from edgeseq_export.spec import SeqSpec, quantize_spec, quantized_layers
 
 FAMILIES = ("gru", "lstm", "transformer", "linear")
 ROUNDED = [ActivationQuantization.NONE, ActivationQuantization.PER_ROW_INT8]

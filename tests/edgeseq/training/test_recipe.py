@@ -61,11 +61,11 @@ def test_what_it_does_not_know_is_named(change: dict[str, Any], message: str) ->
 
 
 def test_settings_that_make_no_model_are_refused() -> None:
-    with pytest.raises(UsageError, match="hidden is 0"):
+    with pytest.raises(UsageError, match="--hidden is 0"):
         ModelConfig(hidden=0)
-    with pytest.raises(UsageError, match="learning_rate is -1"):
+    with pytest.raises(UsageError, match="--learning-rate is -1"):
         TrainConfig(learning_rate=-1)
-    with pytest.raises(UsageError, match="epochs is 0; give at least 1"):
+    with pytest.raises(UsageError, match="--epochs is 0; give at least 1"):
         Recipe("fsdd", training=TrainConfig(epochs=0))
-    with pytest.raises(UsageError, match="qat: epochs is 0"):
+    with pytest.raises(UsageError, match="--qat-epochs is 0"):
         QatConfig(epochs=0)

@@ -14,9 +14,9 @@ import pytest
 from edgeseq import data
 from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
-from edgeseq.models.config import model_config
+from edgeseq.models.shapes import model_config
 from edgeseq.runs import RunFolder, find_run_folder, load_features, open_run
-from edgeseq.training.by_task import lesson_of
+from edgeseq.training.classify import lesson as lesson_of
 from edgeseq.training.defaults import training_for
 from edgeseq.training.fit import TrainingProgress, fit
 from edgeseq.training.recipe import QatConfig, Recipe

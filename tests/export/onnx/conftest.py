@@ -14,9 +14,7 @@ from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
 from edgeseq_export.check import check_spec
 from edgeseq_export.exported import ExportedModel, StepModel
 from edgeseq_export.forms import DYNAMIC, FLOAT, NO_PRODUCT, WIDENED, LayerForm, Plan, Product
-from edgeseq_export.onnx import write_onnx
-from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -28,12 +26,10 @@ from edgeseq_export.spec import (
     Pool,
     PoolKind,
     Residual,
-    SeqSpec,
-    quantize_spec,
-    quantized_layers,
-    walk,
-    width_behind,
 )
+from edgeseq_export.onnx import write_onnx
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import SeqSpec, quantize_spec, quantized_layers, walk, width_behind
 from edgeseq_export.state import NEXT, why_no_step
 
 FEATURES_COUNT = 12

@@ -6,8 +6,8 @@ import pytest
 from edgeseq_device import runtimes
 from edgeseq_device.errors import DataError
 from edgeseq_export.forms import DYNAMIC, FLOAT, WIDENED
+from edgeseq_export.layers import ClassToken, Positions
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import ClassToken, Positions
 
 PRODUCTS = pytest.mark.parametrize("product", [FLOAT, WIDENED, DYNAMIC], ids=lambda each: each.name)
 

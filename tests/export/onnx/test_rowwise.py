@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edgeseq_export.forms import DYNAMIC, FLOAT, WIDENED
+from edgeseq_export.layers import Residual
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import Residual
 
 PRODUCTS = pytest.mark.parametrize("product", [FLOAT, WIDENED, DYNAMIC], ids=lambda each: each.name)
 POOLINGS = pytest.mark.parametrize("pooling", ["last", "mean", "max", "first"])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from edgeseq_export.forms import DYNAMIC_ROW, FLOAT, WIDENED, Plan
+from edgeseq_export.layers import ClassToken, Positions, Residual
 from edgeseq_export.onnx import write_onnx
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import ClassToken, Positions, Residual, quantize_spec
+from edgeseq_export.spec import quantize_spec
 
 FRAMES = (1, 2, 37, 500)
 

@@ -10,10 +10,11 @@ import pytest
 from edgeseq_export import write_model
 from edgeseq_export.budget import weight_bytes
 from edgeseq_export.forms import DYNAMIC, FLOAT, HYBRID, WIDENED, LayerForm, Plan
+from edgeseq_export.layers import ClassToken, Positions, Residual
 from edgeseq_export.onnx import write_onnx
 from edgeseq_export.onnx.graph import OnnxGraph
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import ClassToken, Positions, Residual, quantize_spec, quantized_layers
+from edgeseq_export.spec import quantize_spec, quantized_layers
 
 PRODUCTS = pytest.mark.parametrize("product", [FLOAT, WIDENED, DYNAMIC], ids=lambda each: each.name)
 

@@ -12,8 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from edgeseq_device.runtimes import FEATURES, LOGITS, STEP_SIGNATURE
 from edgeseq_export.exported import ExportedModel
 from edgeseq_export.forms import FLOAT, NO_PRODUCT, LayerForm, Plan, Product
-from edgeseq_export.quantize import QuantizedTensor
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     GRU,
     LSTM,
     Attention,
@@ -25,10 +24,9 @@ from edgeseq_export.spec import (
     Pool,
     PoolKind,
     Residual,
-    SeqSpec,
-    parameters,
-    walk,
 )
+from edgeseq_export.quantize import QuantizedTensor
+from edgeseq_export.spec import SeqSpec, parameters, walk
 from edgeseq_export.state import NEXT, why_no_step
 
 

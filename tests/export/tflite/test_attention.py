@@ -12,10 +12,7 @@ import pytest
 from edgeseq_export import write_model
 from edgeseq_export.exported import ExportedModel
 from edgeseq_export.forms import FLOAT, HYBRID, NO_PRODUCT, ROW_SCALE, WIDENED, LayerForm, Plan, Product
-from edgeseq_export.parity import TOLERANCE
-from edgeseq_export.quantize import QuantizedTensor
-from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
+from edgeseq_export.layers import (
     Attention,
     CausalConv,
     ClassToken,
@@ -26,11 +23,11 @@ from edgeseq_export.spec import (
     PoolKind,
     Positions,
     Residual,
-    SeqSpec,
-    quantize_spec,
-    quantized_layers,
-    walk,
 )
+from edgeseq_export.parity import TOLERANCE
+from edgeseq_export.quantize import QuantizedTensor
+from edgeseq_export.reference import run_reference
+from edgeseq_export.spec import SeqSpec, quantize_spec, quantized_layers, walk
 from edgeseq_export.state import why_no_step
 
 FEATURES = 5

@@ -9,8 +9,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edgeseq_export.arithmetic import matmul
 from edgeseq_export.forms import DYNAMIC, FLOAT, HYBRID, ROW_SCALE, WIDENED
+from edgeseq_export.layers import GRU, Cell, Linear, Pool
 from edgeseq_export.quantize import QuantizedTensor, quantize_per_channel
-from edgeseq_export.spec import GRU, Cell, Linear, Pool, SeqSpec, quantize_spec
+from edgeseq_export.spec import SeqSpec, quantize_spec
 from edgeseq_export.tflite import write_tflite
 from edgeseq_export.tflite.flatbuffer import ModelBuilder
 from edgeseq_export.tflite.products import multiply_rows

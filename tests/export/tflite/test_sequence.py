@@ -6,20 +6,10 @@ import numpy as np
 import pytest
 
 from edgeseq_export.forms import FLOAT, HYBRID, ROW_SCALE, WIDENED
+from edgeseq_export.layers import GRU, Attention, Cell, ClassToken, Linear, Norm, Pool, Residual
 from edgeseq_export.parity import TOLERANCE
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
-    GRU,
-    Attention,
-    Cell,
-    ClassToken,
-    Linear,
-    Norm,
-    Pool,
-    Residual,
-    SeqSpec,
-    quantize_spec,
-)
+from edgeseq_export.spec import SeqSpec, quantize_spec
 from edgeseq_export.tflite import write_tflite
 
 LENGTHS = (1, 2, 24, 25, 26, 37, 60)

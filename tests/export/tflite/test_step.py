@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edgeseq_export.forms import FLOAT, HYBRID, ROW_SCALE, WIDENED, Plan
-from edgeseq_export.spec import Attention, Linear, Pool, Residual, SeqSpec, quantize_spec
+from edgeseq_export.layers import Attention, Linear, Pool, Residual
+from edgeseq_export.spec import SeqSpec, quantize_spec
 from edgeseq_export.state import NEXT, states_of
 from edgeseq_export.tflite import write_tflite
 

@@ -13,14 +13,31 @@ long states_bytes(const struct form *step) {
     return bytes;
 }
 
-int states_window(const struct form *step) {
-    static const char KEYS[] = ".keys";
-    int window = 0;
+/* The length of the name of the layer whose state this is: what stands in front of the last dot. */
+static size_t layer_length(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot == NULL ? 0 : (size_t)(dot - name);
+}
+
+/* The rows of the keys of a state's layer, one for each token that it sees; 0 where it has none. */
+static int layer_window(const struct form *step, const char *name) {
+    size_t length = layer_length(name);
     for (int i = 0; i < step->states_count; i++) {
         const struct state *state = &step->states[i];
-        size_t length = strlen(state->name), end = sizeof KEYS - 1;
-        bool is_cache = state->rank > 0 && length > end && strcmp(state->name + length - end, KEYS) == 0;
-        window = is_cache && state->dims[0] > window ? state->dims[0] : window;
+        if (state->rank > 0 && strncmp(state->name, name, length) == 0 &&
+            strcmp(state->name + length, ".keys") == 0)
+            return state->dims[0];
     }
-    return window;
+    return 0;
+}
+
+int states_window(const struct form *step) {
+    int least = 0;
+    for (int i = 0; i < step->states_count; i++) {
+        int window = layer_window(step, step->states[i].name);
+        if (window == 0)
+            return 0;
+        least = least == 0 || window < least ? window : least;
+    }
+    return least;
 }

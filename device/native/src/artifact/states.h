@@ -7,7 +7,8 @@
 /* The bytes of all states. */
 long states_bytes(const struct form *step);
 
-/* The frames that attention looks back on; 0 where no layer has any. */
+/* The tokens that every layer of attention sees; 0 where a layer has a state of another kind, which may tell
+ * of any token before. */
 int states_window(const struct form *step);
 
 #endif

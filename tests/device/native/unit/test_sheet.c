@@ -161,8 +161,15 @@ static void a_sequence_may_give_the_states_of_the_step(void) {
                      "input b.keys float32 7 4\noutput logits float32 1 3\noutput a.keys.next float32 5 4\n"
                      "output b.keys.next float32 7 4\nstate a.keys 0.0 5 4\nstate b.keys 0.0 7 4\n",
                      &sheet, &failure));
-    CHECK_LONG(states_window(&sheet.step), 7);
+    CHECK_LONG(states_window(&sheet.step), 5);
     CHECK_LONG(states_bytes(&sheet.step), 4 * (5 + 7) * 4);
+    sheet_free(&sheet);
+    CHECK(parse_with(STEP_LINES,
+                     "step step 2e-05\ninput features float32 1 2\ninput a.keys float32 5 4\n"
+                     "input gru0.h float32 1 8\noutput logits float32 1 3\noutput a.keys.next float32 5 4\n"
+                     "output gru0.h.next float32 1 8\nstate a.keys 0.0 5 4\nstate gru0.h 0.0 1 8\n",
+                     &sheet, &failure));
+    CHECK_LONG(states_window(&sheet.step), 0);
     sheet_free(&sheet);
 }
 

@@ -17,21 +17,10 @@ from edgeseq.devices.emulated import virtual
 from edgeseq_device.runtimes import load, load_step
 from edgeseq_export import ExportedModel, Plan, bundle, write_model
 from edgeseq_export.choice import choose
+from edgeseq_export.layers import GRU, LSTM, Attention, Cell, Linear, Norm, Pool, Residual
 from edgeseq_export.quantize import QuantizedTensor
 from edgeseq_export.reference import run_reference
-from edgeseq_export.spec import (
-    GRU,
-    LSTM,
-    Attention,
-    Cell,
-    Linear,
-    Norm,
-    Pool,
-    Residual,
-    SeqSpec,
-    parameters,
-    quantize_spec,
-)
+from edgeseq_export.spec import SeqSpec, parameters, quantize_spec
 
 _MISSING = virtual.missing_packages()
 pytestmark = [

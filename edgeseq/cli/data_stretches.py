@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgeseq.data import Dataset, RangeSplits
+    from edgeseq.data import Dataset, StretchSplits
 
 TEXT_SHOWN = 60  # characters
 
 
-def range_facts(dataset: Dataset, splits: RangeSplits) -> dict[str, Any]:
+def stretch_facts(dataset: Dataset, splits: StretchSplits) -> dict[str, Any]:
     """What --json has of it beside what it has of every data set."""
     of_task = _text_facts if dataset.task == "lm" else _series_facts
     sizes = {side: len(getattr(splits, side)) for side in ("train", "validation", "test")}
@@ -23,8 +23,8 @@ def range_facts(dataset: Dataset, splits: RangeSplits) -> dict[str, Any]:
     }
 
 
-def _text_facts(dataset: Dataset, splits: RangeSplits) -> dict[str, Any]:
-    from edgeseq.data.ranges import corpus_text
+def _text_facts(dataset: Dataset, splits: StretchSplits) -> dict[str, Any]:
+    from edgeseq.data.stretches import corpus_text
 
     text = corpus_text(dataset)
     known = set(text[splits.train.start : splits.train.stop])
@@ -37,7 +37,7 @@ def _text_facts(dataset: Dataset, splits: RangeSplits) -> dict[str, Any]:
     }
 
 
-def _series_facts(dataset: Dataset, _splits: RangeSplits) -> dict[str, Any]:
+def _series_facts(dataset: Dataset, _splits: StretchSplits) -> dict[str, Any]:
     times = dataset.times
     return {
         "rows": len(dataset.recordings[0].samples),
@@ -48,7 +48,7 @@ def _series_facts(dataset: Dataset, _splits: RangeSplits) -> dict[str, Any]:
     }
 
 
-def range_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
+def stretch_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
     """The same as lines: what, and its value."""
     if facts["task"] == "lm":
         rows: list[tuple[str, object]] = [

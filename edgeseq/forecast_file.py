@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from edgeseq.artifacts import is_file
 from edgeseq.data import DataOptions, Dataset
 from edgeseq.data.columns import usual_column
+from edgeseq.data.gaps import UnevenError
 from edgeseq.data.lines import Lines
 from edgeseq.data.text_rows import csv_records
 from edgeseq.data.timeline import SEPARATORS, TIME, read_timeline
+from edgeseq.data.times import TOLERANCE, time_text
 from edgeseq.names import some
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.forecast import Forecaster
 
 FloatArray = NDArray[np.float32]
 Times = NDArray[np.datetime64]
-NEAR = 0.01  # of the usual interval: clocks write 33.3 ms as 33 or 34
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,9 @@ class Forecast:
 
     first: the row of the first forecast moment, 1 = the first one under the header. context: [L, C]; values:
     [H, C]; actual: [n, C], what the file has of those H moments. times: of the L + H moments, None = unknown.
-    mse, mae: of the n moments, in the units that the front end standardises to; None where there are none.
+    mse, mae: of the n moments, but for cells that were filled, in the units that the front end standardises
+    to; None where there are none. filled: [n, C], the cells of `actual` that the file lacks; None: it has
+    all. interval_s: between two moments of the file.
     """
 
     path: Path
@@ -46,6 +49,8 @@ class Forecast:
     mse: float | None
     mae: float | None
     warnings: tuple[str, ...] = ()
+    filled: NDArray[np.bool_] | None = None
+    interval_s: float | None = None
 
     @property
     def moments(self) -> list[str]:
@@ -53,6 +58,13 @@ class Forecast:
         if self.times is None:
             return [str(self.first + number) for number in range(len(self.values))]
         return [time_text(each) for each in self.times[len(self.context) :]]
+
+    def channel_mae(self, said: FloatArray) -> list[float | None]:
+        """By channel, in the file's own units, how far `said` [n or 1, C] is from what the file has."""
+        there = np.ones(self.actual.shape, np.bool_) if self.filled is None else ~self.filled
+        away = np.abs((said - self.actual).astype(np.float64))
+        columns = zip(away.T, there.T, strict=True)
+        return [float(each[known].mean()) if known.any() else None for each, known in columns]
 
 
 def forecast_file(forecaster: Forecaster, path: Path, options: DataOptions, origin: str | None) -> Forecast:
@@ -71,6 +83,10 @@ def forecast_file(forecaster: Forecaster, path: Path, options: DataOptions, orig
     values = forecaster.forecast(context)
     actual = readings[first : first + forecaster.horizon]
     errors = (values[: len(actual)] - actual).astype(np.float64) / np.array(forecaster.front_end.scale or 1.0)
+    filled = None
+    if dataset.filled is not None:
+        filled = dataset.filled[first : first + forecaster.horizon][:, order]
+        errors = errors[~filled]
     return Forecast(
         path,
         forecaster.channels,
@@ -80,15 +96,12 @@ def forecast_file(forecaster: Forecaster, path: Path, options: DataOptions, orig
         actual,
         _times(dataset, first - forecaster.context, first + forecaster.horizon),
         dataset.columns.get("time"),
-        float(np.square(errors).mean()) if len(actual) else None,
-        float(np.abs(errors).mean()) if len(actual) else None,
+        float(np.square(errors).mean()) if errors.size else None,
+        float(np.abs(errors).mean()) if errors.size else None,
         (*dataset.warnings, *_other_interval(dataset, forecaster)),
+        filled,
+        dataset.interval_s,
     )
-
-
-def time_text(time: np.datetime64) -> str:
-    """Such as 2016-07-01 00:00:00, with a fraction of a second where it has one."""
-    return str(time.astype("datetime64[us]")).replace("T", " ").removesuffix(".000000")
 
 
 def _series(path: Path, options: DataOptions, channels: Sequence[str]) -> Dataset:
@@ -108,7 +121,11 @@ def _series(path: Path, options: DataOptions, channels: Sequence[str]) -> Datase
     rest = [name for name in header if name not in (*channels, *dropped)]
     time = options.time_column or usual_column(rest, TIME)
     unused = tuple(name for name in header if name not in (*channels, *([] if name in dropped else [time])))
-    return read_timeline(path, dataclasses.replace(options, drop_columns=unused or None), path.name)
+    try:
+        return read_timeline(path, dataclasses.replace(options, drop_columns=unused or None), path.name)
+    except UnevenError as error:
+        trained = ", or train a model with --fill: its artifact then fills what a file lacks"
+        raise DataError(f"{error.what}; mend the file{trained * error.can_fill}") from error
 
 
 def _header(path: Path) -> list[str]:
@@ -142,7 +159,7 @@ def _at_time(origin: str, dataset: Dataset, count: int) -> int:
     wanted = np.datetime64(aware.astimezone(timezone.utc).replace(tzinfo=None), "us")
     away_s = np.abs((times - wanted) / np.timedelta64(1, "s"))
     nearest = int(away_s.argmin())
-    if away_s[nearest] > NEAR * (dataset.interval_s or 0.0):
+    if away_s[nearest] > TOLERANCE * (dataset.interval_s or 0.0):
         raise UsageError(
             f"--from {origin}: the file has no such moment; the nearest is {time_text(times[nearest])}"
         )
@@ -173,7 +190,7 @@ def _times(dataset: Dataset, start: int, stop: int) -> Times | None:
 
 def _other_interval(dataset: Dataset, forecaster: Forecaster) -> list[str]:
     trained, here = forecaster.interval_s, dataset.interval_s
-    if not trained or not here or abs(here - trained) <= NEAR * trained:
+    if not trained or not here or abs(here - trained) <= TOLERANCE * trained:
         return []
     apart = f"{here:g} s apart, those that the model was trained on {trained:g} s"
     return [f"{dataset.name}: its moments are {apart}; the forecast is likely wrong"]

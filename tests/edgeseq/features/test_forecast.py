@@ -10,8 +10,9 @@ import pytest
 
 from edgeseq.data import Dataset, FrontEndOptions, Recording, SplitOptions
 from edgeseq.features import Prepared, prepare
-from edgeseq.features_forecast import windows
-from edgeseq.models.config import ModelConfig, model_config
+from edgeseq.features.forecast import judged, windows
+from edgeseq.models.config import ModelConfig
+from edgeseq.models.shapes import model_config
 from edgeseq_device.errors import DataError
 
 ROWS, CONTEXT, HORIZON = 100, 12, 6
@@ -74,6 +75,8 @@ def test_one_channel_is_enough_and_no_test_split_too() -> None:
 def test_a_channel_that_is_constant_in_the_training_rows_is_refused_by_name() -> None:
     values = noise()
     values[:60, 1] = 7.5
+    with pytest.raises(DataError, match="one row to train on is no series; give a file with more moments"):
+        prepared(series(values[:1], None))
     with pytest.raises(DataError, match="nothing ever changes in b; leave that out with --drop-column b"):
         prepared(series(values))
 
@@ -85,7 +88,8 @@ def test_a_channel_that_is_constant_in_the_training_rows_is_refused_by_name() ->
             model(context=50, horizon=20),
             "a horizon of 20 are longer than its 60 training rows; give --horizon 10",
         ),
-        (model(context=12, horizon=18), "a horizon of 18 is longer than its 15 test rows; give --horizon 15"),
+        (model(context=12, horizon=18), "a horizon of 18 is longer than its 15 test rows; give --horizon 12"),
+        (model(context=16, horizon=24), "a horizon of 24 is longer than its 15 test rows; give --horizon 8"),
         (model(context=336, horizon=96), "training rows; no horizon fits, give a smaller --context"),
     ],
 )
@@ -94,3 +98,28 @@ def test_a_horizon_that_is_longer_than_a_split_is_refused_with_the_one_that_fits
 ) -> None:
     with pytest.raises(DataError, match=words):
         prepared(series(noise()), of)
+
+
+def test_what_was_filled_is_read_and_learnt_but_nothing_is_measured_by_it() -> None:
+    filled = np.zeros((ROWS, 3), np.bool_)
+    filled[[30, 65, 92], [0, 1, 2]] = True
+    found = prepared(replace(series(noise()), filled=filled))
+    whole = prepared(series(noise()))
+    assert found.splits.sizes() == {"train": 43, "validation": 15 - 6, "test": 10 - 3}
+    kept = [row for row in range(60, 75) if not row <= 65 < row + HORIZON]
+    assert found.splits.validation.names == tuple(f"row {row}" for row in kept)
+    places = [row - 60 for row in kept]
+    assert np.array_equal(found.splits.validation.labels, whole.splits.validation.labels[places])
+    for mine, other in zip(found.splits.validation.features, places, strict=True):
+        assert np.array_equal(mine, whole.splits.validation.features[other])
+    (warning,) = found.warnings
+    assert "6 of 15 in validation, 3 of 10 in test" in warning
+
+
+def test_a_split_of_which_filling_leaves_no_window_is_refused() -> None:
+    filled = np.zeros((ROWS, 3), np.bool_)
+    filled[80:95:5] = True
+    with pytest.raises(DataError, match="in each of the 10 windows of test a cell of the horizon was filled"):
+        prepared(replace(series(noise()), filled=filled))
+    nothing = judged(series(noise()), noise(), {"all": range(5)}, model())
+    assert len(nothing[0]["all"]) == 0

@@ -9,8 +9,8 @@ import pytest
 
 from edgeseq.data import DataOptions, FrontEndOptions, SplitOptions, load
 from edgeseq.features import Prepared, prepare
-from edgeseq.features_lm import MOST_WINDOWS, STREAMS, WINDOW_TOKENS
-from edgeseq.models.config import model_config
+from edgeseq.features.lm import MOST_WINDOWS, STREAMS, WINDOW_TOKENS
+from edgeseq.models.shapes import model_config
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import Tokens
 from edgeseq_device.tokenizer import UNKNOWN
@@ -30,17 +30,17 @@ def test_the_ids_of_each_split_are_its_text(tiny_corpus: Path, kind: str) -> Non
     prepared = prepared_of(tiny_corpus, splitting, tokenizer=kind, vocabulary=vocabulary)
     assert isinstance(prepared.front_end, Tokens)
     reader, text = prepared.front_end.reader, tiny_corpus.read_text("utf-8")
-    assert "".join(reader.decode(ids[:, 0].tolist()) for ids in prepared.streams.values()) == text
-    assert sum(prepared.characters.values()) == len(text)
+    assert "".join(reader.decode(each.ids[:, 0].tolist()) for each in prepared.texts.values()) == text
+    assert sum(each.characters for each in prepared.texts.values()) == len(text)
     assert prepared.labels == reader.tokens
-    assert prepared.examples == len(prepared.streams["train"])
-    assert prepared.sizes() == {name: len(ids) for name, ids in prepared.streams.items()}
+    assert prepared.examples == len(prepared.texts["train"].ids)
+    assert prepared.sizes() == {name: len(each.ids) for name, each in prepared.texts.items()}
 
 
 def test_windows_lie_evenly_over_a_split_and_each_has_its_next_token(tiny_corpus: Path) -> None:
     prepared = prepared_of(tiny_corpus)
     for name in ("train", "validation"):
-        ids, windows = prepared.streams[name], prepared.splits.named(name)
+        ids, windows = prepared.texts[name].ids, prepared.splits.named(name)
         assert 1 < len(windows) <= MOST_WINDOWS
         for title, features, label in zip(windows.names, windows.features, windows.labels, strict=True):
             split, _, start = title.partition("@")
@@ -55,17 +55,26 @@ def test_windows_lie_evenly_over_a_split_and_each_has_its_next_token(tiny_corpus
 def test_without_a_test_fraction_there_is_no_test_split(tiny_corpus: Path) -> None:
     prepared = prepared_of(tiny_corpus)
     assert prepared.splits.names == ("train", "validation")
-    assert set(prepared.streams) == set(prepared.characters) == {"train", "validation"}
+    assert set(prepared.texts) == {"train", "validation"}
     assert len(prepared.splits.test) == 0
 
 
 def test_every_character_of_training_is_known_and_others_are_counted(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ab\n" * 299 + "abQ" + "\u00e9?" * 50)
     prepared = prepared_of(tmp_path / "a.txt")
-    assert (prepared.streams["train"] != UNKNOWN).all()
-    assert (prepared.streams["validation"] == UNKNOWN).sum() == 100
+    assert (prepared.texts["train"].ids != UNKNOWN).all()
+    assert (prepared.texts["validation"].ids == UNKNOWN).sum() == 100
     assert "100 in validation, such as '\u00e9', '?'" in " ".join(prepared.warnings)
     assert not prepared_of(tmp_path / "a.txt", tokenizer="byte").warnings
+
+
+def test_a_vocabulary_limits_the_characters_to_the_most_frequent_ones(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("aaabbc" * 200)
+    prepared = prepared_of(tmp_path / "a.txt", vocabulary=4)
+    assert prepared.labels[2:] == ("a", "b")
+    assert "such as 'c'" in prepared.warnings[0]
+    with pytest.raises(UsageError, match="--vocabulary does not concern the tokenizer byte"):
+        prepared_of(tmp_path / "a.txt", tokenizer="byte", vocabulary=300)
 
 
 def test_capital_letters_are_kept_unless_told_otherwise(tiny_corpus: Path) -> None:
@@ -91,13 +100,22 @@ def test_what_no_language_model_has_is_refused(
 
 def test_a_split_too_short_to_be_judged_is_refused_with_how_long_it_must_be(tmp_path: Path) -> None:
     needed = (STREAMS + 1) * 10
-    (tmp_path / "a.txt").write_text("x" * (needed - 10))
+    (tmp_path / "a.txt").write_text("xy" * (needed // 2 - 5))
     with pytest.raises(DataError, match=f"leave 16 tokens for validation; .* text of {needed} characters"):
         prepared_of(tmp_path / "a.txt")
     with pytest.raises(DataError, match="or a larger --validation-fraction"):
         prepared_of(tmp_path / "a.txt")
-    (tmp_path / "a.txt").write_text("x" * needed)
+    (tmp_path / "a.txt").write_text("xy" * (needed // 2))
     assert len(prepared_of(tmp_path / "a.txt").splits.validation) == 1
-    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "a.txt").write_text("xy")
     with pytest.raises(DataError, match="no character is left to train on"):
-        prepared_of(tmp_path / "a.txt")
+        prepared_of(tmp_path / "a.txt", SplitOptions(validation_fraction=0.6))
+
+
+def test_all_short_splits_are_settled_by_one_refusal_that_names_the_shortest(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("xy" * 50)
+    splitting = SplitOptions(validation_fraction=0.1, test_fraction=0.05)
+    with pytest.raises(DataError, match=r"leave 5 tokens for test; .* text of 340 .* larger --test-fraction"):
+        prepared_of(tmp_path / "a.txt", splitting)
+    (tmp_path / "a.txt").write_text("xy" * 180)
+    assert len(prepared_of(tmp_path / "a.txt", splitting).splits.test) == 1

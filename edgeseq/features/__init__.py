@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq import data
-from edgeseq.data import Dataset, FrontEndOptions, RangeSplits, Recording, SplitOptions, Splits
+from edgeseq.data import Dataset, FrontEndOptions, Recording, SplitOptions, Splits, StretchSplits
 from edgeseq.data.dataset import refuse_unknown_labels
 from edgeseq.models.config import ModelConfig
-from edgeseq.tasks import Task
 from edgeseq.tokenizer_training import trained_tokens
 from edgeseq_device.errors import DataError
 from edgeseq_device.frontend import FrontEnd, Tokens
+from edgeseq_device.tasks import Task
 
 FloatArray = npt.NDArray[np.float32]
 FeatureArray = npt.NDArray[Any]
@@ -76,24 +76,35 @@ class FeatureSplits:
 
 
 @dataclass(frozen=True, eq=False)
+class Text:
+    """What a language model reads. ids: [N, 1] int32, of its tokens behind each other; characters: of the
+    text.
+    """
+
+    ids: npt.NDArray[np.int32]
+    characters: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """Everything that training needs from data. `front_end` is fitted on the training split alone.
 
     places: of the recordings of each split in `dataset.recordings`. labels: what a model's outputs are of:
     the classes, the tokens of a vocabulary, or the channels of a series.
 
-    Of a language model, by split that holds any: streams, the ids [N, 1] int32 of its tokens behind each
-    other; characters, of its text. `splits` then holds windows of these.
+    texts: of a language model, by split that holds any; `splits` then holds windows of these.
     """
 
     dataset: Dataset
     front_end: FrontEnd
     splits: FeatureSplits
-    places: Splits | RangeSplits
+    places: Splits | StretchSplits
     labels: tuple[str, ...]
     warnings: tuple[str, ...]
-    streams: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
-    characters: Mapping[str, int] = field(default_factory=dict)
+    texts: Mapping[str, Text] = field(default_factory=dict)
 
     @property
     def examples(self) -> int:
@@ -102,7 +113,7 @@ class Prepared:
 
     def sizes(self) -> dict[str, int]:
         """The same of each split that holds any."""
-        return {name: len(ids) for name, ids in self.streams.items()} or self.splits.sizes()
+        return {name: len(text) for name, text in self.texts.items()} or self.splits.sizes()
 
     @property
     def origin(self) -> str:
@@ -118,14 +129,14 @@ class Prepared:
         """Those of the split called train, validation or test, in the order of their features; of a text or a
         series that runs on, which is in all of them, there are none.
         """
-        if isinstance(self.places, RangeSplits):
+        if isinstance(self.places, StretchSplits):
             return []
         return [self.dataset.recordings[place] for place in getattr(self.places, split)]
 
 
 # Of the tasks whose data runs on. Imported on use, because each one fills a Prepared. Both have
 # fitted(dataset, places, options) -> FrontEnd and applied(dataset, front_end, places, model) -> Prepared.
-_MODULES: Mapping[Task, str] = {"lm": "edgeseq.features_lm", "forecast": "edgeseq.features_forecast"}
+_MODULES: Mapping[Task, str] = {"lm": "edgeseq.features.lm", "forecast": "edgeseq.features.forecast"}
 
 
 def prepare(
@@ -146,7 +157,7 @@ def prepare(
 
 
 def applied(
-    dataset: Dataset, front_end: FrontEnd, places: Splits | RangeSplits, model: ModelConfig
+    dataset: Dataset, front_end: FrontEnd, places: Splits | StretchSplits, model: ModelConfig
 ) -> Prepared:
     """As `prepare`, with splits that are chosen and a front end that is fitted already."""
     if not isinstance(places, Splits):

@@ -11,10 +11,11 @@ from edgeseq.data.splits import TEST_FRACTION, VALIDATION_FRACTION, SplitOptions
 from edgeseq_device.errors import DataError, UsageError
 
 BETWEEN_DOCUMENTS = "\n"
+SMALLER = "give a smaller --validation-fraction or --test-fraction"
 
 
 @dataclass(frozen=True)
-class RangeSplits:
+class StretchSplits:
     """Where train, validation and test lie in a text or a series, in this order; test may be empty.
 
     origin says in words how they came about.
@@ -38,32 +39,37 @@ def corpus_text(dataset: Dataset) -> str:
     return BETWEEN_DOCUMENTS.join(str(each.samples) for each in dataset.recordings)
 
 
-def split_characters(dataset: Dataset, options: SplitOptions) -> RangeSplits:
+def split_characters(dataset: Dataset, options: SplitOptions) -> StretchSplits:
     """The first part of a corpus trains, the next validates, the last tests where one is asked for.
 
     Raises UsageError for fractions that leave nothing to train on, and for options of other data.
     """
-    check_ranges(options)
+    validation, test = _fractions(options, usual_test=0.0)
     characters = len(corpus_text(dataset))
-    validation, test = options.validation_fraction or VALIDATION_FRACTION, options.test_fraction or 0.0
     first, second = int(characters * (1 - validation - test)), int(characters * (1 - test))
     words = "the first characters train, the next validate" + ", the last test" * bool(test)
-    return RangeSplits(range(first), range(first, second), range(second, characters), words)
+    return StretchSplits(range(first), range(first, second), range(second, characters), words)
 
 
-def split_rows(dataset: Dataset, options: SplitOptions) -> RangeSplits:
+def split_rows(dataset: Dataset, options: SplitOptions) -> StretchSplits:
     """The first rows of a series train, the next validate, the last test: as many as `Dataset.split_rows`
     says, else by fractions of all of them.
 
     Raises UsageError for options that do not go together or concern other data, DataError for more rows than
-    there are.
+    there are, or too few.
     """
-    check_ranges(options)
     rows = len(dataset.recordings[0].samples)
     if dataset.split_rows is None:
-        test = round(rows * (options.test_fraction or TEST_FRACTION))
-        validation = round(rows * (options.validation_fraction or VALIDATION_FRACTION))
-        return _rows(rows - validation - test, validation, test, rows)
+        fractions = _fractions(options, usual_test=TEST_FRACTION)
+        validation, test = (round(rows * fraction) for fraction in fractions)
+        train = rows - validation - test
+        if train <= 0:
+            held_out = f"{validation} rows for validation, {test} for test"
+            raise DataError(
+                f"{dataset.name}: of its {rows} rows, {held_out} leave none to train on; {SMALLER}"
+            )
+        return _rows(train, validation, test, rows)
+    _check_runs_on(options)
     for name in ("validation_fraction", "test_fraction"):
         if getattr(options, name) is not None:
             flag = f"--{name.replace('_', '-')}"
@@ -82,19 +88,29 @@ def _checked_counts(dataset: Dataset, rows: int) -> tuple[int, int, int]:
     return counts[0], counts[1], counts[2]
 
 
-def _rows(train: int, validation: int, test: int, rows: int) -> RangeSplits:
+def _rows(train: int, validation: int, test: int, rows: int) -> StretchSplits:
     second, third = train + validation, train + validation + test
     words = f"in the order of time: {train} rows train, {validation} validate"
     words += f", {test} test" * bool(test) + f", the last {rows - third} are left out" * (third < rows)
-    return RangeSplits(range(train), range(train, second), range(second, third), words)
+    return StretchSplits(range(train), range(train, second), range(second, third), words)
 
 
-def check_ranges(options: SplitOptions) -> None:
-    """Raises UsageError for fractions that leave nothing to train on, and for what concerns recordings."""
+def _fractions(options: SplitOptions, *, usual_test: float) -> tuple[float, float]:
+    """Of validation and of test. Raises UsageError for such that leave nothing to train on, and for options
+    that concern recordings.
+    """
     check_fractions(options)
-    held_out = (options.validation_fraction or VALIDATION_FRACTION) + (options.test_fraction or 0.0)
-    if held_out >= 1:
-        raise UsageError(f"validation and test take {held_out:g} of the data; leave some to train on")
+    _check_runs_on(options)
+    validation, test = options.validation_fraction or VALIDATION_FRACTION, options.test_fraction or usual_test
+    if validation + test >= 1:
+        raise UsageError(
+            f"validation ({validation:g}) and test ({test:g}) take {validation + test:g} of the data; leave"
+            f" some to train on: {SMALLER}"
+        )
+    return validation, test
+
+
+def _check_runs_on(options: SplitOptions) -> None:
     for name, words in (("by_group", "--by-group"), ("seed", "--split-seed")):
         if getattr(options, name) != getattr(SplitOptions, name):
             raise UsageError(f"{words} concerns recordings; this data runs on, and is split in its order")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeseq.data import DataOptions
-from edgeseq.forecasts import Forecast, forecast_file
+from edgeseq.forecast_file import Forecast, forecast_file
 from edgeseq_device.errors import DataError, EdgeseqError, UsageError
 from edgeseq_device.forecast import Forecaster, load_forecaster
 

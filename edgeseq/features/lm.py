@@ -6,14 +6,14 @@ A split of N ids is judged in STREAMS parts of (N - 1) // STREAMS tokens, one be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeseq.data import Dataset, FrontEndOptions, RangeSplits
-from edgeseq.data.ranges import corpus_text
-from edgeseq.features import SPLITS, FeatureSplits, LabelledFeatures, Prepared
+from edgeseq.data import Dataset, FrontEndOptions, StretchSplits
+from edgeseq.data.stretches import corpus_text
+from edgeseq.features import SPLITS, FeatureSplits, LabelledFeatures, Prepared, Text
 from edgeseq.models.config import ModelConfig
 from edgeseq.tokenizer_training import trained_tokens_for_lm
 from edgeseq_device.errors import DataError
@@ -28,7 +28,7 @@ _EMPTY = LabelledFeatures((), (), np.zeros(0, np.int64))
 Ids = npt.NDArray[np.int32]
 
 
-def fitted(dataset: Dataset, places: RangeSplits, options: FrontEndOptions) -> Tokens:
+def fitted(dataset: Dataset, places: StretchSplits, options: FrontEndOptions) -> Tokens:
     """The tokenizer, trained on the training characters alone. Raises DataError where there are none."""
     text = _part(corpus_text(dataset), places.train)
     if not text:
@@ -36,7 +36,7 @@ def fitted(dataset: Dataset, places: RangeSplits, options: FrontEndOptions) -> T
     return trained_tokens_for_lm(text, options.only_of(dataset))
 
 
-def applied(dataset: Dataset, front_end: FrontEnd, places: RangeSplits, model: ModelConfig) -> Prepared:  # noqa: ARG001
+def applied(dataset: Dataset, front_end: FrontEnd, places: StretchSplits, model: ModelConfig) -> Prepared:  # noqa: ARG001
     """Everything that training needs. model: of any shape.
 
     Raises DataError where a split has too few tokens to be judged.
@@ -45,8 +45,7 @@ def applied(dataset: Dataset, front_end: FrontEnd, places: RangeSplits, model: M
     text = corpus_text(dataset)
     parts = {name: _part(text, getattr(places, name)) for name in SPLITS if getattr(places, name)}
     streams = {name: _ids(front_end, part) for name, part in parts.items()}
-    for name in {"train", "validation", *parts}:
-        _check_length(dataset, name, streams.get(name, ()), len(text))
+    _check_lengths(dataset, streams, len(text))
     splits = {name: _windows(name, streams[name]) if name in streams else _EMPTY for name in SPLITS}
     return Prepared(
         dataset,
@@ -54,9 +53,8 @@ def applied(dataset: Dataset, front_end: FrontEnd, places: RangeSplits, model: M
         FeatureSplits(splits["train"], splits["validation"], splits["test"]),
         places,
         front_end.reader.tokens,
-        (*dataset.warnings, *places.warnings, *_unknown(front_end, parts, streams)),
-        streams,
-        {name: len(part) for name, part in parts.items()},
+        (*dataset.warnings, *places.warnings, *unknown_tokens(front_end, parts, streams)),
+        {name: Text(streams[name], len(part)) for name, part in parts.items()},
     )
 
 
@@ -69,17 +67,22 @@ def _ids(front_end: Tokens, text: str) -> Ids:
     return np.array(front_end.reader.ids(text), np.int32).reshape(-1, 1)
 
 
-def _check_length(dataset: Dataset, split: str, ids: Sized, characters: int) -> None:
-    """Raises DataError where not each of the STREAMS parts has a token to foretell."""
+def _check_lengths(dataset: Dataset, streams: Mapping[str, Ids], characters: int) -> None:
+    """Raises DataError, saying how long a text must be for all splits, where in one not each of the STREAMS
+    parts has a token to foretell.
+    """
     needed = STREAMS + 1
-    if len(ids) >= needed:
+    judged = [name for name in SPLITS if name in streams or name != "test"]
+    lengths = {name: len(streams.get(name, ())) for name in judged}
+    split = min(judged, key=lambda name: lengths[name])
+    if lengths[split] >= needed:
         return
-    share = max(len(ids), 1) / characters
-    advice = f"give a text of {round(needed / share):,} characters or more"
+    enough = round(needed * characters / max(lengths[split], 1))
     larger = "" if split == "train" else f", or a larger --{split}-fraction"
     raise DataError(
-        f"{dataset.name}: {characters:,} characters in all leave {len(ids)} tokens for {split}; a language"
-        f" model is judged on {needed} at least: {advice}{larger}"
+        f"{dataset.name}: {characters:,} characters in all leave {lengths[split]} tokens for {split}; a"
+        f" language model is judged on {needed} at least: give a text of {enough:,} characters or more"
+        f"{larger}"
     )
 
 
@@ -96,8 +99,8 @@ def _windows(split: str, ids: Ids) -> LabelledFeatures:
     )
 
 
-def _unknown(front_end: Tokens, parts: Mapping[str, str], streams: Mapping[str, Ids]) -> list[str]:
-    """A warning that counts, by split, the characters that training lacks."""
+def unknown_tokens(front_end: Tokens, parts: Mapping[str, str], streams: Mapping[str, Ids]) -> list[str]:
+    """A warning that counts, by part of a text, the characters that training lacks."""
     counts = {name: int((ids == UNKNOWN).sum()) for name, ids in streams.items()}
     if not any(counts.values()):
         return []
@@ -106,4 +109,4 @@ def _unknown(front_end: Tokens, parts: Mapping[str, str], streams: Mapping[str, 
     shown = ", ".join(repr(each) for each, _ in lacking.most_common(UNKNOWN_SHOWN))
     found = ", ".join(f"{count:,} in {name}" for name, count in counts.items() if count)
     unknown = f"characters that the vocabulary lacks count as unknown: {found}, such as {shown}"
-    return [f"{unknown}; --tokenizer byte knows all"]
+    return [f"{unknown}; a model of --tokenizer byte knows all"]

@@ -35,7 +35,7 @@ class Written:
     step: LoadedStep | None
 
 
-class Judge(ABC):
+class Exam(ABC):
     """The held-out data of a task."""
 
     int8_teachers = True
