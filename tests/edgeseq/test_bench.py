@@ -202,3 +202,21 @@ def test_a_worker_on_a_virtual_board_refuses_to_time_anything(monkeypatch: pytes
     job = json.dumps({"kind": "latency", "spawned_ns": 0})
     done = subprocess.run(command, input=job, capture_output=True, text=True, check=True)
     assert "latency is never measured on an emulated processor" in json.loads(done.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    ("target", "board", "told"),
+    [("x86", "pi4", True), ("pi4", "pi4", False), ("pi3", "pi4", False), ("generic", "pi5", False)],
+)
+def test_forms_for_another_kind_of_core_are_warned_about(
+    pristine_artifact: Path, monkeypatch: pytest.MonkeyPatch, target: str, board: str, told: bool
+) -> None:
+    from edgeseq.bench import _other_target
+    from edgeseq.devices.pick import VirtualDevice
+    from edgeseq_device.artifact import open_artifact
+
+    artifact = open_artifact(pristine_artifact)
+    monkeypatch.setitem(artifact.manifest, "target", target)
+    found = _other_target(artifact, VirtualDevice(board))
+    expected = f"{board}: the forms of {artifact.name} were chosen for {target}; export with --target {board}"
+    assert [each.startswith(expected) for each in found] == [True] * told

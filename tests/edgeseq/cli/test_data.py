@@ -190,3 +190,11 @@ def test_info_of_a_series_to_forecast_shows_its_time_and_rows(tmp_path: Path) ->
     assert (facts["rows"], facts["channels"], facts["interval_s"]) == (100, ["load"], 3600)
     assert facts["first_time"] == "2014-05-13T16:53:20"
     assert "train 60, validation 20, test 20" in result.stdout
+
+
+def test_the_result_of_info_cannot_take_the_place_of_the_data(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("to be kept " * 500)
+    done = CliRunner().invoke(main, ["data", "info", str(file), "--task", "lm", "--json", str(file)])
+    assert (done.exit_code, "is the input; name another file" in done.stderr) == (2, True), done.output
+    assert file.read_text() == "to be kept " * 500
