@@ -34,8 +34,8 @@ TIME_FORMATS = {
     "formats": ["%Y", "%Y-%m", DAY, "%H:%M", "%H:%M", "%S.%f"],
     "zero_formats": ["", "%Y-%m", DAY, DAY, "%H:%M", "%H:%M"],
 }
-"""By the unit of a tick, from years to seconds; the second where that unit begins anew. The rest needs no label
-in the corner."""
+"""By the unit of a tick, from years to seconds; the second where that unit begins anew. A label in the corner
+is needed no more."""
 _PANEL_INCHES = (5.4, 1.9)
 
 
