@@ -180,7 +180,7 @@ def _fault(runner: NativeRunner, artifact: Artifact) -> str | None:
     """Why the runner must not be used: what it answers to golden vectors, in either form; None if it may."""
     model = artifact.model(FORMAT)
     for kind in ("parity", "step_parity") if model.step is not None else ("parity",):
-        job = {"kind": kind, "artifact": str(artifact.path), "threads": 1}
+        job = {"kind": kind, "task": artifact.task, "artifact": str(artifact.path), "threads": 1}
         outcome = run_native(runner, job, timeout_s=GOLDEN_S)
         what = f"{model.path.name}{', step form,' if kind == 'step_parity' else ''}"
         if "error" in outcome:
