@@ -38,12 +38,22 @@ def etth1(commands: Commands) -> list[Figure]:
     ]
     bounds += [
         Figure(
-            f"test MSE over the linear baseline's, int8 {each}", test[each] / test["linear"], 1, False, export
+            f"ETTh1 test MSE over the linear baseline's, int8 {each}",
+            test[each] / test["linear"],
+            1,
+            False,
+            export,
         )
         for each in FORMATS
     ]
     bounds += [
-        Figure(f"lost by int8, {each} (% of MSE)", 100 * (test[each] / test["fp32"] - 1), 1.0, False, export)
+        Figure(
+            f"ETTh1, lost by int8, {each} (% of MSE)",
+            100 * (test[each] / test["fp32"] - 1),
+            1.0,
+            False,
+            export,
+        )
         for each in FORMATS
     ]
     return [*figures, linear, *bounds]
@@ -56,6 +66,6 @@ def _exported(family: str, export: str, exported: dict[str, Any]) -> list[Figure
         for form in ("fp32", *FORMATS)
     ]
     for size in exported["size"]:
-        what = f"artifact of the {family}, {size['format']} (bytes)"
+        what = f"ETTh1 artifact of the {family}, {size['format']} (bytes)"
         figures.append(Figure(what, size["bytes"], 1_000_000, False, export))
     return figures

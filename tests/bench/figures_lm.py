@@ -20,18 +20,36 @@ def tinyshakespeare(commands: Commands) -> list[Figure]:
     before = fp32["forms"]["torch"]["nats_per_token"]
     figures = [
         Figure("tiny Shakespeare validation, fp32 (nats a character)", before, 1.52, False, evaluate),
-        Figure("training (s)", trained["metrics"]["training_seconds"], LONGEST_S, False, train),
+        Figure(
+            "tiny Shakespeare, training (s)", trained["metrics"]["training_seconds"], LONGEST_S, False, train
+        ),
     ]
     for name in FORMATS:
         after = found["forms"][name]["nats_per_token"]
         figures += [
-            Figure(f"validation, int8 {name} (nats a character)", after, 1.52, False, of_files),
-            Figure(f"lost by int8, {name} (nats a character)", after - before, 0.01, False, of_files),
+            Figure(
+                f"tiny Shakespeare validation, int8 {name} (nats a character)", after, 1.52, False, of_files
+            ),
+            Figure(
+                f"tiny Shakespeare, lost by int8, {name} (nats a character)",
+                after - before,
+                0.01,
+                False,
+                of_files,
+            ),
             _speed(commands, name),
         ]
     for size in exported["size"]:
         name = size["format"]
-        figures.append(Figure(f"artifact, {name} (bytes)", size["bytes"], LARGEST_BYTES, False, export))
+        figures.append(
+            Figure(
+                f"tiny Shakespeare GRU's artifact, {name} (bytes)",
+                size["bytes"],
+                LARGEST_BYTES,
+                False,
+                export,
+            )
+        )
     return figures
 
 
@@ -39,4 +57,4 @@ def _speed(commands: Commands, name: str) -> Figure:
     command = f"run shakespeare-int8-generic --prompt ROMEO: --tokens 20000 --seed 1 --format {name}"
     shown, said = commands.run(command)
     speed = said["tokens_per_s"]
-    return Figure(f"generation in Python, {name} (characters/s)", speed, 5000, True, shown)
+    return Figure(f"tiny Shakespeare GRU writes in Python, {name} (characters/s)", speed, 5000, True, shown)
