@@ -19,7 +19,7 @@ from edgeseq.features import FeatureSplits, Prepared, applied
 from edgeseq.files import atomic_write_bytes
 from edgeseq.models.config import ModelConfig, inputs_of
 from edgeseq.models.model import SequenceModel
-from edgeseq.models.shapes import model_config
+from edgeseq.models.shapes import linear_beside
 from edgeseq.names import check_folder_name, unknown
 from edgeseq.training.checkpoint import load_weights
 from edgeseq.training.recipe import Recipe
@@ -125,8 +125,7 @@ class Run:
         model, weights = self.recipe.model, RunFolder(self.path).linear
         if model.task != "forecast" or not weights.exists():
             return None
-        sizes = {"context": model.context, "horizon": model.horizon}
-        return self._built(model_config("linear", sizes, task="forecast"), weights)
+        return self._built(linear_beside(model), weights)
 
     def _built(self, config: ModelConfig, weights_file: Path) -> SequenceModel:
         module = models.build(config, inputs_of(self.front_end), self.labels)

@@ -31,7 +31,6 @@ from edgeseq.training.lesson import Lesson
 from edgeseq.training.qat import Forward
 from edgeseq_device.errors import DataError
 
-HELD_OUT = ("validation", "test")
 TIMED_WINDOWS = 16
 
 
@@ -111,7 +110,7 @@ class _Windows(Exam):
         return min(TIMED_WINDOWS, len(self.prepared.splits.validation))
 
     def of_run(self, run: Run) -> SplitFigures:
-        return {split: run.metrics[split] for split in self._splits}
+        return {split: run.metrics[split] for split in self.prepared.splits.held_out}
 
     def of_teachers(self, teachers: Sequence[Teacher], watch: Watched) -> SplitFigures:
         told = partial(watch, f"{len(teachers)} teachers answer together")
@@ -128,13 +127,9 @@ class _Windows(Exam):
         features = [np.ascontiguousarray(windows[place]) for place in places]
         return lambda number: written.loaded.run(features[number])
 
-    @property
-    def _splits(self) -> tuple[str, ...]:
-        return tuple(split for split in HELD_OUT if split in self.prepared.splits.names)
-
     def _figures(self, evaluate: Callable[..., WindowsEvaluation]) -> SplitFigures:
         splits = self.prepared.splits
-        return {split: evaluate(splits.named(split)).to_dict() for split in self._splits}
+        return {split: evaluate(splits.named(split)).to_dict() for split in splits.held_out}
 
 
 def _forecaster(module: object) -> Forecaster:

@@ -36,7 +36,6 @@ from edgeseq_device.stepping import LoadedStep
 from edgeseq_device.tokens import Tokens
 from edgeseq_export.spec import SeqSpec
 
-HELD_OUT = ("validation", "test")
 TIMED_TOKENS = 16
 
 
@@ -159,8 +158,7 @@ class _Text(Exam):
         texts = self.prepared.texts
         return {
             split: evaluate(texts[split].ids, texts[split].characters, GATE_TOKENS).to_dict()
-            for split in HELD_OUT
-            if split in texts
+            for split in self.prepared.splits.held_out
         }
 
 

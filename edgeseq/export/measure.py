@@ -26,8 +26,6 @@ from edgeseq.tasks import WORDS
 from edgeseq_device.runtimes import LoadedModel
 from edgeseq_device.tasks import Task
 
-HELD_OUT = ("validation", "test")
-
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -42,7 +40,7 @@ class Measured:
     @property
     def splits(self) -> tuple[str, ...]:
         """Those that were held out and hold something."""
-        return tuple(name for name in HELD_OUT if name in self.prepared.splits.names)
+        return self.prepared.splits.held_out
 
 
 def measure(subject: Measured, max_drop: float, report: ExportReport, step: Watched) -> None:

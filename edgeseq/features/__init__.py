@@ -70,6 +70,11 @@ class FeatureSplits:
         """The splits that hold something."""
         return tuple(name for name in SPLITS if len(self.named(name)))
 
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """Those of `names` that nothing trains on."""
+        return tuple(name for name in self.names if name != "train")
+
     def sizes(self) -> dict[str, int]:
         """Recordings per split that holds any."""
         return {name: len(self.named(name)) for name in self.names}

@@ -144,6 +144,12 @@ def _usual_heads(shape: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
     return {"heads": next((hidden // width for width in widths if hidden % width == 0), 1)}
 
 
+def linear_beside(model: ModelConfig) -> ModelConfig:
+    """The linear baseline of a forecaster: of the same context and horizon."""
+    reach = {"context": model.context, "horizon": model.horizon}
+    return model_config("linear", reach, task="forecast")
+
+
 def _usual_segment(family: str, shape: Mapping[str, int]) -> int:
     """A transformer's patches may overlap the end of the context; a GRU or LSTM takes the longest segment, up
     to the usual one, of which the context and the horizon are multiples.

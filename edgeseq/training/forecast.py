@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from edgeseq.evaluate.windows import evaluate_forecaster
 from edgeseq.features import LabelledFeatures, Prepared
-from edgeseq.models.shapes import model_config
+from edgeseq.models.shapes import linear_beside
 from edgeseq.runs import RunFolder
 from edgeseq.training.checkpoint import Validation, save_weights
 from edgeseq.training.defaults import training_for
@@ -109,8 +109,7 @@ def doubts(recipe: Recipe, prepared: Prepared, metrics: dict[str, Any]) -> list[
 
 def _linear(recipe: Recipe, prepared: Prepared) -> Recipe:
     """The baseline's recipe beside this one."""
-    reach = {"context": recipe.model.context, "horizon": recipe.model.horizon}
-    model = model_config("linear", reach, "series", task="forecast")
+    model = linear_beside(recipe.model)
     usual = training_for("series", len(prepared.splits.train), model)
     training = replace(usual, seed=recipe.training.seed)
     return replace(recipe, model=model, training=training, qat=None, start=None, distill=None, fit=None)
