@@ -15,7 +15,7 @@ from edgeseq import data as datasets
 from edgeseq import models
 from edgeseq.data import DataOptions, Dataset, SplitOptions, Splits, StretchSplits
 from edgeseq.data.catalogue import CATALOGUE
-from edgeseq.features import FeatureSplits, Prepared, applied
+from edgeseq.features import Prepared, applied
 from edgeseq.files import atomic_write_bytes
 from edgeseq.models.config import ModelConfig, inputs_of
 from edgeseq.models.model import SequenceModel
@@ -270,11 +270,6 @@ def load_prepared(run: Run, data: str | None = None) -> Prepared:
     dataset = load_trained_on(run, data)
     places = recorded_splits(dataset, run.recipe.splitting, run.splits_sha256, run.path)
     return applied(dataset, run.front_end, places, run.recipe.model)
-
-
-def load_features(run: Run, data: str | None = None) -> FeatureSplits:
-    """The features of the run's splits: those of `load_prepared`, which raises the same."""
-    return load_prepared(run, data).splits
 
 
 def load_trained_on(run: Run, data: str | None = None) -> Dataset:

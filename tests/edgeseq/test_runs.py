@@ -14,7 +14,7 @@ from edgeseq import data
 from edgeseq.data import DataOptions, FrontEndOptions
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import RunFolder, check_new_name, keep_tokenizer, load_features, open_run, trained_reading
+from edgeseq.runs import RunFolder, check_new_name, keep_tokenizer, load_prepared, open_run, trained_reading
 from edgeseq.tokenizer_training import trained_tokens
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import train
@@ -140,10 +140,10 @@ def test_features_are_refused_when_the_data_is_not_the_runs(
 ) -> None:
     moved = Path(shutil.copy(tiny_series, tmp_path / "moved.npz"))
     tiny_series.unlink()
-    assert load_features(open_run("one"), str(moved)).sizes()["test"] == 12
+    assert load_prepared(open_run("one"), str(moved)).splits.sizes()["test"] == 12
     write_series(tiny_series, recordings=56)
     with pytest.raises(DataError, match="its content is not what the run was trained on"):
-        load_features(open_run("one"))
+        load_prepared(open_run("one"))
 
 
 def test_features_are_refused_when_the_splits_come_out_otherwise(run_path: Path) -> None:
@@ -152,14 +152,14 @@ def test_features_are_refused_when_the_splits_come_out_otherwise(run_path: Path)
     recipe["splitting"]["seed"] = 1
     RunFolder(run_path).recipe.write_text(json.dumps(recipe))
     with pytest.raises(DataError, match=r"runs/one: its splits of .* come out otherwise here"):
-        load_features(open_run("one"))
+        load_prepared(open_run("one"))
 
 
 def test_a_run_of_text_has_the_tokenizer_it_was_trained_with(text_run: Path) -> None:
     front_end = open_run("lights").front_end
     assert isinstance(front_end, Tokens)
     assert (text_run / "tokenizer.json").read_bytes() == front_end.content
-    splits = load_features(open_run("lights"))
+    splits = load_prepared(open_run("lights")).splits
     assert splits.test.features[0].shape[1] == front_end.features_count
     assert splits.sizes() == {"train": 16, "validation": 4, "test": 4}
 

@@ -25,7 +25,7 @@ from edgeseq.distill.teachers import (
 )
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import load_features, open_run
+from edgeseq.runs import load_prepared, open_run
 from edgeseq_device.errors import DataError, UsageError
 
 
@@ -61,7 +61,7 @@ def test_a_teacher_that_is_not_there_is_named(place: Path, monkeypatch: pytest.M
 
 def test_a_run_answers_texts_as_it_does_its_own_features(text_teacher: Path, teacher: Teacher) -> None:
     run = open_run(text_teacher)
-    validation = load_features(run).validation
+    validation = load_prepared(run).splits.validation
     texts = [str(r.samples) for r in data.load(run.recipe.data).recordings if r.split == "validation"]
     expected = logits_of(run.module(), validation.features)
     np.testing.assert_allclose(teacher.logits(texts, nobody), expected, atol=1e-5)

@@ -23,7 +23,7 @@ from edgeseq.cli import main
 from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import RunFolder, find_run_folder, load_features, open_run
+from edgeseq.runs import RunFolder, find_run_folder, load_prepared, open_run
 from edgeseq.training.augment import SERIES
 from edgeseq.training.epoch import one_cycle
 from edgeseq.training.fit import TrainingProgress, fit
@@ -64,7 +64,7 @@ def test_a_finished_run_opens_with_what_was_trained(tiny_series: Path, workplace
     assert run.labels == ("fall", "rise")
     assert run.front_end == prepared.front_end
     assert run.data_sha256 == prepared.dataset.content_sha256
-    splits = load_features(run)
+    splits = load_prepared(run).splits
     assert splits.sizes() == {"train": 28, "validation": 8, "test": 12}
     assert evaluate_module(run.module(), splits.test).accuracy == run.metrics["test"]["accuracy"]
     assert [layer.name for layer in run.spec().layers] == ["gru0", "gru1", "pool", "head"]

@@ -15,7 +15,7 @@ from edgeseq import data
 from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.shapes import model_config
-from edgeseq.runs import RunFolder, find_run_folder, load_features, open_run
+from edgeseq.runs import RunFolder, find_run_folder, load_prepared, open_run
 from edgeseq.training.classify import lesson as lesson_of
 from edgeseq.training.defaults import training_for
 from edgeseq.training.fit import TrainingProgress, fit
@@ -58,7 +58,7 @@ def test_a_finished_run_opens_with_its_tokenizer(tiny_texts: Path, workplace: Pa
     train(recipe, prepared, "first")
     run = open_run("first")
     assert (run.recipe, run.front_end) == (recipe, prepared.front_end)
-    splits = load_features(run)
+    splits = load_prepared(run).splits
     assert evaluate_module(run.module(), splits.test).accuracy == run.metrics["test"]["accuracy"]
     assert [layer.name for layer in run.spec().layers] == ["embedding", "gru0", "pool", "head"]
 
