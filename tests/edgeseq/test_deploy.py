@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processes import wait_until
 
 from edgeseq.deploy import (
     DeployOptions,
@@ -317,10 +317,7 @@ def test_a_host_that_is_lost_behind_the_switch_does_not_stop_the_way_back(
             quiet,
             leave,
         )
-    deadline = time.monotonic() + 30
-    while board.current != first["key"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert board.current == first["key"]
+    wait_until(lambda: board.current == first["key"])
 
 
 def test_the_unit_that_is_printed_is_what_systemd_takes(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import has_ended, wait_until
 
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.golden_input import median_input
@@ -264,21 +264,6 @@ def test_a_worker_whose_agent_was_killed_before_it_started_ends_too(tmp_path: Pa
     os.close(theirs)
     assert done.returncode != 0
     assert (done.stdout, done.stderr) == (b"", b"")
-
-
-def wait_until(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def has_ended(pid: int) -> bool:
-    """Whether the process is gone, or is a zombie that only its parent has still to fetch."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
-        return True
 
 
 def test_the_last_words_of_a_crash_are_told_and_not_litert_s_usual_line(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processes import has_ended, wait_until
 
 from edgeseq.report.bench_table import bench_tables
 from edgeseq_device import __version__
@@ -322,24 +322,13 @@ def children(process: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-def is_gone(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_no_worker_outlives_a_benchmark(
     number: signal.Signals, runner: Path, library: Path, pristine_artifact: Path
 ) -> None:
     with measuring(runner, library, "latency", pristine_artifact) as process:
-        deadline = time.monotonic() + 30
-        while not (workers := children(process.pid)) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        assert len(workers) == 1
+        wait_until(lambda: children(process.pid) != [], interval_s=0.005)
+        (worker,) = children(process.pid)
         process.send_signal(number)
         process.communicate(timeout=60)
-    while not is_gone(workers[0]) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert is_gone(workers[0])
+    wait_until(lambda: has_ended(worker))

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from processes import wait_until
 
 from edgeseq.bench import BenchOptions, bench
 from edgeseq.devices import board as board_module
@@ -107,7 +108,7 @@ def test_a_cable_that_is_pulled_while_it_measures_and_put_back_costs_one_measure
     assert "the connection broke" in model["not_measured"]["parity_error"]
     assert model["step_parity_ok"]
     assert not result["valid"]
-    _until(lambda: board.processes() == [])
+    wait_until(lambda: board.processes() == [])
     assert list((board.home / ".edgeseq/scratch").iterdir()) == []
 
 
@@ -119,7 +120,7 @@ def test_a_board_that_comes_back_without_its_files_is_sent_them_again(
     def wipe(event: Mapping[str, Any]) -> None:
         if event["event"] == "progress" and event["kind"] == "parity":
             proxy.cut()
-            _until(lambda: board.processes() == [])
+            wait_until(lambda: board.processes() == [])
             shutil.rmtree(board.home / ".edgeseq")
 
     result = measure(pristine_artifact, device(board, proxy.port), wipe)
@@ -142,7 +143,7 @@ def test_a_cable_that_stays_pulled_leaves_a_result_with_what_was_measured(
     result = measure(pristine_artifact, device(board, proxy.port), cut)
     assert result["models"][0]["ram_peak_bytes"] > 0
     assert "it could not be reached again" in result["invalid_because"][0]
-    _until(lambda: board.processes() == [])
+    wait_until(lambda: board.processes() == [])
 
 
 def test_a_board_that_shows_another_host_key_when_it_comes_back_is_not_asked_again(
@@ -160,7 +161,7 @@ def test_a_board_that_shows_another_host_key_when_it_comes_back_is_not_asked_aga
     monkeypatch.setattr(board_module, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
     with device(board).open(lambda _fraction, _label: None) as link:
         board.stop()
-        _until(lambda: not link.connection.alive)  # type: ignore[attr-defined]
+        wait_until(lambda: not link.connection.alive)  # type: ignore[attr-defined]
         with pytest.raises(DeviceError, match="pi9: HOST KEY CHANGED"):
             link.reopen()
     assert len(pauses) == 1
@@ -240,10 +241,3 @@ def test_an_agent_that_is_killed_tells_so_and_not_of_the_connection(board: Any) 
             converse(killed, {}, lambda _event: None)
         assert "ended without a result" in str(caught.value)
         assert link.explain(caught.value).startswith("pi9: ")  # type: ignore[arg-type]
-
-
-def _until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -6,22 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import wait_until
 
 from edgeseq.devices.ssh.connection import Connection, ConnectionLostError
 from edgeseq.devices.ssh.destination import parse_destination
 from edgeseq_device.errors import DeviceError, UsageError
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """What another process does in its own time; the test's time limit ends a wait that is in vain."""
-    while not holds():
-        time.sleep(0.02)
 
 
 def socket_of(connection: Connection) -> Path:

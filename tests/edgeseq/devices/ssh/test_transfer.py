@@ -7,12 +7,12 @@ import random
 import shutil
 import stat
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import wait_until
 
 from edgeseq.devices.ssh import transfer
 from edgeseq.devices.ssh.connection import Connection, ConnectionLostError
@@ -34,12 +34,6 @@ def model(tmp_path: Path) -> Blob:
     path = tmp_path / "model.onnx"
     path.write_bytes(random.Random(5).randbytes(SIZE_BYTES))  # noqa: S311 - no secret
     return blob_of(path)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """What another process does in its own time; the test's time limit ends a wait that is in vain."""
-    while not holds():
-        time.sleep(0.02)
 
 
 def blobs_of(board: Any) -> Path:
