@@ -124,7 +124,7 @@ TRAINING_OPTIONS = [
     click.option(
         "--window-tokens",
         type=click.IntRange(1),
-        help="lm: tokens of each stream in an update. [default: 128, or less of a short text]",
+        help="lm: tokens of each stream in an update. [default: 64, or less of a short text]",
     ),
     click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak of the one-cycle."),
     click.option(

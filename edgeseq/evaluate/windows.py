@@ -5,7 +5,6 @@ Every moment is an origin once ("rolling origin"): windows overlap, and each cou
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,8 +24,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class WindowsEvaluation:
-    """mse, mae: mean squared and absolute error of all channels at all moments of so many windows, in the
-    units that the front end standardises to.
+    """mse, mae: mean squared and absolute error of all channels at all moments of so many windows, where the
+    truth is known, in the units that the front end standardises to.
     """
 
     windows: int
@@ -43,8 +42,8 @@ def evaluate_forecaster(
 ) -> WindowsEvaluation:
     """forward(features [B, L, C], lengths [B]) -> [B, H * C], in evaluation mode where it is a module.
 
-    data.labels: [n, H * C] float32. Raises DataError where there are no windows, EdgeseqError where an answer
-    is NaN or infinity.
+    data.labels: [n, H * C] float32, NaN where the truth is not known. Raises DataError where there are no
+    windows, EdgeseqError where an answer is NaN or infinity.
     """
     was_training = isinstance(forward, nn.Module) and forward.training
     if isinstance(forward, nn.Module):
@@ -88,13 +87,14 @@ def _evaluation(answers: Iterable[FloatArray], data: LabelledFeatures) -> Window
     """answers: [b, H * C] each, together one for each window in its order."""
     if not len(data):
         raise DataError("there are no windows to evaluate in that split; choose another --split")
-    squared, absolute, done = 0.0, 0.0, 0
+    squared, absolute, known, done = 0.0, 0.0, 0, 0
     for each in answers:
         wanted: npt.NDArray[Any] = data.labels[done : done + len(each)].reshape(len(each), -1)
-        errors = each.astype(np.float64) - wanted
-        squared, absolute = squared + float(np.square(errors).sum()), absolute + float(np.abs(errors).sum())
-        done += len(each)
-    if not math.isfinite(squared):
-        raise EdgeseqError("the model answers NaN or infinity; train it again with a lower --learning-rate")
-    numbers = data.labels.size
-    return WindowsEvaluation(done, squared / numbers, absolute / numbers)
+        if not np.isfinite(each).all():
+            raise EdgeseqError(
+                "the model answers NaN or infinity; train it again with a lower --learning-rate"
+            )
+        errors = np.abs(each.astype(np.float64) - wanted)
+        squared, absolute = squared + float(np.nansum(np.square(errors))), absolute + float(np.nansum(errors))
+        known, done = known + int(np.count_nonzero(~np.isnan(errors))), done + len(each)
+    return WindowsEvaluation(done, squared / known, absolute / known)

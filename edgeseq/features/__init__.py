@@ -30,7 +30,7 @@ OUT_OF_SCOPE = -1
 @dataclass(frozen=True, eq=False)
 class LabelledFeatures:
     """names: [n]; features: n arrays, unpadded and standardised; labels: [n] int64, or what a forecaster is
-    to say, [n, H * C] float32.
+    to say, [n, H * C] float32, NaN where nobody knows.
     """
 
     names: tuple[str, ...]

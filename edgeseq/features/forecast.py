@@ -2,18 +2,18 @@
 
 A window is L moments that are read and the H behind them that are to be said. Those are inside the split;
 what is read may lie in the split before, as a forecast at its first moment would read it. Cells that the data
-lacks and that were filled are read, but no model is measured by them.
+lacks and that were filled are read, but are no truth: among what is to be said they are NaN, and no model
+learns from them or is measured by them.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from edgeseq import data
 from edgeseq.data import Dataset, FrontEndOptions, StretchSplits
@@ -21,8 +21,6 @@ from edgeseq.features import SPLITS, FeatureSplits, FloatArray, LabelledFeatures
 from edgeseq.models.config import ModelConfig
 from edgeseq_device.errors import DataError
 from edgeseq_device.frontend import FrontEnd
-
-Cells = NDArray[np.bool_]
 
 
 def fitted(dataset: Dataset, places: StretchSplits, options: FrontEndOptions) -> FrontEnd:
@@ -49,72 +47,58 @@ def applied(dataset: Dataset, front_end: FrontEnd, places: StretchSplits, model:
     """
     _check_room(dataset, places, model)
     values = cast(FloatArray, front_end.features(readings(dataset)))
-    train = windows(values, places.train, model)
-    measured, left_out = judged(dataset, values, {name: getattr(places, name) for name in SPLITS[1:]}, model)
-    splits = FeatureSplits(train, measured["validation"], measured["test"])
-    warnings = (*dataset.warnings, *places.warnings, *left_out)
-    return Prepared(dataset, front_end, splits, places, dataset.channels, warnings)
+    parts = {name: getattr(places, name) for name in SPLITS}
+    found, untold = windows_of(dataset, values, parts, model)
+    splits = FeatureSplits(found["train"], found["validation"], found["test"])
+    return Prepared(
+        dataset, front_end, splits, places, dataset.channels, (*dataset.warnings, *places.warnings, *untold)
+    )
 
 
-def judged(
+def windows_of(
     dataset: Dataset, values: FloatArray, parts: Mapping[str, range], model: ModelConfig
 ) -> tuple[dict[str, LabelledFeatures], list[str]]:
-    """The windows of each part that a model is measured on, all whose H moments the data has: what was filled
-    is no truth. And a warning that counts the others.
+    """The windows of each part, and a warning that counts the cells in them that are no truth.
 
-    Raises DataError where that leaves none of a part.
+    values: [N, C], as the model reads them. Raises DataError where a part has nothing true to say.
     """
-    found, left_out = {}, []
+    truth, filled = values, dataset.filled
+    if filled is not None:
+        truth = np.where(filled, np.float32(np.nan), values)
+    found, counts = {}, []
     for name, rows in parts.items():
-        firsts = _firsts(rows, model)
-        kept = firsts if dataset.filled is None else _untouched(dataset.filled, firsts, model.horizon)
-        if len(firsts) and not len(kept):
+        found[name] = part = windows(values, truth, rows, model)
+        if filled is None or not len(part):
+            continue
+        said = filled[rows.stop - len(part) - model.horizon + 1 : rows.stop]
+        if said.all():
             raise DataError(
-                f"{dataset.name}: in each of the {len(firsts):,} windows of {name} a cell of the horizon was"
-                " filled, so that there is no truth to measure on; give a smaller --horizon, leave the"
-                " emptiest column out with --drop-column, or take data with fewer gaps"
+                f"{dataset.name}: every cell that is to be forecast in {name} was filled, so that there is no"
+                " truth; take data with fewer gaps, or other splits"
             )
-        found[name] = _at(values, kept, model)
-        if len(kept) < len(firsts):
-            left_out.append(f"{len(firsts) - len(kept):,} of {len(firsts):,} in {name}")
-    reason = "left out, because a cell of their horizon was filled"
-    return found, [f"windows {reason}: {', '.join(left_out)}"] if left_out else []
+        if said.any():
+            counts.append(f"{said.sum():,} of {said.size:,} in {name}")
+    return found, [f"cells that were filled are no truth to forecast: {', '.join(counts)}"] if counts else []
 
 
-def windows(values: FloatArray, rows: range, model: ModelConfig) -> LabelledFeatures:
-    """The windows whose H moments are all among `rows` of the series, values [N, C].
+def windows(values: FloatArray, truth: FloatArray, rows: range, model: ModelConfig) -> LabelledFeatures:
+    """The windows whose H moments are all among `rows` of the series.
 
-    features: views [L, C]. labels: a view [n, H * C], moment by moment. names: such as validation rows count,
-    the number of the first moment that is to be said.
+    values: [N, C] that is read, truth: [N, C] that is to be said. features: views [L, C]. labels: a view
+    [n, H * C], moment by moment. names: such as validation rows count, the number of the first moment that is
+    to be said.
     """
-    return _at(values, _firsts(rows, model), model)
-
-
-def _firsts(rows: range, model: ModelConfig) -> range:
-    """The first moment of each horizon that lies among `rows` and has a context in front of it."""
-    first = max(rows.start, model.context)
-    return range(first, max(first, rows.stop - model.horizon + 1))
-
-
-def _untouched(filled: Cells, firsts: range, H: int) -> list[int]:
-    """filled: [N, C]. Those of `firsts` in whose H moments nothing was filled."""
-    before = np.concatenate([[0], np.cumsum(filled.any(axis=1))])  # of each moment, and behind the last
-    return [first for first in firsts if before[first + H] == before[first]]
-
-
-def _at(values: FloatArray, firsts: Sequence[int], model: ModelConfig) -> LabelledFeatures:
-    """The windows with these first moments to say; `labels` is a copy where some between them are missing."""
     L, H, C = model.context, model.horizon, values.shape[1]
+    first = max(rows.start, L)
+    firsts = range(first, max(first, rows.stop - H + 1))
     if not firsts:
         return LabelledFeatures((), (), np.empty((0, H * C), np.float32))
-    values = np.ascontiguousarray(values)
-    contexts = sliding_window_view(values, L, axis=0).transpose(0, 2, 1)
-    answers = sliding_window_view(values.reshape(-1), H * C)[::C]
-    begin, end = firsts[0], firsts[-1] + 1
+    contexts = sliding_window_view(np.ascontiguousarray(values), L, axis=0).transpose(0, 2, 1)
+    answers = sliding_window_view(np.ascontiguousarray(truth).reshape(-1), H * C)[::C]
     return LabelledFeatures(
-        tuple(f"row {first}" for first in firsts),
-        tuple(contexts[first - L] for first in firsts),
-        answers[begin:end] if end - begin == len(firsts) else answers[np.array(firsts)],
+        tuple(f"row {each}" for each in firsts),
+        tuple(contexts[each - L] for each in firsts),
+        answers[first : firsts.stop],
     )
 
 

@@ -30,7 +30,7 @@ from edgeseq.training.recipe import Recipe
 
 @dataclass(frozen=True, eq=False)
 class WindowBatch(Batch):
-    """features: [B, L, C]; labels: [B, H * C] float32, what came."""
+    """features: [B, L, C]; labels: [B, H * C] float32, what came, NaN where nobody knows."""
 
     @property
     def judged(self) -> Tensor:
@@ -59,12 +59,14 @@ class WindowExamples(Shuffled):
 
 
 class SquaredError(nn.Module):
-    """Mean squared error of all channels at all moments of the horizon."""
+    """Mean squared error of all channels at all moments of the horizon, where it is known what came."""
 
     def forward(self, forward: Forward, batch: Batch) -> tuple[Tensor, Tensor]:
         """(loss, answers [B, H * C])."""
         answers = forward(batch.features, batch.lengths)
-        return functional.mse_loss(answers, batch.labels), answers
+        known = ~torch.isnan(batch.labels)
+        came = torch.where(known, batch.labels, answers.detach())
+        return functional.mse_loss(answers, came) * (known.numel() / max(1, int(known.sum()))), answers
 
 
 def lesson(recipe: Recipe, prepared: Prepared) -> Lesson:  # noqa: ARG001

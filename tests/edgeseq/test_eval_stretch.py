@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -152,7 +153,7 @@ def test_channels_are_the_models_even_where_the_content_is_that_of_training(wave
     )
 
 
-def test_windows_whose_horizon_was_filled_are_left_out_of_another_series(
+def test_cells_that_were_filled_are_no_truth_in_another_series_either(
     waves_place: Path, tmp_path: Path
 ) -> None:
     rows = Path("waves.csv").read_text().splitlines()[:101]
@@ -161,5 +162,6 @@ def test_windows_whose_horizon_was_filled_are_left_out_of_another_series(
     other = tmp_path / "gap.csv"
     other.write_text("\n".join(rows))
     chosen = choose_stretch(open_subject("runs/waves"), str(other), None, DataOptions(fill="previous"))
-    assert len(chosen.material) == 100 - 24 - 12 + 1 - 12
-    assert any("12 of 65 in all" in each for each in chosen.warnings)
+    assert len(chosen.material) == 100 - 24 - 12 + 1
+    assert np.isnan(chosen.material.labels).sum() == 12
+    assert any("1 of 152 in all" in each for each in chosen.warnings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -53,6 +55,16 @@ def test_a_file_is_judged_window_by_window_by_the_same_numbers() -> None:
     by_file = evaluate_forecasts(run, data, lambda *step: told.append(step))
     assert by_file == evaluate_forecaster(Last(), data)
     assert told[-1] == (7, 7)
+
+
+def test_what_nobody_knows_is_no_error() -> None:
+    data = windows(BATCH_WINDOWS + 3)
+    labels = data.labels.copy()
+    labels[::7, 2] = np.nan
+    last = np.stack([np.tile(each[-1], HORIZON) for each in data.features])
+    found = evaluate_forecaster(Last(), replace(data, labels=labels))
+    assert found.mse == pytest.approx(np.nanmean(np.square(last - labels)), rel=1e-6)
+    assert found.mae == pytest.approx(np.nanmean(np.abs(last - labels)), rel=1e-6)
 
 
 def test_no_windows_have_no_error() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from edgeseq.data import Dataset, FrontEndOptions, Recording, SplitOptions
 from edgeseq.features import Prepared, prepare
-from edgeseq.features.forecast import judged, windows
+from edgeseq.features.forecast import windows, windows_of
 from edgeseq.models.config import ModelConfig
 from edgeseq.models.shapes import model_config
 from edgeseq_device.errors import DataError
@@ -59,7 +59,7 @@ def test_the_windows_of_each_split_are_those_of_a_loop() -> None:
 
 def test_windows_are_float32_views_of_one_array() -> None:
     values = noise().astype(np.float32)
-    part = windows(values, range(20, 50), model())
+    part = windows(values, values, range(20, 50), model())
     assert all(np.shares_memory(each, values) for each in part.features)
     assert np.shares_memory(part.labels, values)
     assert part.features[0].shape == (CONTEXT, 3)
@@ -100,26 +100,26 @@ def test_a_horizon_that_is_longer_than_a_split_is_refused_with_the_one_that_fits
         prepared(series(noise()), of)
 
 
-def test_what_was_filled_is_read_and_learnt_but_nothing_is_measured_by_it() -> None:
+def test_what_was_filled_is_read_but_is_no_truth() -> None:
     filled = np.zeros((ROWS, 3), np.bool_)
-    filled[[30, 65, 92], [0, 1, 2]] = True
-    found = prepared(replace(series(noise()), filled=filled))
-    whole = prepared(series(noise()))
-    assert found.splits.sizes() == {"train": 43, "validation": 15 - 6, "test": 10 - 3}
-    kept = [row for row in range(60, 75) if not row <= 65 < row + HORIZON]
-    assert found.splits.validation.names == tuple(f"row {row}" for row in kept)
-    places = [row - 60 for row in kept]
-    assert np.array_equal(found.splits.validation.labels, whole.splits.validation.labels[places])
-    for mine, other in zip(found.splits.validation.features, places, strict=True):
-        assert np.array_equal(mine, whole.splits.validation.features[other])
+    filled[[5, 30, 65, 92], [0, 0, 1, 2]] = True
+    found, whole = prepared(replace(series(noise()), filled=filled)), prepared(series(noise()))
+    assert found.splits.sizes() == whole.splits.sizes()
+    for split, rows in (("train", range(12, 60)), ("validation", range(60, 80)), ("test", range(80, 95))):
+        mine, other = found.splits.named(split), whole.splits.named(split)
+        assert np.array_equal(np.stack(list(mine.features)), np.stack(list(other.features)))
+        for number, row in enumerate(rows[: 1 - HORIZON]):
+            unknown = filled[row : row + HORIZON].reshape(-1)
+            assert np.array_equal(np.isnan(mine.labels[number]), unknown)
+            assert np.array_equal(mine.labels[number][~unknown], other.labels[number][~unknown])
     (warning,) = found.warnings
-    assert "6 of 15 in validation, 3 of 10 in test" in warning
+    assert warning.endswith(": 1 of 144 in train, 1 of 60 in validation, 1 of 45 in test")
 
 
-def test_a_split_of_which_filling_leaves_no_window_is_refused() -> None:
+def test_a_split_in_which_nothing_is_true_is_refused() -> None:
     filled = np.zeros((ROWS, 3), np.bool_)
-    filled[80:95:5] = True
-    with pytest.raises(DataError, match="in each of the 10 windows of test a cell of the horizon was filled"):
+    filled[80:95] = True
+    with pytest.raises(DataError, match="every cell that is to be forecast in test was filled"):
         prepared(replace(series(noise()), filled=filled))
-    nothing = judged(series(noise()), noise(), {"all": range(5)}, model())
-    assert len(nothing[0]["all"]) == 0
+    nothing, _ = windows_of(series(noise()), noise(), {"all": range(5)}, model())
+    assert len(nothing["all"]) == 0

@@ -79,6 +79,19 @@ def test_the_loss_and_the_judge_are_the_mean_squared_error_of_a_loop(waves: Path
     assert answers.shape == (len(part), 24)
 
 
+def test_nothing_is_learnt_from_what_nobody_knows() -> None:
+    answers = torch.tensor([[1.0, 2.0, 3.0, 5.0]], requires_grad=True)
+    unknown = torch.tensor([[2.0, torch.nan, 3.0, 3.0]])
+    batch = forecast.WindowBatch(torch.zeros(1, 2, 2), torch.tensor([2]), unknown)
+    loss, _ = forecast.SquaredError()(lambda *_: answers, batch)
+    loss.backward()
+    assert loss.item() == pytest.approx((1 + 0 + 4) / 3)
+    assert answers.grad is not None
+    assert answers.grad[0].tolist() == pytest.approx([-2 / 3, 0, 0, 4 / 3])
+    nothing = forecast.WindowBatch(batch.features, batch.lengths, torch.full((1, 4), torch.nan))
+    assert forecast.SquaredError()(lambda *_: answers, nothing)[0].item() == 0
+
+
 class Told(Silent):
     """of: what was said behind the last epoch."""
 
