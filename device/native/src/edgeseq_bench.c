@@ -11,14 +11,14 @@ int main(int argc, char **argv) {
     standard_fill();
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         puts("edgeseq-bench " EDGESEQ_VERSION);
-        return 0;
+        return standard_written(0);
     }
     if (argc > 0)
         argv[0] = name;
     struct failure failure = {FAULT, "failed without a reason"};
     int exit_code = command_bench(argc, argv, &failure);
     if (exit_code != FAILED)
-        return exit_code;
+        return standard_written(exit_code);
     fprintf(stderr, "edgeseq-run: %s\n", failure.message);
     return failure.exit_code;
 }

@@ -63,11 +63,11 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(USE, stdout);
-        return 0;
+        return standard_written(0);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("edgeseq-run " EDGESEQ_VERSION);
-        return 0;
+        return standard_written(0);
     }
-    return run(argc, argv);
+    return standard_written(run(argc, argv));
 }
