@@ -24,7 +24,7 @@ MOST_STREAMS, FEWEST_STREAMS = 64, 8
 LONGEST_WINDOW, SHORTEST_WINDOW = 64, 16  # tokens; longer ones give fewer updates a pass
 LANGUAGE_UPDATES, FEWEST_UPDATES = 2940, 32  # in all, and in an epoch: a short text has less in each
 FEWEST_LANGUAGE_EPOCHS = 3
-LANGUAGE_RATE, LANGUAGE_TRANSFORMER_RATE, LANGUAGE_WARM_UP = 3e-3, 1e-3, 0.1
+LANGUAGE_RATE, LANGUAGE_TRANSFORMER_RATE, LANGUAGE_WARM_UP = 3e-3, 2e-3, 0.1
 TRANSFORMER_RATE = 0.5  # of a recurrent model's: the lower validation loss, found on validation data
 
 

@@ -88,6 +88,7 @@ CHAPTERS: dict[str, Callable[[Commands], list[Figure]]] = {
     "clinc150-gru": figures_text.clinc150_gru,
     "clinc150-transformer": figures_text.clinc150_transformer,
     "tinyshakespeare": figures_lm.tinyshakespeare,
+    "tinyshakespeare-others": figures_lm.tinyshakespeare_others,
     "etth1": figures_forecast.etth1,
 }
 

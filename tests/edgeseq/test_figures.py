@@ -38,6 +38,7 @@ class Short:
     ("module", "chapter", "place", "data", "figures"),
     [
         ("figures_lm", "tinyshakespeare", "language_place", "plays.txt", 10),
+        ("figures_lm", "tinyshakespeare_others", "language_place", "plays.txt", 20),
         ("figures_forecast", "etth1", "forecast_place", "waves.csv", 25),
     ],
 )
