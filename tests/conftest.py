@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from edgeseq_device.frontend import FrontEnd, Standardise, Tokens
 from edgeseq_device.golden import GoldenVectors
@@ -33,12 +34,17 @@ from edgeseq_export.spec import SeqSpec, quantize_spec
 NATIVE = Path(__file__).parents[1] / "device/native"
 FEATURES, HIDDEN, LABELS, VECTORS = 5, 8, ("circle", "line", "rest"), 16
 
+# The same examples everywhere, and no limit of time for one: a busy machine takes any.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
 
 LONGEST_FIRST = (
     "test_docs.py",
     "edgeseq/devices/machine/test_bench.py",
     "device/test_docker.py",
-    "edgeseq/test_bench.py",
+    "edgeseq/bench/test_run.py",
     "edgeseq/devices/machine/test_device_commands.py",
     "edgeseq/devices/emulated/test_virtual_board.py",
     "edgeseq/devices/machine/test_virtual_pi.py",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processors import skip_if_wrong_here
 
 from edgeseq_device.runtimes import LoadedModel, load, load_step
 from edgeseq_device.stepping import LoadedStep
@@ -115,6 +116,7 @@ class Opened:
 
 def open_forms(folder: Path, spec: SeqSpec, model_format: Any, plan: Plan | None = None) -> Opened:
     plan = plan or choose(spec, model_format)
+    skip_if_wrong_here(plan.sequence)
     model = write_model(spec, model_format, "id", plan)
     for name, content in bundle.model_files(model).items():
         (folder / name).write_bytes(content)

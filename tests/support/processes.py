@@ -1,7 +1,8 @@
-"""What another process does in its own time: a signal is sent before it is obeyed."""
+"""What another process does in its own time (a signal is sent before it is obeyed), starts and holds."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,3 +22,18 @@ def has_ended(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process without other threads has started and not yet fetched."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def anonymous_bytes(pid: int) -> int:
+    """The memory that a process has for itself, in RAM or swapped out, counted page by page.
+
+    Pages of files come and go with the machine's page cache; VmRSS and its like are batched counters, some
+    hundred KB off.
+    """
+    told = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(kb) * 1024 for kb in re.findall(r"^(?:Anonymous|Swap):\s+(\d+) kB$", told, re.MULTILINE))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from edgeseq_device.runtimes import FEATURES, LOGITS, STEP_SIGNATURE
+from edgeseq_device.tensors import FEATURES, LOGITS, STEP_SIGNATURE
 from edgeseq_export.exported import ExportedModel
 from edgeseq_export.forms import FLOAT, NO_PRODUCT, LayerForm, Plan, Product
 from edgeseq_export.layers import (
