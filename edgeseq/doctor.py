@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgeseq import __version__
-from edgeseq.devices import native
+from edgeseq.devices import native_build
 from edgeseq.devices.cache import cache_root
 from edgeseq.devices.emulated import virtual
 from edgeseq.devices.machine import run as machine
@@ -157,7 +157,7 @@ def native_runner() -> Check:
     states, lacking = [], None
     for each in MACHINES:
         try:
-            found = native.compiler(each)
+            found = native_build.compiler(each)
             states.append(f"{each} by {found.name} {found.version}")
         except DeviceError as error:
             states.append(f"no compiler for {each}")

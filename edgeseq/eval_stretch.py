@@ -14,7 +14,7 @@ from edgeseq.features import LabelledFeatures, Prepared, Text, applied
 from edgeseq.features.forecast import readings, windows_of
 from edgeseq.features.lm import unknown_tokens
 from edgeseq.names import some
-from edgeseq.runs import load_recorded, recorded_splits, trained_reading
+from edgeseq.run_data import load_recorded, recorded_splits, trained_reading
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import Tokens
 

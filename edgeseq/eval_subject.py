@@ -20,7 +20,8 @@ from edgeseq.evaluate.windows import WindowsEvaluation, evaluate_forecaster, eva
 from edgeseq.features import SPLITS, LabelledFeatures, Text, cut_warnings, labelled, out_of_scope
 from edgeseq.models.model import LanguageModel
 from edgeseq.names import unknown
-from edgeseq.runs import RUNS, Run, RunFolder, open_run, recorded_splits
+from edgeseq.run_data import recorded_splits
+from edgeseq.runs import RUNS, Run, RunFolder, open_run
 from edgeseq.training.recipe import Recipe
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError, UsageError

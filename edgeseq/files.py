@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from edgeseq_device.durable import sync
+
 
 def atomic_write_bytes(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Replace `path` by `content` in one step; the folder must exist. mode: before the umask.
@@ -25,7 +27,7 @@ def atomic_write_bytes(path: Path, content: bytes, mode: int = 0o666) -> None:
             os.fsync(stream.fileno())
         Path(temporary).replace(path)
         temporary = None
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
@@ -48,11 +50,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

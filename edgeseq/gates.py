@@ -211,15 +211,10 @@ def few_warning(task: Task, n: int) -> str | None:
     return f"the accuracy gate was judged on {n} validation {counted}, fewer than {few}{one}"
 
 
-def worse_than_linear_warning(
-    split: str, trained: float, exported: Mapping[str, float], linear: float
-) -> str | None:
-    """What to say of a forecaster's files that a linear model beats, where its own run has not said that.
-
-    trained, linear: MSE; exported: MSE by format.
-    """
+def worse_than_linear_warning(split: str, exported: Mapping[str, float], linear: float) -> str | None:
+    """What to say of a forecaster's files that a linear model beats. exported: MSE by format; linear: MSE."""
     worse = [f"{name} {mse:.4f}" for name, mse in exported.items() if mse > linear]
-    if not worse or trained > linear:
+    if not worse:
         return None
     return (
         f"the linear baseline is better on the {split} split: MSE {linear:.4f} against {', '.join(worse)};"

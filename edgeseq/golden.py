@@ -17,7 +17,7 @@ from edgeseq.batches import logits_of
 from edgeseq.evaluate import one_by_one
 from edgeseq.features import FeatureSplits, FloatArray
 from edgeseq.models.model import LanguageModel
-from edgeseq_device import runtimes
+from edgeseq_device import runtimes, tensors
 from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.stepping import LoadedStep
 from edgeseq_export import ExportedModel, Format, SeqSpec, bundle
@@ -63,7 +63,7 @@ def _answering(module: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def step_references(
-    spec: SeqSpec, features: Sequence[runtimes.Features], models: Models
+    spec: SeqSpec, features: Sequence[tensors.Features], models: Models
 ) -> dict[str, FloatArray]:
     """[n, C] for each step form that rounds in another way than its sequence form."""
     return {
@@ -121,7 +121,7 @@ def check_parity(
 
 
 def _prefilled(
-    loaded: runtimes.LoadedModel, loaded_step: LoadedStep, features: Sequence[runtimes.Features]
+    loaded: runtimes.LoadedModel, loaded_step: LoadedStep, features: Sequence[tensors.Features]
 ) -> FloatArray:
     """[n, C]: the beginning by the sequence form, the last frames by the step form from where that ended.
 
@@ -194,7 +194,7 @@ def _with_noise(
 
 def _reference(
     spec: SeqSpec,
-    features: Sequence[runtimes.Features],
+    features: Sequence[tensors.Features],
     rounding: Rounding | None = None,
     noise: np.random.Generator | None = None,
 ) -> FloatArray:

@@ -14,7 +14,7 @@ ROLES = {
     "bench": "edgeseq_device.measuring.bench_command",
     "probe": "edgeseq_device.board.probe",
     "install": "edgeseq_device.board.install",
-    "native": "edgeseq_device.board.native",
+    "native": "edgeseq_device.board.install_native",
     "deploy": "edgeseq_device.board.deploy",
 }
 """The module whose main() each role is. `bench` is for people and takes arguments; others talk to a host."""

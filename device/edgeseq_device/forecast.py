@@ -17,7 +17,7 @@ from edgeseq_device.errors import DataError
 from edgeseq_device.frontend import Standardise
 from edgeseq_device.manifest import MANIFEST_FILE, positive
 from edgeseq_device.opening import Opened, open_model
-from edgeseq_device.runtimes import FloatArray
+from edgeseq_device.tensors import FloatArray
 
 
 class Forecaster:

@@ -20,9 +20,9 @@ from edgeseq_device.frontend import Tokens
 from edgeseq_device.manifest import MANIFEST_FILE, ModelFile
 from edgeseq_device.normalisation import normalised
 from edgeseq_device.opening import Opened, open_model
-from edgeseq_device.runtimes import NEXT, FloatArray
 from edgeseq_device.sampling import Draw, Sampling, drawer
 from edgeseq_device.states import window_of, windows_of
+from edgeseq_device.tensors import NEXT, FloatArray
 from edgeseq_device.tokenizer import UNKNOWN
 
 __all__ = ["LanguageModel", "Sampling", "Token", "load_language_model"]

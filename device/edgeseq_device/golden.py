@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq_device.errors import DataError
-from edgeseq_device.runtimes import Features, FloatArray
+from edgeseq_device.tensors import Features, FloatArray
 
 
 @dataclass(frozen=True, eq=False)

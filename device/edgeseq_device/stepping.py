@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edgeseq_device.errors import DataError
 from edgeseq_device.manifest import FEATURE_TYPES
 from edgeseq_device.refusals import check_features, check_ids, refused
-from edgeseq_device.runtimes import (
+from edgeseq_device.tensors import (
     FEATURES,
     LOGITS,
     NEXT,

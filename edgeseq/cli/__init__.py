@@ -6,7 +6,10 @@ import errno
 import importlib
 import importlib.util
 import os
+import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -60,30 +63,49 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """A fault of the call before the command's name: one line, as everywhere."""
-        try:
+        """As click's; a fault of the call before the command's name is told as everywhere."""
+        with _faults_told(ctx):
             return super().parse_args(ctx, args)
-        except click.exceptions.NoArgsIsHelpError:
-            raise
-        except click.UsageError as error:
-            message, exit_code = explain(error)
-            click.echo(message, err=True)
-            ctx.exit(exit_code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a fault becomes one line on stderr and an exit code."""
-        try:
+        """Run the command."""
+        with _faults_told(ctx):
             return super().invoke(ctx)
-        except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, click.Abort):
-            raise
-        except (Exception, KeyboardInterrupt) as error:
-            if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                raise  # click ends quietly when the reader of a pipe has gone
-            message, exit_code = explain(error)
-            if ctx.params.get("debug"):
-                traceback.print_exc()
-            click.echo(message, err=True)
-            ctx.exit(exit_code)
+
+
+@contextmanager
+def _faults_told(context: click.Context) -> Iterator[None]:
+    """A fault becomes one line on stderr and an exit code; so does output that stdout does not take."""
+    try:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        yield
+        sys.stdout.flush()
+    except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, click.Abort):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            raise  # click ends quietly when the reader of a pipe has gone
+        if not _takes_output() and isinstance(error, OSError) and error.filename is None:
+            error.filename = "stdout"
+        message, exit_code = explain(error)
+        if context.params.get("debug"):
+            traceback.print_exc()
+        click.echo(message, err=True)
+        context.exit(exit_code)
+
+
+def _takes_output() -> bool:
+    """Whether stdout does. If not, what waits there is dropped: else Python tries again at its end, and exits
+    with 120."""
+    if sys.stdout is None:
+        return False
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def explain(error: BaseException) -> tuple[str, int]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from edgeseq.bench_boards import Benched
+    from edgeseq.bench.boards import Benched
     from edgeseq.devices.links import Device
 
 
@@ -29,7 +29,7 @@ def command(artifact: str | None, json_file: Path | None, **asked: Any) -> None:
     A virtual board is emulated: instructions, RAM and parity are measured there, latency is not.
     """
     from edgeseq.artifacts import find_artifact
-    from edgeseq.bench_boards import bench_boards, results_to_dict
+    from edgeseq.bench.boards import bench_boards, results_to_dict
     from edgeseq.cli.bench_options import devices_of, options_of
     from edgeseq.cli.console import check_outputs, output, write_json
 

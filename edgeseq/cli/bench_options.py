@@ -16,7 +16,7 @@ from edgeseq_device.errors import UsageError
 from edgeseq_device.layout import LOCK_WAIT_S
 
 if TYPE_CHECKING:
-    from edgeseq.bench import BenchOptions
+    from edgeseq.bench.run import BenchOptions
     from edgeseq.devices.links import Device
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -179,7 +179,7 @@ def _check_native(asked: Mapping[str, Any]) -> None:
 
 
 def _options(asked: Mapping[str, Any]) -> BenchOptions:
-    from edgeseq.bench import BenchOptions
+    from edgeseq.bench.run import BenchOptions
     from edgeseq_device.measuring.request import QUICK, Limits
 
     kinds = [kind for kind in ("realtime", "profile") if asked[kind]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,18 @@ def progress_output() -> Console:
     if not console.is_terminal:
         console.width = WIDTH_OF_A_FILE
     return console
+
+
+@contextmanager
+def preparation_bar(label: str) -> Iterator[Callable[[float, str], None]]:
+    """A bar on stderr, of a terminal alone, that is told how much is done and what is being done."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), TimeElapsedColumn())
+    console = progress_output()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=1.0)
+        yield lambda fraction, text: bar.update(task, completed=fraction, description=f"{label}: {text}")
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

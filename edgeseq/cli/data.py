@@ -18,7 +18,8 @@ from edgeseq.cli.console import (
 )
 from edgeseq.cli.data_stretches import stretch_facts, stretch_rows
 from edgeseq.cli.forecast_options import SERIES_OPTIONS
-from edgeseq.cli.train_options import DATA_OPTIONS, SAMPLE_RATE, TASK_OPTION, with_options
+from edgeseq.cli.option_groups import with_options
+from edgeseq.cli.train_options import DATA_OPTIONS, SAMPLE_RATE, TASK_OPTION
 from edgeseq.report.table import table
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgeseq.cli.console import json_option
+from edgeseq.cli.console import check_outputs, json_option, output, progress_output, write_json
 from edgeseq_device.layout import LOCK_WAIT_S
 
 if TYPE_CHECKING:
@@ -75,10 +75,8 @@ def command(
     """
     from edgeseq.artifacts import find_artifact
     from edgeseq.cli.bench_options import seconds
-    from edgeseq.cli.console import check_outputs, output, write_json
     from edgeseq.deploy import DeployOptions, list_deployed, verdict
     from edgeseq.devices.pick import pick_host
-    from edgeseq.report.deploy_table import deploy_notes, deployed_tables, health_table
     from edgeseq_device.errors import UsageError
 
     if (rollback or list_only) and (artifact or (rollback and list_only)):
@@ -88,7 +86,6 @@ def command(
     chosen = pick_host(device)
     bars = _progress()
     prepare, hear = _bar(bars, device)
-    console = output()
     try:
         if list_only:
             result = list_deployed(chosen, options, prepare)
@@ -99,14 +96,9 @@ def command(
             bars.stop()
     write_json(json_file, result)
     if list_only:
-        for each in deployed_tables(result):
-            console.print(each)
-        if not result["deployed"]:
-            console.print(f"nothing is deployed on {device}")
+        _print_deployed(result, device)
         return
-    console.print(health_table(result))
-    for note in deploy_notes(result):
-        console.print(note, soft_wrap=True)
+    _print_change(result)
     fault = verdict(result)
     if fault:
         raise fault
@@ -129,11 +121,26 @@ def _change(
     return deploy(find_artifact(artifact), device, options, prepare, hear)
 
 
+def _print_deployed(result: Mapping[str, Any], device: str) -> None:
+    from edgeseq.report.deploy_table import deployed_tables
+
+    for each in deployed_tables(result):
+        output().print(each)
+    if not result["deployed"]:
+        output().print(f"nothing is deployed on {device}")
+
+
+def _print_change(result: Mapping[str, Any]) -> None:
+    from edgeseq.report.deploy_table import deploy_notes, health_table
+
+    output().print(health_table(result))
+    for note in deploy_notes(result):
+        output().print(note, soft_wrap=True)
+
+
 def _progress() -> Progress:
     """Not started: a refusal comes before there is anything to show."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from edgeseq.cli.console import progress_output
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     return Progress(*columns, console=progress_output(), transient=progress_output().is_terminal)

@@ -18,6 +18,7 @@ from edgeseq.cli.console import (
 )
 from edgeseq.cli.fitting import FIT_OPTIONS, fitted
 from edgeseq.cli.forecast_options import FORECAST_OPTIONS
+from edgeseq.cli.option_groups import Grouped, with_options
 from edgeseq.cli.train_from import check_task, check_together, qat_settings
 from edgeseq.cli.train_options import (
     AUDIO_OPTIONS,
@@ -26,8 +27,6 @@ from edgeseq.cli.train_options import (
     QAT_OPTIONS,
     TEXT_OPTIONS,
     TRAINING_OPTIONS,
-    Grouped,
-    with_options,
 )
 from edgeseq.cli.train_settings import (
     MODEL_SETTINGS,

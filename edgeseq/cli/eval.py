@@ -18,7 +18,8 @@ from edgeseq.cli.console import (
 )
 from edgeseq.cli.eval_stretch import evaluate_stretch
 from edgeseq.cli.forecast_options import SERIES_OPTIONS
-from edgeseq.cli.train_options import READING_OPTIONS, with_options
+from edgeseq.cli.option_groups import with_options
+from edgeseq.cli.train_options import READING_OPTIONS
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
 

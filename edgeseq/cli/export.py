@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -79,21 +79,7 @@ if TYPE_CHECKING:
 @click.option("--name", help="Folder under ./artifacts; RUN-int8-TARGET or RUN-fp32-TARGET by default.")
 @json_option
 def command(
-    run: str | None,
-    int8: bool,
-    formats: tuple[str, ...],
-    max_size: str | None,
-    max_drop: float | None,
-    target: str,
-    tune: bool,
-    compute: Literal["int8", "fp32"] | None,
-    step: bool | None,
-    batch: bool,
-    keep_fp32: tuple[str, ...],
-    sensitivity: bool,
-    data: str | None,
-    name: str | None,
-    json_file: Path | None,
+    run: str | None, max_size: str | None, step: bool | None, json_file: Path | None, **asked: Any
 ) -> None:
     """Write RUN (the newest by default) as ONNX and TFLite under ./artifacts, in the forms that run fastest
     on the target; a model that can stream has a step form beside.
@@ -102,46 +88,56 @@ def command(
     on real inputs, and not worse than --max-drop allows. Exit codes: 3 over the size budget,
     4 over the accuracy drop or out of parity.
     """
-    if max_drop is not None and not 0 <= max_drop <= LARGEST_DROP:
-        raise UsageError(f"--max-drop {max_drop:g}: give 0 to {LARGEST_DROP:,}, such as 1.0")
-    from edgeseq.export.options import ExportOptions, as_fitted, check_options, formats_for
+    from edgeseq.export.options import as_fitted
     from edgeseq.export.report import ExportReport
     from edgeseq.export.run import artifact_folder
-    from edgeseq.names import check_folder_name
-    from edgeseq.report.export_tables import fastest_lines
     from edgeseq.runs import open_run
     from edgeseq_export.budget import parse_size
 
-    options = ExportOptions(
-        precision="int8" if int8 else "fp32",
-        formats=formats_for(target, formats, batch=batch),
-        max_drop=max_drop,
-        target=target,
-        batch=batch,
-        keep_fp32=keep_fp32,
-        compute=compute,
-        sensitivity=sensitivity,
-        tune=tune,
-        name=name,
-        data=data,
-    )
-    check_options(options)
+    options = _options(**asked)
     budget = None if max_size is None else parse_size(max_size)
-    if name is not None:
-        check_folder_name(name)
     opened = open_run(run)
     options = as_fitted(options, opened.recipe.fit, budget, step)
     report = ExportReport(options.precision, artifact_folder(opened, options), options.target)
-    check_outputs({"--json": json_file}, opened.path, data or opened.recipe.data, report.artifact)
-    try:
+    check_outputs({"--json": json_file}, opened.path, options.data or opened.recipe.data, report.artifact)
+    with _told(report, json_file):
         _export(opened, options, report)
+    _print_uses(report)
+
+
+def _options(int8: bool, formats: tuple[str, ...], **named: Any) -> ExportOptions:
+    """What is asked for of any run. named: options that `ExportOptions` calls so, too."""
+    from edgeseq.export.options import ExportOptions, check_options, formats_for
+    from edgeseq.names import check_folder_name
+
+    max_drop, name = named["max_drop"], named["name"]
+    if max_drop is not None and not 0 <= max_drop <= LARGEST_DROP:
+        raise UsageError(f"--max-drop {max_drop:g}: give 0 to {LARGEST_DROP:,}, such as 1.0")
+    wanted = formats_for(named["target"], formats, batch=named["batch"])
+    options = ExportOptions("int8" if int8 else "fp32", wanted, **named)
+    check_options(options)
+    if name is not None:
+        check_folder_name(name)
+    return options
+
+
+@contextmanager
+def _told(report: ExportReport, json_file: Path | None) -> Iterator[None]:
+    """Warnings on stderr and the report as JSON in the end, also where a gate is not passed."""
+    try:
+        yield
     except BaseException as error:
         report.error = str(error) or type(error).__name__
         raise
     finally:
         print_warnings(report.warnings)
-        with contextlib.suppress(OSError) if report.error else contextlib.nullcontext():
+        with suppress(OSError) if report.error else nullcontext():
             write_json(json_file, report.to_dict())
+
+
+def _print_uses(report: ExportReport) -> None:
+    from edgeseq.report.export_tables import fastest_lines
+
     output().print(f"\n{report.artifact} is ready; measure it with: edgeseq bench {report.artifact.name}")
     if usage := _USAGES.get(report.task):
         output().print(usage.format(report.artifact.name))

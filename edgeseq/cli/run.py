@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from edgeseq.cli.console import check_outputs, json_option, writable, write_json
-from edgeseq.cli.train_options import Grouped, with_options
+from edgeseq.cli.option_groups import Grouped, with_options
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.manifest import FORMATS, MANIFEST_FILE, read_manifest
 from edgeseq_device.tasks import LOADERS

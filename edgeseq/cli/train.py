@@ -18,6 +18,7 @@ from edgeseq.cli.console import (
 )
 from edgeseq.cli.fitting import FIT_OPTIONS, fitted, refuse_fit
 from edgeseq.cli.forecast_options import FORECAST_OPTIONS
+from edgeseq.cli.option_groups import Grouped, with_options
 from edgeseq.cli.train_from import check_contradicts_nothing, check_task, check_together, qat_settings
 from edgeseq.cli.train_options import (
     AUDIO_OPTIONS,
@@ -27,8 +28,6 @@ from edgeseq.cli.train_options import (
     TASK_OPTION,
     TEXT_OPTIONS,
     TRAINING_OPTIONS,
-    Grouped,
-    with_options,
 )
 from edgeseq.cli.train_settings import (
     changed,

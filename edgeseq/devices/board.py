@@ -21,7 +21,7 @@ from edgeseq.devices.ssh.faults import ConnectionLostError, UnreachableError
 from edgeseq.devices.ssh.transfer import Blob, blob_of, send
 from edgeseq_device.errors import DeviceError
 from edgeseq_device.layout import BLOBS, FOLDER, SCRATCH
-from edgeseq_device.measuring.native import NativeRunner
+from edgeseq_device.measuring.native_runner import NativeRunner
 
 REOPEN_S = 180.0
 """As long as a board may take to reboot."""

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from edgeseq.devices.agent_link import AgentEndedError, agent_archive
 from edgeseq.devices.cache import Progress
-from edgeseq.devices.native import local_runner
-from edgeseq_device.measuring.native import NativeRunner
+from edgeseq.devices.native_build import local_runner
+from edgeseq_device.measuring.native_runner import NativeRunner
 
 
 @dataclass(frozen=True)

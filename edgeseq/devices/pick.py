@@ -101,6 +101,14 @@ def pick_host(name: str) -> SshDevice | LocalDevice:
     raise without_host(name)
 
 
+def pick_board(name: str) -> SshDevice:
+    """The device called `name` if it answers to SSH; see `pick_host`. UsageError for this machine, too."""
+    device = pick_host(name)
+    if not isinstance(device, SshDevice):
+        raise UsageError(f"{name}: is this machine, not a board; what is installed here: edgeseq doctor")
+    return device
+
+
 def without_host(name: str) -> DeviceError:
     """What to tell of a board that is needed itself: a virtual one keeps nothing."""
     return DeviceError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseq.devices.cache import Progress, part_of
-from edgeseq.devices.native import BENCH, Compiler, compiler, litert_library, program
+from edgeseq.devices.native_build import BENCH, Compiler, compiler, litert_library, program
 from edgeseq.files import atomic_write_bytes
 from edgeseq_device.layout import LIBRARY, LIBRARY_VERSION, RUNNER
 from edgeseq_device.measuring.runners import check_machine

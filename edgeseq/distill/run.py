@@ -16,6 +16,7 @@ from edgeseq.distill.teachers import check_teacher, reopened
 from edgeseq.distill.verdict import verdict
 from edgeseq.features import Prepared, prepare
 from edgeseq.files import atomic_write_json
+from edgeseq.run_data import load_recorded
 from edgeseq.runs import (
     RUNS,
     Run,
@@ -23,7 +24,6 @@ from edgeseq.runs import (
     check_new_name,
     discard,
     find_run_folder,
-    load_recorded,
     new_run_folder,
     open_run,
     read_recipe,

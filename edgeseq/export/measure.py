@@ -155,10 +155,12 @@ def _record(task: Task, found: _ByForm, max_drop: float, report: ExportReport) -
 
 
 def _worse_than_linear(subject: Measured, report: ExportReport) -> str | None:
-    """By the last split, test where there is one: validation chose the weights."""
+    """By the last split, test where there is one: validation chose the weights. None where the trained model
+    is worse already: its own run has said it.
+    """
     split = subject.splits[-1]
     entry: Mapping[str, Any] = report.accuracy[split]
-    if "linear" not in entry:
+    if "linear" not in entry or entry["fp32"] > entry["linear"]:
         return None
     exported: dict[str, float] = {form: entry[form] for form in subject.loaded}
-    return worse_than_linear_warning(split, entry["fp32"], exported, entry["linear"])
+    return worse_than_linear_warning(split, exported, entry["linear"])

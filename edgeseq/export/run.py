@@ -29,7 +29,8 @@ from edgeseq.gates import (
     widened_warning,
 )
 from edgeseq.golden import Models, check_parity, choose_golden, load_steps
-from edgeseq.runs import Run, load_prepared
+from edgeseq.run_data import load_prepared
+from edgeseq.runs import Run
 from edgeseq_device import runtimes
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.frontend import FrontEnd, Tokens

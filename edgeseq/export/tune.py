@@ -12,7 +12,8 @@ from typing import Any
 
 from torch import nn
 
-from edgeseq.bench import EMULATED_TIMEOUT_S, run_once
+from edgeseq.bench.asking import run_once
+from edgeseq.bench.run import EMULATED_TIMEOUT_S
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link
 from edgeseq.devices.local import LocalDevice

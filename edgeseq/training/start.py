@@ -10,7 +10,8 @@ from torch import Tensor
 
 from edgeseq.features import Prepared, prepare
 from edgeseq.files import atomic_write_bytes
-from edgeseq.runs import Run, RunFolder, load_trained_on, recorded_splits
+from edgeseq.run_data import load_trained_on, recorded_splits
+from edgeseq.runs import Run, RunFolder
 from edgeseq.training.checkpoint import load_weights
 from edgeseq.training.qat import fine_tuning
 from edgeseq.training.recipe import Recipe, Start, TrainConfig

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from edgeseq_device.artifact import sha256_of
+from edgeseq_device.durable import sync, sync_tree
 from edgeseq_device.golden import GoldenVectors, feature_keys, reference_key, step_reference_key
 from edgeseq_device.manifest import MANIFEST_FILE, MANIFEST_VERSION, NATIVE_FILE, SUMS_FILE
-from edgeseq_device.runtimes import STEP_SIGNATURE
+from edgeseq_device.tensors import STEP_SIGNATURE
 from edgeseq_export.exported import ExportedModel
 from edgeseq_export.native_sheet import native_sheet
 
@@ -45,9 +46,9 @@ def staged_folder(destination: Path) -> Iterator[Path]:
     try:
         staged.chmod(0o755)
         yield staged
-        _sync(staged)
+        sync_tree(staged)
         _take_place(staged, destination)
-        _sync_folder(destination.parent)
+        sync(destination.parent)
     except OSError as error:
         if error.filename is not None or error.errno is None:
             raise
@@ -184,18 +185,3 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
         pid = path.name.removeprefix(prefix).split(".")[0]
         if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.iterdir():
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
+from edgeseq_device.tensors import FEATURES, LENGTHS, LOGITS
 from edgeseq_export.layers import (
     GRU,
     LSTM,

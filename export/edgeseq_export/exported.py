@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeseq_device.manifest import TensorInfo
-from edgeseq_device.runtimes import FEATURES, LOGITS
+from edgeseq_device.tensors import FEATURES, LOGITS
 from edgeseq_export.forms import Format, LayerForm, rounding
 from edgeseq_export.reference import Rounding
 from edgeseq_export.spec import SeqSpec

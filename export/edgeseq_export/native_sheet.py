@@ -27,7 +27,7 @@ from urllib.parse import quote
 from edgeseq_device.frontend import LogMel, Standardise, front_end_from_dict
 from edgeseq_device.manifest import FEATURES
 from edgeseq_device.mel import fft_size
-from edgeseq_device.runtimes import SIGNATURE
+from edgeseq_device.tensors import SIGNATURE
 
 VERSION = 1
 _FORMAT = "tflite"

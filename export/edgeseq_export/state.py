@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeseq_device import runtimes
+from edgeseq_device import tensors
 from edgeseq_export.layers import (
     GRU,
     LSTM,
@@ -21,7 +21,7 @@ from edgeseq_export.layers import (
 )
 from edgeseq_export.spec import SeqSpec, reads_ahead, walk, width_behind
 
-NEXT = runtimes.NEXT
+NEXT = tensors.NEXT
 """A state goes into a step under its name and comes out under its name with this behind it."""
 LOWEST = float(np.finfo(np.float32).min)
 

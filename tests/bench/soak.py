@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from edgeseq.artifacts import find_artifact
-from edgeseq.bench import BenchOptions, bench
+from edgeseq.bench.run import BenchOptions, bench
 from edgeseq.devices.board import SshDevice
 from edgeseq.devices.pick import pick_device
 from edgeseq.devices.ssh.connection import Connection

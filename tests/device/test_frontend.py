@@ -80,7 +80,7 @@ def test_the_power_unit_does_not_depend_on_the_frame_length() -> None:
     assert abs(long - short - bins_per_filter) < 0.2
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seconds=st.floats(0.03, 0.4), cut=st.floats(0.1, 1.0))
 def test_a_frame_never_depends_on_later_samples(seconds: float, cut: float) -> None:
     front_end = LogMel(8000)

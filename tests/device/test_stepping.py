@@ -19,8 +19,9 @@ from edgeseq_device import stepping
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.errors import DataError
 from edgeseq_device.manifest import StateInfo
-from edgeseq_device.runtimes import SIGNATURE, STEP_SIGNATURE, load, load_step
+from edgeseq_device.runtimes import load, load_step
 from edgeseq_device.stepping import LoadedStep, StepGraph
+from edgeseq_device.tensors import SIGNATURE, STEP_SIGNATURE
 from edgeseq_export import SeqSpec, bundle, write_model
 from edgeseq_export.exported import ExportedModel
 from edgeseq_export.layers import (

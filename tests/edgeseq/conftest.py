@@ -111,6 +111,22 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def run_path(tiny_series: Path, workplace: Path) -> Path:
+    """The folder of the run "one", a GRU on the tiny series, below the one that commands run in."""
+    from edgeseq import data
+    from edgeseq.features import prepare
+    from edgeseq.models.config import ModelConfig
+    from edgeseq.training.recipe import Recipe, TrainConfig
+    from edgeseq.training.train import train
+
+    recipe = Recipe(
+        data=str(tiny_series), model=ModelConfig(hidden=3), training=TrainConfig(epochs=1, batch_size=16)
+    )
+    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model)
+    return train(recipe, prepared, "one").path
+
+
 @pytest.fixture(scope="session")
 def text_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run, a small transformer on the tiny texts, whose recipe finds them."""

@@ -5,30 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edgeseq import data
-from edgeseq.data import DataOptions, FrontEndOptions
+from edgeseq.data import FrontEndOptions
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import RunFolder, check_new_name, keep_tokenizer, load_prepared, open_run, trained_reading
+from edgeseq.run_data import load_prepared
+from edgeseq.runs import RunFolder, check_new_name, keep_tokenizer, open_run
 from edgeseq.tokenizer_training import trained_tokens
 from edgeseq.training.recipe import Recipe, TrainConfig
 from edgeseq.training.train import train
 from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.frontend import Tokens
-
-
-@pytest.fixture
-def run_path(tiny_series: Path, workplace: Path) -> Path:
-    recipe = Recipe(
-        data=str(tiny_series), model=ModelConfig(hidden=3), training=TrainConfig(epochs=1, batch_size=16)
-    )
-    prepared = prepare(data.load(recipe.data), recipe.splitting, recipe.front_end, recipe.model)
-    return train(recipe, prepared, "one").path
 
 
 @pytest.fixture
@@ -135,26 +126,6 @@ def test_a_damaged_result_is_refused_by_name(run_path: Path, content: str, messa
         open_run("one")
 
 
-def test_features_are_refused_when_the_data_is_not_the_runs(
-    run_path: Path, tmp_path: Path, tiny_series: Path, write_series: Callable[..., Path]
-) -> None:
-    moved = Path(shutil.copy(tiny_series, tmp_path / "moved.npz"))
-    tiny_series.unlink()
-    assert load_prepared(open_run("one"), str(moved)).splits.sizes()["test"] == 12
-    write_series(tiny_series, recordings=56)
-    with pytest.raises(DataError, match="its content is not what the run was trained on"):
-        load_prepared(open_run("one"))
-
-
-def test_features_are_refused_when_the_splits_come_out_otherwise(run_path: Path) -> None:
-    """A recipe's other split seed stands for a numpy that draws otherwise."""
-    recipe = json.loads(RunFolder(run_path).recipe.read_text())
-    recipe["splitting"]["seed"] = 1
-    RunFolder(run_path).recipe.write_text(json.dumps(recipe))
-    with pytest.raises(DataError, match=r"runs/one: its splits of .* come out otherwise here"):
-        load_prepared(open_run("one"))
-
-
 def test_a_run_of_text_has_the_tokenizer_it_was_trained_with(text_run: Path) -> None:
     front_end = open_run("lights").front_end
     assert isinstance(front_end, Tokens)
@@ -179,10 +150,3 @@ def test_a_training_does_not_go_on_with_another_tokenizer(text_run: Path) -> Non
     with pytest.raises(DataError, match="give another tokenizer here than when training began"):
         keep_tokenizer(RunFolder(text_run), other)
     keep_tokenizer(RunFolder(text_run), open_run("lights").front_end)
-
-
-def test_a_named_set_is_read_from_a_path_as_the_catalogue_says_unless_the_recipe_does() -> None:
-    model = ModelConfig("linear", "forecast")
-    for given, rows in ((None, (8640, 2880, 2880)), ((100, 50, 50), (100, 50, 50))):
-        recipe = Recipe("etth1", DataOptions(task="forecast", split_rows=given), model=model)
-        assert trained_reading(recipe).split_rows == rows

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeseq_device.artifact import open_artifact, sha256_of
-from edgeseq_device.board.durable import TEMPORARY, replace_link, sync, sync_tree, write_json
+from edgeseq_device.durable import TEMPORARY, replace_link, sync, sync_tree, write_json
 from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.layout import DEPLOYED, LOCK, PYTHON
 from edgeseq_device.manifest import SUMS_FILE

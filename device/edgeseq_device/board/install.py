@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeseq_device.artifact import sha256_of
-from edgeseq_device.board.durable import TEMPORARY, replace_link
 from edgeseq_device.board.libraries import LIBRARIES, tag, try_library
 from edgeseq_device.conversation import Emit, answer
+from edgeseq_device.durable import TEMPORARY, replace_link
 from edgeseq_device.elf import elf_machine, python_machine
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 from edgeseq_device.layout import BLOBS, PYTHON

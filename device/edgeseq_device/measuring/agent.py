@@ -26,7 +26,7 @@ from edgeseq_device.measuring.cooldown import cool_down
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG
 from edgeseq_device.measuring.guards import read_guards, worst_of
 from edgeseq_device.measuring.keys import INSTRUCTIONS, TIMED
-from edgeseq_device.measuring.native import NativeRunner
+from edgeseq_device.measuring.native_runner import NativeRunner
 from edgeseq_device.measuring.plan import Measurement, plan
 from edgeseq_device.measuring.request import Limits, Request, parse_request
 from edgeseq_device.measuring.runners import choose_runners, find_native

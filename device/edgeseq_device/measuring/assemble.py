@@ -24,7 +24,7 @@ from edgeseq_device.measuring.keys import (
     measured_keys,
     rate,
 )
-from edgeseq_device.measuring.native import FORMAT
+from edgeseq_device.measuring.native_runner import FORMAT
 from edgeseq_device.measuring.plan import Measurement, plan, reason_not_to
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import Request, request_to_dict
@@ -158,8 +158,32 @@ def _model_entry(model: ModelFile, threads: int, runner: str, taken: Taken) -> d
     """The part of the result that is one model's, with one number of threads by one runner."""
     began: Mapping[str, Any] = taken.began or {}
     emulated = bool(began["device"]["emulated"])
+    entry = _unmeasured(model, threads, runner, taken)
+    for kind in KINDS:
+        wanted = (kind, model.format, threads, runner)
+        mine = [
+            each
+            for key, each in taken.outcomes.items()
+            if (key.kind, key.format, key.threads, key.runner) == wanted
+        ]
+        failed = next((outcome["error"] for outcome in mine if "error" in outcome), None)
+        if failed and failed != taken.lost:  # that is told once, of the whole result
+            entry["failures"].append(f"{kind}: {failed}")
+        reason = reason_not_to(kind, model, threads, runner, taken.request, emulated) or failed
+        names = measured_keys(kind, task=entry["task"])
+        entry.update(dict.fromkeys(names))
+        if reason:
+            entry["not_measured"].update(dict.fromkeys(names, reason))
+        else:
+            _fill(entry, kind, names, mine)
+    return entry
+
+
+def _unmeasured(model: ModelFile, threads: int, runner: str, taken: Taken) -> dict[str, Any]:
+    """The entry before any measurement: what was to be measured, and by what."""
+    began: Mapping[str, Any] = taken.began or {}
     task = taken.about["task"]
-    entry: dict[str, Any] = {
+    return {
         "format": model.format,
         **taken.about,
         "threads": threads,
@@ -182,33 +206,19 @@ def _model_entry(model: ModelFile, threads: int, runner: str, taken: Taken) -> d
         "failures": [],
         "warnings": [],
     }
-    for kind in KINDS:
-        wanted = (kind, model.format, threads, runner)
-        mine = [
-            each
-            for key, each in taken.outcomes.items()
-            if (key.kind, key.format, key.threads, key.runner) == wanted
-        ]
-        failed = next((outcome["error"] for outcome in mine if "error" in outcome), None)
-        if failed and failed != taken.lost:  # that is told once, of the whole result
-            entry["failures"].append(f"{kind}: {failed}")
-        reason = reason_not_to(kind, model, threads, runner, taken.request, emulated) or failed
-        names = measured_keys(kind, task=task)
-        entry.update(dict.fromkeys(names))
-        if reason:
-            entry["not_measured"].update(dict.fromkeys(names, reason))
-            continue
-        form = STEP if is_of_step(kind) else ""
-        values, missing = _figures(kind, mine, entry["warnings"])
-        values, missing = ({f"{form}{name}": each for name, each in x.items()} for x in (values, missing))
-        entry.update(values)
-        entry["runtime"] = mine[0].get("runtime", entry["runtime"])
-        entry["runtime_settings"] = mine[0].get("runtime_settings", entry["runtime_settings"])
-        entry["frames"] = mine[0].get("frames", entry["frames"])
-        entry["not_measured"].update(missing)
-        for each in (each for each in RATES if each in names):
+
+
+def _fill(entry: dict[str, Any], kind: str, names: Sequence[str], outcomes: Sequence[dict[str, Any]]) -> None:
+    """Write into an entry what the workers of one kind have measured. names: the keys that the kind fills."""
+    form = STEP if is_of_step(kind) else ""
+    values, missing = _figures(kind, outcomes, entry["warnings"])
+    entry.update({f"{form}{name}": each for name, each in values.items()})
+    entry["not_measured"].update({f"{form}{name}": each for name, each in missing.items()})
+    for each in ("runtime", "runtime_settings", "frames"):
+        entry[each] = outcomes[0].get(each, entry[each])
+    for each in RATES:
+        if each in names:
             entry[each] = rate(each, entry["frames"], entry[RATES[each]])
-    return entry
 
 
 def _figures(

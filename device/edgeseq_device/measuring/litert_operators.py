@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq_device.errors import DeviceError
-from edgeseq_device.runtimes import SIGNATURE, Features
+from edgeseq_device.tensors import SIGNATURE, Features
 
 XNNPACK = "XNNPACK "
 """Before the name of an operator that XNNPACK runs; one without it is LiteRT's own."""

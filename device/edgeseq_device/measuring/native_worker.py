@@ -11,7 +11,7 @@ from typing import Any
 from edgeseq_device.errors import DeviceError
 from edgeseq_device.measuring.counting import COUNTING_WARMUP_RUNS, read_counts
 from edgeseq_device.measuring.keys import INSTRUCTIONS
-from edgeseq_device.measuring.native import NativeRunner, arguments
+from edgeseq_device.measuring.native_runner import NativeRunner, arguments
 from edgeseq_device.measuring.outcome import read_outcome
 from edgeseq_device.measuring.workers import Began, run_process
 

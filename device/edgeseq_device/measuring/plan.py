@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edgeseq_device.manifest import ModelFile
 from edgeseq_device.measuring.keys import INSTRUCTIONS, LATENCIES, ONCE, TIMED, needs_step
-from edgeseq_device.measuring.native import KINDS as NATIVE_KINDS
+from edgeseq_device.measuring.native_runner import KINDS as NATIVE_KINDS
 from edgeseq_device.measuring.request import Request
 
 

@@ -21,7 +21,7 @@ from edgeseq_device.errors import DeviceError
 from edgeseq_device.measuring.job import input_of, load_model, refuse_emulation, runtime_of
 
 if TYPE_CHECKING:
-    from edgeseq_device.runtimes import Features
+    from edgeseq_device.tensors import Features
 
 REST = "the rest: control flow, memory, operators too short to time"
 """The name of the last row."""

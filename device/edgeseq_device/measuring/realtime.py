@@ -103,7 +103,8 @@ def pace(
     """One step per period; `before` it comes what is not part of it.
 
     Deadlines are absolute: a late frame shortens the wait for the next one and does not move it. When the
-    last period is over the stream ends, and frames that were not begun by then are misses as well.
+    last period is over the stream ends, and frames that were not begun by then are misses as well; one is
+    done in any case, so that there is a time to tell.
     """
     steps_ns, late = array("q"), 0
     begin_ns, cpu_begin_ns = clock.now_ns(), clock.cpu_ns()
@@ -112,7 +113,7 @@ def pace(
         clock.wait_until(due_ns)
         before()
         step_begin_ns = clock.now_ns()
-        if step_begin_ns >= end_ns:
+        if steps_ns and step_begin_ns >= end_ns:
             break
         step()
         step_end_ns = clock.now_ns()

@@ -19,7 +19,7 @@ from edgeseq_device.measuring.keys import (
     positive,
     texts,
 )
-from edgeseq_device.measuring.native import NativeRunner
+from edgeseq_device.measuring.native_runner import NativeRunner
 from edgeseq_device.measuring.protocol import check_keys
 
 THREADS_MAX = 256

@@ -18,7 +18,7 @@ from edgeseq_device.errors import DataError, DeviceError, UsageError
 from edgeseq_device.layout import LIBRARY, NATIVE, RUNNER, SETUP
 from edgeseq_device.manifest import NATIVE_FILE
 from edgeseq_device.measuring.keys import Key, is_hash
-from edgeseq_device.measuring.native import FORMAT, NativeRunner
+from edgeseq_device.measuring.native_runner import FORMAT, NativeRunner
 from edgeseq_device.measuring.protocol import check_keys
 from edgeseq_device.measuring.request import Request
 

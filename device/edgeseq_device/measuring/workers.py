@@ -18,7 +18,8 @@ from typing import Any, Optional
 import edgeseq_device
 
 _KEPT_STDERR_BYTES = 2000
-_LITERT_NOISE = "INFO: Created TensorFlow Lite XNNPACK delegate"
+_NOISE = ("INFO: Created TensorFlow Lite XNNPACK delegate", "GPU device discovery failed")
+"""What LiteRT says of every model, and ONNX Runtime 1.23 and later of a board's display (its issue 26300)."""
 
 
 def start_arguments(role: str) -> list[str]:
@@ -182,9 +183,9 @@ def _archive() -> Path | None:
 
 
 def last_line(stderr: bytes) -> str:
-    """The last line a process said on stderr, after ": ", or ""; what LiteRT always says does not count."""
+    """The last line a process said on stderr, after ": ", or ""; what runtimes always say does not count."""
     lines = stderr[-_KEPT_STDERR_BYTES:].decode("utf-8", "replace").splitlines()
-    told = [line.strip() for line in lines if line.strip() and not line.startswith(_LITERT_NOISE)]
+    told = [line.strip() for line in lines if line.strip() and not any(noise in line for noise in _NOISE)]
     return f": {told[-1]}" if told else ""
 
 

@@ -39,13 +39,13 @@ from edgeseq.devices.emulated.plan import (
 )
 from edgeseq.devices.emulated.rootfs import link_root, write_files
 from edgeseq.devices.links import LocalLink
-from edgeseq.devices.native import LIBRARY_IN_PACKAGES, PACKAGE, runner
+from edgeseq.devices.native_build import LIBRARY_IN_PACKAGES, PACKAGE, runner
 from edgeseq.devices.profiles import virtual_board_names
 from edgeseq.devices.wheel_tables import wheel_table
 from edgeseq.devices.wheels import has_pip
 from edgeseq_device.errors import DeviceError, EdgeseqError
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG, REGION_BEGIN, REGION_END
-from edgeseq_device.measuring.native import NativeRunner
+from edgeseq_device.measuring.native_runner import NativeRunner
 
 NEEDED_BYTES = 600_000_000
 """Free disk space that a preparation asks for: downloads and unpacked files side by side."""

@@ -24,6 +24,7 @@ from edgeseq_device.errors import DataError, DeviceError
 STATE, PID, CONSOLE, SSH_CONFIG = "machine.json", "qemu.pid", "console.log", "ssh_config"
 """Files of the state folder."""
 KEY, KNOWN_HOSTS = "id_ed25519", "known_hosts"
+_QUIT_S = 10.0  # for an emulator that was asked to end; for one that was killed:
 _END_S = 10.0
 
 
@@ -131,7 +132,7 @@ def end_process(folder: Path, pid: int) -> None:
             return
         with suppress(OSError, ValueError):
             qmp.execute(folder, "quit")
-        if not _has_ended(handle, _END_S):
+        if not _has_ended(handle, _QUIT_S):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             if not _has_ended(handle, _END_S):
                 raise DeviceError(f"{NAME}: process {pid} does not end; end it yourself with kill -9 {pid}")

@@ -1,63 +1,24 @@
 """One SSH connection to a board through the system's own `ssh`, which many commands share.
 
 The user's configuration, agent, jump hosts and security keys work as they do by hand; the checks of host
-keys are strict whatever the configuration says. One `ssh` process, the master, holds the connection. Its
-stdin is a pipe of this process: it ends with this process even when that is killed.
+keys are strict whatever the configuration says. One `ssh` process, the master, holds the connection.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import selectors
-import shutil
 import subprocess
-import tempfile
-import time
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from edgeseq.devices.ssh.destination import Destination
-from edgeseq.devices.ssh.faults import ConnectionLostError as ConnectionLostError  # noqa: PLC0414
-from edgeseq.devices.ssh.faults import (
-    UnreachableError,
-    last_words,
-    login_fault,
-    lost,
-    missing_ssh,
-    printable,
-)
+from edgeseq.devices.ssh.faults import ConnectionLostError, UnreachableError, last_words, lost, printable
+from edgeseq.devices.ssh.master import Master, log_in
 from edgeseq_device.errors import DeviceError, UsageError
 
 _WORD = re.compile(r"[A-Za-z0-9._+=:/@,-]+")
 # csh takes no newline in single quotes and expands "!"; fish takes backslashes in them for its own.
 _NOT_IN_SCRIPTS = re.compile(r"['\\!]")
-_READY = b"edgeseq: logged in\n"
-_LOGIN_S, _END_S = 30.0, 3.0
-_SOCKET_BYTES = 80  # a socket's path has 107 at most, of which ssh takes 17 for a temporary name
 _SSH_FAILED = 255
-
-# Options on the command line win over the user's configuration.
-MASTER_OPTIONS = (
-    "BatchMode=yes",
-    "StrictHostKeyChecking=yes",
-    "NoHostAuthenticationForLocalhost=no",
-    "VerifyHostKeyDNS=no",
-    "ClearAllForwardings=yes",
-    "ForwardAgent=no",
-    "ForwardX11=no",
-    "PermitLocalCommand=no",
-    "RemoteCommand=none",
-    "ControlMaster=yes",
-    "ControlPersist=no",
-    "LogLevel=INFO",
-)
-# Each would keep the command from being run or from being heard. Older versions have no such options, and
-# IgnoreUnknown would take the place of the user's own.
-_OPTIONS_SINCE_8_7 = ("StdinNull=no", "SessionType=default", "ForkAfterAuthentication=no")
 # Only the master may reach the network: without it a command fails, where ssh would connect anew.
 _SESSION_OPTIONS = ("BatchMode=yes", "ControlMaster=no", "ProxyCommand=false", "LogLevel=ERROR")
 
@@ -82,9 +43,7 @@ class Connection:
         self.name = printable(name or str(destination))
         self._connect_timeout_s = connect_timeout_s
         self._alive_interval_s = alive_interval_s
-        self._folder: Path | None = None
-        self._log_read = 0
-        self._master: subprocess.Popen[bytes] | None = None
+        self._master: Master | None = None
 
     def __enter__(self) -> Connection:
         self.open()
@@ -101,7 +60,7 @@ class Connection:
     @property
     def alive(self) -> bool:
         """Whether the connection is open and, as far as its signs of life tell, stands."""
-        return self._master is not None and self._master.poll() is None
+        return self._master is not None and self._master.alive
 
     def open(self) -> None:
         """Log in; a connection that was open is closed first.
@@ -111,24 +70,13 @@ class Connection:
         unknown name.
         """
         self.close()
-        if shutil.which("ssh") is None:
-            raise missing_ssh(self.name)
-        try:
-            self._folder, self._log_read = _socket_folder(), 0
-            self._master = self._start_master()
-            self._await_login(self._master)
-        except BaseException:
-            self.close()
-            raise
+        self._master = log_in(self.destination, self.name, self._connect_timeout_s, self._alive_interval_s)
 
     def close(self) -> None:
         """End the connection and every command that still runs over it; nothing of it stays on this host."""
         master, self._master = self._master, None
-        folder, self._folder = self._folder, None
         if master is not None:
-            _end(master)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)  # ssh removes its socket at the same time
+            master.end()
 
     def command(self, script: str, *words: str) -> list[str]:
         """The argv of an `ssh` that runs `script` on the board with `words` as $1, $2 ...
@@ -147,8 +95,11 @@ class Connection:
         # In a subshell, so that its end is seen whatever it does, being killed included.
         whole = f"LC_ALL=C; export LC_ALL; cd || exit 253; ({line}); s=$?; [ $s -ne 255 ] || s=254; exit $s"
         remote = " ".join(["exec /bin/sh -c", f"'{whole}'", "edgeseq", *(f"'{word}'" for word in words)])
+        if self._master is None:
+            raise ConnectionLostError(f"{self.name}: not connected")
         options = [word for option in _SESSION_OPTIONS for word in ("-o", option)]
-        return ["ssh", "-F", "none", "-T", "-S", self._socket, *options, "--", self.destination.host, remote]
+        master = ["-S", self._master.socket]
+        return ["ssh", "-F", "none", "-T", *master, *options, "--", self.destination.host, remote]
 
     def attempt(
         self, script: str, *words: str, stdin: bytes = b"", timeout_s: float = 30.0
@@ -187,8 +138,7 @@ class Connection:
         """The error for a command of `command` that ended with exit status 255. stderr: what it said."""
         if self._master is None:
             return self.lost()
-        with suppress(subprocess.TimeoutExpired):
-            self._master.wait(_END_S)  # the master may be a moment later than its commands
+        self._master.await_end()
         if not self.alive:
             return self.lost()
         said = last_words(stderr) or "it said nothing"
@@ -198,110 +148,4 @@ class Connection:
 
     def lost(self) -> ConnectionLostError:
         """The error that says that this connection broke, and how."""
-        return lost(self.name, self._log())
-
-    @property
-    def _socket(self) -> str:
-        if self._folder is None:
-            raise ConnectionLostError(f"{self.name}: not connected")
-        return str(self._folder / "s").replace("%", "%%")  # ssh expands %h and the like
-
-    def _log(self) -> str:
-        """What the master said, but for banners and warnings of a login that succeeded."""
-        if self._folder is None:
-            return ""
-        try:
-            return (self._folder / "log").read_bytes()[self._log_read :].decode("utf-8", "replace")
-        except OSError:
-            return ""
-
-    def _start_master(self) -> subprocess.Popen[bytes]:
-        """Start `ssh`, which says _READY once it is logged in and stays until its stdin ends."""
-        assert self._folder is not None  # noqa: S101 - `open` has just made it
-        settings = (
-            *MASTER_OPTIONS,
-            *(_OPTIONS_SINCE_8_7 if _ssh_version() >= (8, 7) else ()),
-            f"ConnectTimeout={self._connect_timeout_s}",
-            f"ServerAliveInterval={self._alive_interval_s}",
-            "ServerAliveCountMax=3",
-        )
-        options = [word for setting in settings for word in ("-o", setting)]
-        remote = f"exec /bin/sh -c 'echo {_READY.decode().strip()}; exec cat >/dev/null'"
-        # A file, not a pipe: jump hosts' processes inherit it too and may outlive this one.
-        with (self._folder / "log").open("wb") as log:
-            return subprocess.Popen(
-                ["ssh", "-T", "-S", self._socket, *options, *self.destination.ssh_words(), remote],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is this process's business, which then closes in order
-            )
-
-    def _await_login(self, master: subprocess.Popen[bytes]) -> None:
-        assert master.stdout is not None  # noqa: S101 - it is a pipe
-        said = _read_until(master.stdout, _READY, self._connect_timeout_s + _LOGIN_S)
-        if said is None:
-            raise UnreachableError(
-                f"{self.name}: the login takes too long; is the board overloaded? Try again"
-            )
-        if not said.endswith(_READY):
-            with suppress(subprocess.TimeoutExpired):
-                master.wait(_END_S)
-            log = f"{self._log()}\n{said.decode('utf-8', 'replace')}"
-            raise login_fault(self.name, self.destination, log)
-        if said != _READY:
-            noise = last_words(said.removesuffix(_READY).decode("utf-8", "replace"))
-            raise DeviceError(
-                f"{self.name}: the login shell there prints {noise!r} before every command; let its start-up "
-                "files (.bashrc) print nothing when the shell is not interactive"
-            )
-        if self._folder is not None:
-            self._log_read = (self._folder / "log").stat().st_size
-
-
-@cache
-def _ssh_version() -> tuple[int, ...]:
-    """Such as (9, 2); (0,) where it does not tell."""
-    said = subprocess.run(["ssh", "-V"], capture_output=True, check=False).stderr
-    found = re.match(rb"OpenSSH_(\d+)\.(\d+)", said)
-    return (0,) if found is None else tuple(map(int, found.groups()))
-
-
-def _read_until(stream: IO[bytes], end: bytes, timeout_s: float) -> bytes | None:
-    """What a pipe gives up to `end` or its end of file; None when that takes longer."""
-    said = b""
-    deadline = time.monotonic() + timeout_s
-    with selectors.DefaultSelector() as waiting:
-        waiting.register(stream, selectors.EVENT_READ)
-        while not said.endswith(end):
-            if not waiting.select(max(0.0, deadline - time.monotonic())):
-                return None
-            piece = os.read(stream.fileno(), 4096)
-            if not piece:
-                break
-            said += piece
-    return said
-
-
-def _end(master: subprocess.Popen[bytes]) -> None:
-    """SIGTERM makes a master end its commands and remove its socket."""
-    assert master.stdin is not None  # noqa: S101 - both are pipes
-    assert master.stdout is not None  # noqa: S101
-    master.terminate()
-    master.stdin.close()  # wakes it: a signal that comes just before its poll() is seen only after that
-    try:
-        master.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        master.kill()
-        master.wait()
-    master.stdout.close()
-
-
-def _socket_folder() -> Path:
-    """A new private folder with a name short enough for a socket."""
-    places = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")  # noqa: S108 - mkdtemp is safe
-    for place in places:
-        if place and len(os.fsencode(place)) + len("/es-12345678/s") <= _SOCKET_BYTES:
-            with suppress(OSError):
-                return Path(tempfile.mkdtemp(prefix="es-", dir=place))
-    raise DeviceError("no folder for a socket can be made; is /tmp writable? Else name a short one in TMPDIR")
+        return lost(self.name, "" if self._master is None else self._master.log())

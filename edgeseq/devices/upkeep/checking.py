@@ -10,7 +10,8 @@ from typing import Any
 from edgeseq.devices.board import SshDevice, SshLink
 from edgeseq.devices.cache import Progress, part_of
 from edgeseq.devices.profiles import Profile
-from edgeseq.devices.ssh.connection import Connection, ConnectionLostError
+from edgeseq.devices.ssh.connection import Connection
+from edgeseq.devices.ssh.faults import ConnectionLostError
 from edgeseq.devices.upkeep.fitness import Problem, judge, judge_clock, judge_look, table_for
 from edgeseq.devices.upkeep.probing import Look, look_at, probe
 from edgeseq.devices.wheel_tables import WheelTable

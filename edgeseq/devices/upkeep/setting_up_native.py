@@ -11,7 +11,7 @@ from typing import Any
 from edgeseq import __version__
 from edgeseq.devices.board import SshDevice, SshLink
 from edgeseq.devices.cache import Progress, part_of
-from edgeseq.devices.native import board_runner, library_table, litert_library
+from edgeseq.devices.native_build import board_runner, library_table, litert_library
 from edgeseq.devices.ssh.connection import Connection
 from edgeseq.devices.ssh.faults import printable
 from edgeseq.devices.ssh.transfer import Blob, blob_of, send

@@ -132,7 +132,7 @@ def _dynamic_weights(graph: OnnxGraph, layer: Recurrent, directions: list[Cell])
         matrices.append(graph.constant(f"{layer.name}.{field}.int8", values))
         scale = np.stack([weight.scale for weight in weights])
         scales.append(graph.constant(f"{layer.name}.{field}.scale", scale))
-        # one each: ONNX Runtime refuses a shared one where it makes the weights uint8 (runtimes.py)
+        # one each: ONNX Runtime refuses a shared one where it makes the weights uint8 (onnx_runtime.py)
         scales.append(graph.constant(f"{layer.name}.{field}.zero_point", np.zeros(scale.shape, np.int8)))
     return _Weights(matrices, _bias(graph, layer, directions), scales)
 

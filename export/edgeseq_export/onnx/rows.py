@@ -7,7 +7,7 @@ from typing import Literal
 
 from onnx import TensorProto
 
-from edgeseq_device.runtimes import FEATURES
+from edgeseq_device.tensors import FEATURES
 from edgeseq_export.onnx.graph import OnnxGraph, Value
 
 Layout = Literal["NTF", "TNF", "TF", "NF"]

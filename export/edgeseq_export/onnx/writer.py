@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from edgeseq_device.manifest import TensorInfo
-from edgeseq_device.runtimes import FEATURES, LENGTHS, LOGITS
+from edgeseq_device.tensors import FEATURES, LENGTHS, LOGITS
 from edgeseq_export.exported import ExportedModel, StepModel, features_info, logits_info, next_states
 from edgeseq_export.forms import LayerForm, Plan, Product, is_causal, rounds_by_frame
 from edgeseq_export.layers import (

@@ -17,7 +17,7 @@ from edgeseq_export.layers import Attention, ClassToken, Positions
 from edgeseq_export.quantize import FloatArray, QuantizedTensor, Weight
 from edgeseq_export.reference import rotary_frequencies
 from edgeseq_export.tflite import attention_ops as more
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import ops, shape_ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.products import multiply_rows
 
@@ -41,7 +41,9 @@ def lower_attention(
     """
     queries, keys, values = _project(graph, layer, rows, product)
     q, k, v = (_heads_first(graph, part, layer.heads, sequences) for part in (queries, keys, values))
-    moments = rows if sequences == 1 else ops.reshape(graph, rows, (-1, sequences * graph.shape(rows)[1]))
+    moments = (
+        rows if sequences == 1 else shape_ops.reshape(graph, rows, (-1, sequences * graph.shape(rows)[1]))
+    )
     if layer.rotary:
         angles = _angles(graph, layer, row_numbers(graph, moments))
         q, k = (_turned(graph, part, angles) for part in (q, k))
@@ -62,15 +64,15 @@ def _states_behind(
 ) -> dict[str, Tensor]:
     """What a step behind the frames of keys and values [T, D] takes."""
     cached = {
-        name: ops.last_rows(graph, ops.pad(graph, part, (0, 0), before=(window, 0)), window)
+        name: shape_ops.last_rows(graph, shape_ops.pad(graph, part, (0, 0), before=(window, 0)), window)
         for name, part in (("keys", keys), ("values", values))
     }
-    last = ops.last_row(graph, row_numbers(graph, keys))
+    last = shape_ops.last_row(graph, row_numbers(graph, keys))
     count = ops.add(graph, last, graph.constant(1.0, np.float32))
     position = ops.minimum(graph, count, graph.constant(window, np.float32))
     if not layer.rotary:
         return {**cached, "position": position}
-    turn = ops.concatenate(graph, list(_angles(graph, layer, count)), 1)
+    turn = shape_ops.concatenate(graph, list(_angles(graph, layer, count)), 1)
     return {**cached, "position": position, "turn": turn}
 
 
@@ -115,20 +117,20 @@ def _over_cache(
 
 def lower_positions(graph: GraphBuilder, layer: Positions, rows: Tensor) -> Tensor:
     """rows [T, F] + table[:T]. Running it on more frames than the table has is the runtime's error."""
-    numbers = ops.reshape(graph, more.to_int(graph, row_numbers(graph, rows)), (-1,))
+    numbers = shape_ops.reshape(graph, more.to_int(graph, row_numbers(graph, rows)), (-1,))
     table = graph.constant(layer.table, np.float32, f"{layer.name}.table")
-    return ops.add(graph, rows, ops.take_rows(graph, table, numbers))
+    return ops.add(graph, rows, shape_ops.take_rows(graph, table, numbers))
 
 
 def lower_class_token(graph: GraphBuilder, layer: ClassToken, rows: Tensor) -> Tensor:
     """rows [T, F] -> [T + 1, F] with the token in front."""
     token = graph.constant(layer.token, np.float32, f"{layer.name}.token")
-    return ops.concatenate(graph, [token, rows], 0)
+    return shape_ops.concatenate(graph, [token, rows], 0)
 
 
 def row_numbers(graph: GraphBuilder, rows: Tensor) -> Tensor:
     """rows [T, F] -> [T, 1] float32: 0, 1, 2 ... T - 1. No number of `rows` itself is read."""
-    ones = ops.pad(graph, ops.crop(graph, rows, (0, 0), (-1, 0)), (0, 1), 1.0)
+    ones = shape_ops.pad(graph, shape_ops.crop(graph, rows, (0, 0), (-1, 0)), (0, 1), 1.0)
     return more.sum_before(graph, ones)
 
 
@@ -139,7 +141,9 @@ def _project(graph: GraphBuilder, layer: Attention, rows: Tensor, product: Produ
     factor[:depth] = 1 / math.sqrt(depth // layer.heads)
     weight = _scaled(layer.weight_qkv, factor)
     name = f"{layer.name}.weight_qkv"
-    return ops.split(graph, multiply_rows(graph, rows, weight, layer.bias_qkv * factor, product, name), 3)
+    return shape_ops.split(
+        graph, multiply_rows(graph, rows, weight, layer.bias_qkv * factor, product, name), 3
+    )
 
 
 def _scaled(weight: Weight, factor: FloatArray) -> Weight:
@@ -152,13 +156,17 @@ def _scaled(weight: Weight, factor: FloatArray) -> Weight:
 def _heads_first(graph: GraphBuilder, rows: Tensor, heads: int, sequences: int) -> Tensor:
     """[T * N, D] -> [N * heads, T, d]."""
     width = graph.shape(rows)[1] // heads
-    return more.transpose(graph, ops.reshape(graph, rows, (-1, sequences * heads, width)), (1, 0, 2))
+    return shape_ops.transpose(
+        graph, shape_ops.reshape(graph, rows, (-1, sequences * heads, width)), (1, 0, 2)
+    )
 
 
 def _heads_last(graph: GraphBuilder, value: Tensor, sequences: int = 1) -> Tensor:
     """[N * heads, T, d] -> [T * N, D]."""
     heads, _, width = graph.shape(value)
-    return ops.reshape(graph, more.transpose(graph, value, (1, 0, 2)), (-1, heads // sequences * width))
+    return shape_ops.reshape(
+        graph, shape_ops.transpose(graph, value, (1, 0, 2)), (-1, heads // sequences * width)
+    )
 
 
 def _angles(graph: GraphBuilder, layer: Attention, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,14 +184,14 @@ def _turned(graph: GraphBuilder, value: Tensor, angles: tuple[Tensor, Tensor]) -
         ops.subtract(graph, ops.multiply(graph, first, cos), ops.multiply(graph, second, sin)),
         ops.add(graph, ops.multiply(graph, second, cos), ops.multiply(graph, first, sin)),
     ]
-    return ops.concatenate(graph, turned, len(graph.shape(value)) - 1)
+    return shape_ops.concatenate(graph, turned, len(graph.shape(value)) - 1)
 
 
 def _turned_row(graph: GraphBuilder, row: Tensor, heads: int, angles: tuple[Tensor, Tensor]) -> Tensor:
     """[1, D] with the pairs of each head turned."""
     depth = graph.shape(row)[1]
-    turned = _turned(graph, ops.reshape(graph, row, (heads, depth // heads)), angles)
-    return ops.reshape(graph, turned, (1, depth))
+    turned = _turned(graph, shape_ops.reshape(graph, row, (heads, depth // heads)), angles)
+    return shape_ops.reshape(graph, turned, (1, depth))
 
 
 def _turned_on(graph: GraphBuilder, turn: Tensor) -> Tensor:
@@ -198,11 +206,11 @@ def _turned_on(graph: GraphBuilder, turn: Tensor) -> Tensor:
     squares = ops.add(graph, *_halves(graph, ops.multiply(graph, later, later)))
     excess = ops.multiply(graph, squares, graph.constant(0.5, np.float32))
     factor = ops.subtract(graph, graph.constant(1.5, np.float32), excess)
-    return ops.multiply(graph, later, ops.concatenate(graph, [factor, factor], 1))
+    return ops.multiply(graph, later, shape_ops.concatenate(graph, [factor, factor], 1))
 
 
 def _halves(graph: GraphBuilder, value: Tensor) -> tuple[Tensor, Tensor]:
-    first, second = ops.split(graph, value, 2)
+    first, second = shape_ops.split(graph, value, 2)
     return first, second
 
 
@@ -210,7 +218,7 @@ def _outside_window(graph: GraphBuilder, numbers: Tensor, window: int) -> Tensor
     """[T, T]: 0 where row t sees column s, t - window < s <= t, and far below elsewhere."""
     half = np.float32((window - 1) / 2)
     middle = ops.subtract(graph, numbers, graph.constant(half, np.float32))
-    distance = ops.subtract(graph, middle, ops.reshape(graph, numbers, (1, -1)))
+    distance = ops.subtract(graph, middle, shape_ops.reshape(graph, numbers, (1, -1)))
     excess = ops.subtract(graph, graph.constant(half, np.float32), more.magnitude(graph, distance))
     below = ops.minimum(graph, excess, graph.constant(0.0, np.float32))
     return ops.multiply(graph, below, graph.constant(_FAR, np.float32))
@@ -220,4 +228,6 @@ def _shifted(graph: GraphBuilder, cache: Tensor, row: Tensor) -> Tensor:
     """cache [W, D] without its oldest row, row [1, D] behind it."""
     if graph.shape(cache)[0] == 1:
         return row
-    return ops.concatenate(graph, [ops.crop(graph, cache, (1, 0), (-1, graph.shape(cache)[1])), row], 0)
+    return shape_ops.concatenate(
+        graph, [shape_ops.crop(graph, cache, (1, 0), (-1, graph.shape(cache)[1])), row], 0
+    )

@@ -1,4 +1,4 @@
-"""The TFLite operators that attention needs besides those of `ops`."""
+"""The TFLite operators that attention needs besides those of `ops` and `shape_ops`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgeseq_export.tflite import ops
-from edgeseq_export.tflite.flatbuffer import GraphBuilder, Shape, Tensor
+from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 
 _Op = schema.BuiltinOperator
 _Options = schema.BuiltinOptions
-
-
-def transpose(graph: GraphBuilder, value: Tensor, order: Shape) -> Tensor:
-    """Axis order[i] of value becomes axis i."""
-    output = graph.tensor(tuple(graph.shape(value)[axis] for axis in order), graph.dtype(value))
-    options = (_Options.TransposeOptions, schema.TransposeOptionsT())
-    graph.operator(_Op.TRANSPOSE, [value, graph.constant(order, np.int32)], [output], options)
-    return output
 
 
 def batch_matmul(graph: GraphBuilder, left: Tensor, right: Tensor, *, transposed: bool = False) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgeseq_export.forms import Product
 from edgeseq_export.layers import GRU, Recurrent
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import ops, shape_ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.products import multiply_rows
 
@@ -33,7 +33,7 @@ class RecurrentCell:
             return self.step(graph, [projected], states)
         starts = [sum(self.parts[:number]) for number in range(len(self.parts))]
         taken = [
-            ops.crop(graph, projected, (row, start), (count, width))
+            shape_ops.crop(graph, projected, (row, start), (count, width))
             for start, width in zip(starts, self.parts, strict=True)
         ]
         return self.step(graph, taken, states)
@@ -57,9 +57,9 @@ def _gru(layer: Recurrent, product: Product) -> RecurrentCell:
         rz_x, n_x = row
         recurrent = multiply_rows(graph, h, cell.weight_hh, cell.bias_hh, product, f"{layer.name}.weight_hh")
         count = graph.shape(h)[0]
-        rz_h = ops.crop(graph, recurrent, (0, 0), (count, 2 * H))
-        n_h = ops.crop(graph, recurrent, (0, 2 * H), (count, H))
-        r, z = ops.split(graph, ops.sigmoid(graph, ops.add(graph, rz_x, rz_h)), 2)
+        rz_h = shape_ops.crop(graph, recurrent, (0, 0), (count, 2 * H))
+        n_h = shape_ops.crop(graph, recurrent, (0, 2 * H), (count, H))
+        r, z = shape_ops.split(graph, ops.sigmoid(graph, ops.add(graph, rz_x, rz_h)), 2)
         n = ops.tanh(graph, ops.add(graph, n_x, ops.multiply(graph, r, n_h)))
         return [ops.add(graph, n, ops.multiply(graph, z, ops.subtract(graph, h, n)))]
 
@@ -76,7 +76,7 @@ def _lstm(layer: Recurrent, product: Product) -> RecurrentCell:
     def step(graph: GraphBuilder, row: list[Tensor], states: list[Tensor]) -> list[Tensor]:
         h, c = states
         recurrent = multiply_rows(graph, h, cell.weight_hh, None, product, f"{layer.name}.weight_hh")
-        i, f, g, o = ops.split(graph, ops.add(graph, row[0], recurrent), 4)
+        i, f, g, o = shape_ops.split(graph, ops.add(graph, row[0], recurrent), 4)
         kept = ops.multiply(graph, ops.sigmoid(graph, f), c)
         new = ops.multiply(graph, ops.sigmoid(graph, i), ops.tanh(graph, g))
         c = ops.add(graph, kept, new)

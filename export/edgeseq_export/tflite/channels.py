@@ -33,8 +33,7 @@ from edgeseq_export.layers import (
 from edgeseq_export.quantize import FloatArray
 from edgeseq_export.reference import patch_moments
 from edgeseq_export.spec import SeqSpec, channels_of, frames_behind
-from edgeseq_export.tflite import attention_ops as more
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import ops, shape_ops
 from edgeseq_export.tflite.attention import lower_attention
 from edgeseq_export.tflite.chunk import Forms
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
@@ -55,8 +54,8 @@ def lower_forecaster(graph: GraphBuilder, spec: SeqSpec, forms: Forms, rows: Ten
 
 def _per_channel(graph: GraphBuilder, layer: PerChannel, forms: Forms, rows: Tensor) -> Tensor:
     T, C = graph.shape(rows)
-    apart = _Channels(ops.reshape(graph, rows, (T * C, 1)), C)
-    return more.transpose(graph, _lower_layers(graph, layer.layers, forms, apart).rows, (1, 0))
+    apart = _Channels(shape_ops.reshape(graph, rows, (T * C, 1)), C)
+    return shape_ops.transpose(graph, _lower_layers(graph, layer.layers, forms, apart).rows, (1, 0))
 
 
 def _reversible(
@@ -65,7 +64,7 @@ def _reversible(
     """What is taken from a channel, or divides it, is [1, C]."""
     T, C = graph.shape(rows)
     if layer.kind == "last":
-        last = ops.crop(graph, rows, (T - 1, 0), (1, C))
+        last = shape_ops.crop(graph, rows, (T - 1, 0), (1, C))
         return ops.add(graph, inner(ops.subtract(graph, rows, last)), last)
     mean = ops.mean_rows(graph, rows)
     centred = ops.subtract(graph, rows, mean)
@@ -86,7 +85,7 @@ class _Channels:
     def by_moment(self, graph: GraphBuilder) -> Tensor:
         """[T, C, F]."""
         rows, width = graph.shape(self.rows)
-        return ops.reshape(graph, self.rows, (rows // self.count, self.count, width))
+        return shape_ops.reshape(graph, self.rows, (rows // self.count, self.count, width))
 
 
 def _lower_layers(
@@ -145,7 +144,7 @@ def _parallel_steps(graph: GraphBuilder, layer: ParallelSteps, product: Product,
     inputs = (layer.inputs if gru else layer.inputs + layer.bias_hh)[:, None]  # [M, 1, G*H]
     recurrent = multiply_rows(graph, h, layer.weight_hh, bias, product, f"{layer.name}.weight_hh")
     after = (_gru_steps if gru else _lstm_steps)(graph, inputs, recurrent, states)
-    return ops.reshape(graph, after, (len(inputs) * C, H))
+    return shape_ops.reshape(graph, after, (len(inputs) * C, H))
 
 
 def _gru_steps(graph: GraphBuilder, inputs: FloatArray, recurrent: Tensor, states: States) -> Tensor:
@@ -153,9 +152,9 @@ def _gru_steps(graph: GraphBuilder, inputs: FloatArray, recurrent: Tensor, state
     h = states["h"]
     C, H = graph.shape(h)
     opening, candidate = (graph.constant(part, np.float32) for part in np.split(inputs, [2 * H], axis=2))
-    gates = ops.add(graph, opening, ops.crop(graph, recurrent, (0, 0), (C, 2 * H)))
-    r, z = ops.split(graph, ops.sigmoid(graph, gates), 2)
-    reset = ops.multiply(graph, r, ops.crop(graph, recurrent, (0, 2 * H), (C, H)))
+    gates = ops.add(graph, opening, shape_ops.crop(graph, recurrent, (0, 0), (C, 2 * H)))
+    r, z = shape_ops.split(graph, ops.sigmoid(graph, gates), 2)
+    reset = ops.multiply(graph, r, shape_ops.crop(graph, recurrent, (0, 2 * H), (C, H)))
     n = ops.tanh(graph, ops.add(graph, candidate, reset))
     return ops.add(graph, n, ops.multiply(graph, z, ops.subtract(graph, h, n)))
 
@@ -163,7 +162,7 @@ def _gru_steps(graph: GraphBuilder, inputs: FloatArray, recurrent: Tensor, state
 def _lstm_steps(graph: GraphBuilder, inputs: FloatArray, recurrent: Tensor, states: States) -> Tensor:
     """inputs [M, 1, 4H], recurrent [C, 4H] -> [M, C, H]."""
     gates = ops.add(graph, graph.constant(inputs, np.float32), recurrent)
-    i, f, g, o = ops.split(graph, gates, 4)
+    i, f, g, o = shape_ops.split(graph, gates, 4)
     kept = ops.multiply(graph, ops.sigmoid(graph, f), states["c"])
     new = ops.multiply(graph, ops.sigmoid(graph, i), ops.tanh(graph, g))
     return ops.multiply(graph, ops.sigmoid(graph, o), ops.tanh(graph, ops.add(graph, kept, new)))
@@ -174,19 +173,19 @@ def _patches(graph: GraphBuilder, layer: Patches, channels: _Channels) -> Tensor
     C = channels.count
     T = graph.shape(channels.rows)[0] // C
     P, length = frames_behind(layer, T), layer.length
-    moments = ops.reshape(graph, channels.rows, (T, C))
+    moments = shape_ops.reshape(graph, channels.rows, (T, C))
     if layer.stride == length and P * length == T:
-        apart = ops.reshape(graph, moments, (P, length, C))
+        apart = shape_ops.reshape(graph, moments, (P, length, C))
     else:
         numbers = graph.constant(patch_moments(layer, T), np.int32, f"{layer.name}.moments")
-        apart = ops.take_rows(graph, moments, numbers)
-    return ops.reshape(graph, more.transpose(graph, apart, (0, 2, 1)), (P * C, length))
+        apart = shape_ops.take_rows(graph, moments, numbers)
+    return shape_ops.reshape(graph, shape_ops.transpose(graph, apart, (0, 2, 1)), (P * C, length))
 
 
 def _positions(graph: GraphBuilder, layer: Positions, channels: _Channels) -> Tensor:
     apart = channels.by_moment(graph)
     table = graph.constant(layer.table[: graph.shape(apart)[0], None], np.float32, f"{layer.name}.table")
-    return ops.reshape(graph, ops.add(graph, apart, table), graph.shape(channels.rows))
+    return shape_ops.reshape(graph, ops.add(graph, apart, table), graph.shape(channels.rows))
 
 
 def _pool(graph: GraphBuilder, layer: Pool, channels: _Channels) -> Tensor:
@@ -195,10 +194,10 @@ def _pool(graph: GraphBuilder, layer: Pool, channels: _Channels) -> Tensor:
     count, width = graph.shape(rows)
     if layer.kind in ("first", "last"):
         begin = count - C if layer.kind == "last" else 0
-        return ops.crop(graph, rows, (begin, 0), (C, width))
+        return shape_ops.crop(graph, rows, (begin, 0), (C, width))
     if layer.kind == "all":
-        by_channel = more.transpose(graph, channels.by_moment(graph), (1, 0, 2))
-        return ops.reshape(graph, by_channel, (C, count // C * width))
+        by_channel = shape_ops.transpose(graph, channels.by_moment(graph), (1, 0, 2))
+        return shape_ops.reshape(graph, by_channel, (C, count // C * width))
     reduce = ops.mean_rows if layer.kind == "mean" else ops.max_rows
-    moments = ops.reshape(graph, rows, (count // C, C * width))
-    return ops.reshape(graph, reduce(graph, moments), (C, width))
+    moments = shape_ops.reshape(graph, rows, (count // C, C * width))
+    return shape_ops.reshape(graph, reduce(graph, moments), (C, width))

@@ -24,7 +24,7 @@ from edgeseq_export.layers import (
     Pool,
     Residual,
 )
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import ops, shape_ops
 from edgeseq_export.tflite.attention import step_attention
 from edgeseq_export.tflite.embedding import lower_embedding
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
@@ -60,7 +60,7 @@ def advance(
         rows, found = _advance_one(graph, layer, forms[layer.name], rows, own, last_only=ends)
         following |= {f"{layer.name}.{name}": state for name, state in found.items()}
     if last_only and graph.shape(rows)[0] > 1:
-        rows = ops.crop(graph, rows, (graph.shape(rows)[0] - 1, 0), (1, graph.shape(rows)[1]))
+        rows = shape_ops.crop(graph, rows, (graph.shape(rows)[0] - 1, 0), (1, graph.shape(rows)[1]))
     return rows, following
 
 
@@ -80,7 +80,7 @@ def _advance_one(
     if isinstance(layer, CausalConv):
         count, width = graph.shape(rows)
         out, joined = lower_conv(graph, layer, rows, states.get("frames"), form.product)
-        kept = ops.crop(graph, joined, (count, 0), (layer.kernel - 1, width)) if states else None
+        kept = shape_ops.crop(graph, joined, (count, 0), (layer.kernel - 1, width)) if states else None
         return out, {} if kept is None else {"frames": kept}
     if isinstance(layer, Attention):
         return step_attention(graph, layer, rows, states, form.product)

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeseq_export.layers import Embedding
 from edgeseq_export.quantize import QuantizedTensor
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import ops, shape_ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 
 
@@ -22,18 +22,18 @@ def lower_embedding(graph: GraphBuilder, layer: Embedding, ids: Tensor) -> Tenso
     # A token's scales times its rows, as one BATCH_MATMUL, would take fewer instructions from K = 8 on: but
     # LiteRT 2.3's XNNPACK answers garbage to one of many small products (M = 7 of K = 2, 28 of 12).
     summed = rows if count == 1 else ops.sum_columns(graph, rows)
-    return ops.reshape(graph, summed, (-1, depth))
+    return shape_ops.reshape(graph, summed, (-1, depth))
 
 
 def _rows_of(graph: GraphBuilder, layer: Embedding, ids: Tensor) -> Tensor:
     """ids [M, K] -> [M, K, D]."""
     weight, name = layer.weight, f"{layer.name}.weight"
     if not isinstance(weight, QuantizedTensor):
-        return ops.take_rows(graph, graph.constant(weight, np.float32, name), ids)
+        return shape_ops.take_rows(graph, graph.constant(weight, np.float32, name), ids)
     table = graph.weight(_without_scales(weight), name, per_channel=False)
-    rows = ops.dequantize(graph, ops.take_rows(graph, table, ids))
+    rows = ops.dequantize(graph, shape_ops.take_rows(graph, table, ids))
     scales = graph.constant(weight.scale[:, None], np.float32, f"{layer.name}.scale")
-    return ops.multiply(graph, rows, ops.take_rows(graph, scales, ids))
+    return ops.multiply(graph, rows, shape_ops.take_rows(graph, scales, ids))
 
 
 def _without_scales(weight: QuantizedTensor) -> QuantizedTensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeseq_export.forms import LayerForm
 from edgeseq_export.layers import Recurrent
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import shape_ops
 from edgeseq_export.tflite.cells import RecurrentCell, recurrent_cell
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.loops import count_up
@@ -38,7 +38,7 @@ def advance_recurrent(
     for k in range(count):
         after = cell.advance(graph, projected, k * sequences, after)
         outs.append(after[0])
-    out = outs[-1] if last_only or count == 1 else ops.concatenate(graph, outs, 0)
+    out = outs[-1] if last_only or count == 1 else shape_ops.concatenate(graph, outs, 0)
     return out, dict(zip(cell.states, after, strict=True))
 
 
@@ -55,12 +55,12 @@ def _loop_over_rows(
     count, sequences = graph.shape(projected)[0], graph.shape(states[0])[0]
 
     def body(inner: GraphBuilder, i: Tensor, constant: list[Tensor], carried: list[Tensor]) -> list[Tensor]:
-        row = ops.rows_at(inner, constant[0], i, sequences)
+        row = shape_ops.rows_at(inner, constant[0], i, sequences)
         following = cell.advance(inner, row, 0, carried[: len(states)])
-        outputs = [] if last_only else [ops.write_rows(inner, carried[-1], following[0], i)]
+        outputs = [] if last_only else [shape_ops.write_rows(inner, carried[-1], following[0], i)]
         return [*following, *outputs]
 
-    outputs = [] if last_only else [ops.filled(graph, (count, cell.hidden), 0.0)]
+    outputs = [] if last_only else [shape_ops.filled(graph, (count, cell.hidden), 0.0)]
     span = (graph.constant([0], np.int32), graph.constant([count], np.int32), sequences)
     _, done = count_up(graph, name, span, [projected], [*states, *outputs], body)
     return done[0] if last_only else done[-1], done[: len(states)]

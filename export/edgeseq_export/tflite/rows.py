@@ -6,7 +6,7 @@ import numpy as np
 
 from edgeseq_export.forms import Product
 from edgeseq_export.layers import Activation, CausalConv, Linear, Norm
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import ops, shape_ops
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.products import multiply_rows
 
@@ -36,10 +36,10 @@ def lower_conv(
 
     frames: None where the kernel is 1; then the rows themselves are returned for the frames.
     """
-    joined = rows if frames is None else ops.concatenate(graph, [frames, rows], 0)
+    joined = rows if frames is None else shape_ops.concatenate(graph, [frames, rows], 0)
     last = layer.kernel - 1
-    taps = [ops.rows_between(graph, joined, k, last - k) for k in range(layer.kernel)]
-    window = ops.concatenate(graph, taps, 1) if last else rows
+    taps = [shape_ops.rows_between(graph, joined, k, last - k) for k in range(layer.kernel)]
+    window = shape_ops.concatenate(graph, taps, 1) if last else rows
     out = multiply_rows(graph, window, layer.weight, layer.bias, product, f"{layer.name}.weight")
     return _activate(graph, out, layer.activation), joined
 

@@ -32,7 +32,7 @@ from edgeseq_export.layers import (
     Residual,
 )
 from edgeseq_export.spec import cells, reads_ahead, walk
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import ops, shape_ops
 from edgeseq_export.tflite.attention import lower_attention, lower_class_token, lower_positions
 from edgeseq_export.tflite.chunk import Forms, advance
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
@@ -138,11 +138,11 @@ def _lower_directions(
     outs = []
     for direction, cell in cells(layer).items():
         alone = replace(layer, name=f"{layer.name}.{direction}", forward=cell, backward=None)
-        turned = ops.reverse_rows(graph, rows) if direction == "backward" else rows
+        turned = shape_ops.reverse_rows(graph, rows) if direction == "backward" else rows
         own_forms = {**forms, alone.name: forms[layer.name]}
         out = loop_over_time(graph, Run(alone.name, (alone,), pool), own_forms, turned)
-        outs.append(ops.reverse_rows(graph, out) if direction == "backward" and pool is None else out)
-    return ops.concatenate(graph, outs, 1)
+        outs.append(shape_ops.reverse_rows(graph, out) if direction == "backward" and pool is None else out)
+    return shape_ops.concatenate(graph, outs, 1)
 
 
 def _lower_whole(
@@ -165,7 +165,7 @@ def _lower_whole(
         frames = graph.constant(before, np.float32) if len(before) else None
         out, joined = lower_conv(graph, layer, rows, frames, forms[layer.name].product)
         if behind is not None and len(before):
-            behind[f"{layer.name}.frames"] = ops.last_rows(graph, joined, len(before))
+            behind[f"{layer.name}.frames"] = shape_ops.last_rows(graph, joined, len(before))
         return out
     return advance(graph, (layer,), forms, rows, {})[0]
 
@@ -177,5 +177,5 @@ def _pool_rows(graph: GraphBuilder, layer: Pool, rows: Tensor) -> Tensor:
     if layer.kind == "max":
         return ops.max_rows(graph, rows)
     if layer.kind == "last":
-        return ops.last_row(graph, rows)
-    return ops.crop(graph, rows, (0, 0), (1, graph.shape(rows)[1]))
+        return shape_ops.last_row(graph, rows)
+    return shape_ops.crop(graph, rows, (0, 0), (1, graph.shape(rows)[1]))

@@ -14,7 +14,7 @@ import numpy as np
 from edgeseq_export.layers import GRU, LSTM, Layer, Pool
 from edgeseq_export.spec import SeqSpec, walk, width_behind
 from edgeseq_export.state import StateTensor, states_of
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import ops, shape_ops
 from edgeseq_export.tflite.chunk import Forms, advance, own_states, pooled, update_pool
 from edgeseq_export.tflite.flatbuffer import GraphBuilder, Tensor
 from edgeseq_export.tflite.loops import count_up
@@ -70,7 +70,7 @@ def loop_over_time(
     """
     chunk = run.chunk_frames(forms)
     carried = _initial(graph, run, rows, chunk)
-    length, start = ops.row_count(graph, rows), graph.constant([0], np.int32)
+    length, start = shape_ops.row_count(graph, rows), graph.constant([0], np.int32)
     for frames in sorted({chunk, 1}, reverse=True):
         limit = length
         if frames > 1:
@@ -82,7 +82,7 @@ def loop_over_time(
     if behind is not None:
         behind |= {name: state for name, state in carried.items() if name not in (_OUTPUTS, _LAST)}
     if run.pool is None:
-        return ops.rows_between(graph, carried[_OUTPUTS], 0, chunk - 1)
+        return shape_ops.rows_between(graph, carried[_OUTPUTS], 0, chunk - 1)
     last = carried[_last_name(run)] if run.last_only else rows
     return pooled(graph, run.pool, last, own_states(run.pool, carried))
 
@@ -94,8 +94,8 @@ def _initial(graph: GraphBuilder, run: Run, rows: Tensor, chunk: int) -> States:
         for state in run.states(width)
     }
     if run.pool is None:  # a chunk must fit in; made by operators that know their shape beforehand
-        empty = ops.crop(graph, rows, (0, 0), (-1, 0))
-        carried[_OUTPUTS] = ops.pad(graph, empty, (chunk - 1, run.width_behind(width)))
+        empty = shape_ops.crop(graph, rows, (0, 0), (-1, 0))
+        carried[_OUTPUTS] = shape_ops.pad(graph, empty, (chunk - 1, run.width_behind(width)))
     elif run.last_only and _last_name(run) == _LAST:
         carried[_LAST] = graph.constant(np.zeros((1, run.width_behind(width))), np.float32)
     return carried
@@ -119,13 +119,13 @@ def _turn(
 ) -> list[Tensor]:
     """The body: `frames` frames from frame i on."""
     states = dict(zip(names, carried, strict=True))
-    chunk = ops.rows_at(graph, constant[0], i, frames)
+    chunk = shape_ops.rows_at(graph, constant[0], i, frames)
     rows, following = advance(graph, run.layers, forms, chunk, states, last_only=run.last_only)
     if run.pool is not None:
         found = update_pool(graph, run.pool, rows, own_states(run.pool, states))
         following |= {f"{run.pool.name}.{name}": state for name, state in found.items()}
     if _OUTPUTS in states:
-        following[_OUTPUTS] = ops.write_rows(graph, states[_OUTPUTS], rows, i)
+        following[_OUTPUTS] = shape_ops.write_rows(graph, states[_OUTPUTS], rows, i)
     if _LAST in states:
         following[_LAST] = rows
     return [following[name] for name in names]

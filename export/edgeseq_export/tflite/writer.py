@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseq_device.manifest import TensorInfo
-from edgeseq_device.runtimes import FEATURES, LOGITS, SIGNATURE, STEP_SIGNATURE
+from edgeseq_device.tensors import FEATURES, LOGITS, SIGNATURE, STEP_SIGNATURE
 from edgeseq_export.exported import ExportedModel, StepModel, features_info, logits_info, next_states
 from edgeseq_export.forms import LayerForm, Plan, is_causal
 from edgeseq_export.spec import SeqSpec
 from edgeseq_export.state import NEXT, carried_states, states_of
-from edgeseq_export.tflite import ops
+from edgeseq_export.tflite import shape_ops
 from edgeseq_export.tflite.channels import lower_forecaster
 from edgeseq_export.tflite.chunk import Forms, advance
 from edgeseq_export.tflite.flatbuffer import ModelBuilder
@@ -59,7 +59,7 @@ def _write_sequence(model: ModelBuilder, spec: SeqSpec, forms: Forms) -> None:
     graph = model.subgraph("main")
     shape, signature = ((1, frames, spec.input_features) for frames in (1, -1))
     features = graph.input(shape, _dtype(spec), FEATURES, signature)
-    rows = ops.reshape(graph, features, (-1, spec.input_features))
+    rows = shape_ops.reshape(graph, features, (-1, spec.input_features))
     behind: States | None = {} if spec.carries else None
     outputs = {LOGITS: lower_sequence(graph, spec.layers, forms, rows, behind)}
     outputs |= {state.name + NEXT: (behind or {})[state.name] for state in carried_states(spec)}
@@ -70,8 +70,8 @@ def _write_sequence(model: ModelBuilder, spec: SeqSpec, forms: Forms) -> None:
 def _write_forecaster(model: ModelBuilder, spec: SeqSpec, frames: int, forms: Forms) -> None:
     graph = model.subgraph("main")
     features = graph.input((1, frames, spec.input_features), np.float32, FEATURES)
-    rows = ops.reshape(graph, features, (frames, spec.input_features))
-    forecast = ops.reshape(graph, lower_forecaster(graph, spec, forms, rows), (1, spec.outputs))
+    rows = shape_ops.reshape(graph, features, (frames, spec.input_features))
+    forecast = shape_ops.reshape(graph, lower_forecaster(graph, spec, forms, rows), (1, spec.outputs))
     graph.packed.outputs = [forecast]
     model.signature(SIGNATURE, graph, {FEATURES: features}, {LOGITS: forecast})
 

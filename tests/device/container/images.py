@@ -177,15 +177,16 @@ def _refused(start: Start) -> dict[str, Any]:
 
 
 def _converse(process: subprocess.Popen[bytes], request: dict[str, Any]) -> list[dict[str, Any]]:
-    """The events of one request, as a host hears them."""
+    """The events of one request, as a host hears them, but those that only tell that the agent lives."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(json.dumps(request).encode() + b"\n")
     process.stdin.flush()
     events = []
-    for line in process.stdout:
-        events.append(json.loads(line))
-        if events[-1]["event"] in ("result", "error"):
+    for event in map(json.loads, process.stdout):
+        if event["event"] != "alive":
+            events.append(event)
+        if event["event"] in ("result", "error"):
             break
     return events
 

@@ -7,16 +7,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from processes import wait_until
 
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.emulation import Emulation
 from edgeseq_device.golden_input import median_input
 from edgeseq_device.measuring import power
 from edgeseq_device.measuring.keys import measured_keys
-from edgeseq_device.measuring.power import NO_PMIC, figures, rails_w, run_for
+from edgeseq_device.measuring.power import NO_PMIC, READINGS_MIN, figures, rails_w, run_for
 from edgeseq_device.measuring.request import Limits
 
 READING = """   3V7_WL_SW_A current(0)=0.00390372A
@@ -92,7 +94,7 @@ def job_of(folder: Path, tmp_path: Path) -> dict[str, Any]:
         "input": str(tmp_path / "input"),
         "dtype": artifact.features_dtype,
         "input_shape": list(features.shape),
-        "limits": vars(Limits(warmup_runs=2, warmup_s=0.01, warmup_max_s=0.1, power_s=1.0)),
+        "limits": vars(Limits(warmup_runs=2, warmup_s=0.01, warmup_max_s=0.1, power_s=60.0)),
     }
 
 
@@ -111,6 +113,14 @@ def test_a_board_with_a_pmic_is_read_idle_and_busy(
         monkeypatch,
     )
     monkeypatch.setattr(power, "_POLL_S", 0.01)
+
+    def readings_come(_seconds: float = 0.0) -> None:
+        """Instead of a time: a busy machine takes long for each, and the last one may not be whole."""
+        wanted = (tmp_path / "asked").stat().st_size + READINGS_MIN + 1  # each adds an empty line
+        wait_until(lambda: (tmp_path / "asked").stat().st_size >= wanted)
+
+    monkeypatch.setattr(power, "time", SimpleNamespace(sleep=readings_come))
+    monkeypatch.setattr(power, "run_for", lambda _s, run: run_for(0.0, lambda: (run(), readings_come())))
     outcome = power.measure(job_of(pristine_artifact, tmp_path))
     values = outcome["values"]
     assert outcome["not_measured"] == {}

@@ -75,6 +75,13 @@ def test_a_board_that_cannot_keep_up_misses_the_frames_it_never_gets_to_as_well(
     assert values["realtime_cpu_percent"] == 100.0
 
 
+def test_a_board_that_stands_still_all_the_while_does_one_step_and_misses_every_frame() -> None:
+    board = Simulated(1)
+    paced = pace(board.step, lambda: board.sleep(1.0), 10 * MS, 4, board.clock)
+    assert (len(paced.steps_ns), paced.misses) == (1, 4)
+    assert figures(paced, 10.0)[0]["realtime_p50_ms"] == 1.0
+
+
 def test_the_move_to_the_next_frame_is_no_part_of_a_step() -> None:
     board = Simulated(1, 1)
     paced = pace(board.step, lambda: board.sleep(0.004), 10 * MS, 2, board.clock)

@@ -25,6 +25,7 @@ LIMITS = [
     *("--steady-runs", "20", "--steady-s", "0.001", "--steady-max-s", "1"),
     *("--instruction-runs", "2"),
 ]
+RAM_OF_ITS_OWN_BYTES_MAX = 3_000_000
 
 
 @dataclass
@@ -93,15 +94,23 @@ def test_an_outcome_has_the_figures_of_its_kind_or_why_not(
     assert outcome.settings["threads"] == 1
 
 
-def test_ram_is_told_by_stage(measure: Callable[..., Outcome]) -> None:
+def test_ram_is_told_by_stage(measure: Callable[..., Outcome], runner: Path, library: Path) -> None:
     outcome = measure("ram")
     assert outcome.missing["ram_numpy_bytes"] == "the native runner has no numpy"
     values = outcome.values
     assert 0 < values["ram_start_bytes"] < values["ram_first_bytes"] <= values["ram_steady_bytes"] + 200_000
     assert values["ram_runtime_bytes"] < values["ram_loaded_bytes"] < values["ram_first_bytes"]
     if "ram_peak_bytes" in values:
-        assert values["ram_steady_bytes"] <= values["ram_peak_bytes"] < 10_000_000
+        assert values["ram_steady_bytes"] <= values["ram_peak_bytes"]
+        assert values["ram_peak_bytes"] < files_bytes(runner, library) + RAM_OF_ITS_OWN_BYTES_MAX
         assert values["ram_pss_bytes"] <= values["ram_steady_bytes"]
+
+
+def files_bytes(runner: Path, library: Path) -> int:
+    """All that the process maps of files: how much of it is in RAM depends on the machine's page cache."""
+    told = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout
+    needed = [Path(word) for word in told.split() if word.startswith("/")]
+    return sum(each.stat().st_size for each in (runner, library, *needed))
 
 
 def test_answers_to_golden_vectors_are_those_of_python_to_the_bit(

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from edgeseq.cli import main
 from edgeseq.devices import runner_files
-from edgeseq.devices.native import Compiler
+from edgeseq.devices.native_build import Compiler
 from edgeseq_device.errors import DeviceError
 
 FILES = ["edgeseq-bench", "edgeseq-run", "libLiteRt.so", "libLiteRt.version"]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from edgeseq import doctor
 from edgeseq.cli import main
-from edgeseq.devices import native
+from edgeseq.devices import native_build
 from edgeseq.devices.registry import ConfiguredDevice, add_device, registry_path
 from edgeseq.doctor import examine
 from edgeseq_device.errors import DeviceError
@@ -102,16 +102,16 @@ def test_a_broken_list_of_devices_is_told_and_is_no_fault(tmp_path: Path) -> Non
 def test_a_machine_without_a_compiler_is_told_how_to_get_the_native_runner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def compiler(machine: str) -> native.Compiler:
+    def compiler(machine: str) -> native_build.Compiler:
         if machine == "aarch64":
             raise DeviceError("no C compiler; run: pip install 'edgeseq[native]', or: apt-get install a-gcc")
-        return native.Compiler("gcc", "12.2.0")
+        return native_build.Compiler("gcc", "12.2.0")
 
-    monkeypatch.setattr(native, "compiler", compiler)
+    monkeypatch.setattr(native_build, "compiler", compiler)
     check = doctor.native_runner()
     assert not check.ok
     assert check.state.startswith("x86_64 by gcc 12.2.0, no compiler for aarch64; optional")
     assert check.remedy == "pip install 'edgeseq[native]', or: apt-get install a-gcc"
-    monkeypatch.setattr(native, "compiler", lambda _machine: native.Compiler("zig", "0.17.1"))
+    monkeypatch.setattr(native_build, "compiler", lambda _machine: native_build.Compiler("zig", "0.17.1"))
     check = doctor.native_runner()
     assert (check.ok, check.remedy) == (True, None)

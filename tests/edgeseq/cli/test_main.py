@@ -150,3 +150,44 @@ def test_a_full_memory_is_one_line_with_what_to_do() -> None:
     assert ran.exit_code == 1
     assert ran.stderr.startswith("edgeseq: error: the memory is full; take fewer or shorter recordings")
     assert ran.stderr.count("\n") == 1
+
+
+WRITERS = ["--help", "--version", "train --help", "device list", "deploy --device local --unit-template"]
+
+
+def into_a_full_disk(*arguments: str, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, *arguments]
+    with Path("/dev/full").open("w") as full:
+        return subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment
+        )
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", WRITERS)
+def test_output_that_a_full_disk_does_not_take_is_one_line_and_1(arguments: str, unbuffered: str) -> None:
+    ran = into_a_full_disk("-m", "edgeseq", *arguments.split(), unbuffered=unbuffered)
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("edgeseq: error: ")
+    assert "No space left on device" in line
+
+
+def test_output_that_waits_to_be_written_as_a_command_ends_is_missed_too() -> None:
+    """What is still in stdout's buffer then."""
+    script = (
+        "from edgeseq.cli import LazyGroup\n"
+        "group = LazyGroup(invoke_without_command=True, callback=lambda: print('done'))\n"
+        "group()\n"
+    )
+    ran = into_a_full_disk("-c", script)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("edgeseq: error: stdout: No space left on device; free some space")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_closed_stdout_is_one_line_and_1() -> None:
+    script = f"{sys.executable} -m edgeseq device list >&-"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "edgeseq: error: stdout: Bad file descriptor\n")

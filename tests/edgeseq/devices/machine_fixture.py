@@ -20,7 +20,7 @@ from edgeseq.devices.machine import run
 from edgeseq.devices.machine.state import Running
 
 RAM_BYTES = 256_000_000
-BOOT_S = 120.0
+BOOT_S = 300.0
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 STATE = "state of 100% " + "long" * 20
 """A folder's name with all that a path may hold and that ssh, QEMU and sockets take amiss."""
@@ -70,9 +70,10 @@ def await_boot(found: Running, before: str) -> None:
 def reboot(found: Running, before: str, script: str) -> None:
     """Run a shell script and reboot the machine, as a user would, and return when it answers again.
 
-    before: its `boot_id` until now.
+    before: its `boot_id` until now. The machine reboots once the script's login has ended, however long that
+    takes: a login that is cut is an error.
     """
-    on(found, f"{script}; (sleep 0.1; reboot) > /dev/null 2>&1 &", "root")
+    on(found, f"{script}; (while kill -0 $PPID; do sleep 0.1; done; reboot) > /dev/null 2>&1 &", "root")
     await_boot(found, before)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edgeseq.bench import run_once
+from edgeseq.bench.asking import run_once
 from edgeseq.devices import agent_link
 from edgeseq.devices.agent_link import AgentEndedError, HangUp, agent_archive, converse
 from edgeseq.devices.links import LocalLink
@@ -134,15 +134,15 @@ def test_the_agent_without_wheels_is_small() -> None:
 def test_a_conversation_outlives_the_longest_silence_because_each_end_tells_that_it_lives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Work of two seconds, where an agent that hears nothing for one ends itself, as does its host."""
+    """Work of six seconds, where an agent that hears nothing for five ends itself, as does its host."""
     code = (
         "import sys, time\n"
         "from edgeseq_device import conversation\n"
-        "conversation.HEARTBEAT_S, conversation.SILENCE_S = 0.1, 1.0\n"
-        "sys.exit(conversation.answer(lambda request, emit: time.sleep(2) or 'done'))\n"
+        "conversation.HEARTBEAT_S, conversation.SILENCE_S = 0.1, 5.0\n"
+        "sys.exit(conversation.answer(lambda request, emit: time.sleep(6) or 'done'))\n"
     )
     monkeypatch.setattr(agent_link, "HEARTBEAT_S", 0.1)
-    monkeypatch.setattr(agent_link, "SILENCE_S", 1.0)
+    monkeypatch.setattr(agent_link, "SILENCE_S", 5.0)
     events: list[Mapping[str, Any]] = []
     assert converse([sys.executable, "-c", code], {}, events.append) == "done"
     assert events == []

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from processes import wait_until
 
-from edgeseq.bench import BenchOptions, bench
+from edgeseq.bench.run import BenchOptions, bench
 from edgeseq.devices import board as board_module
 from edgeseq.devices.agent_link import converse
 from edgeseq.devices.board import SshDevice
@@ -35,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def few_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three are taken, enough to lose one."""
-    monkeypatch.setattr("edgeseq.bench.DEFAULT_KINDS", ("ram", "parity", "step_parity"))
+    monkeypatch.setattr("edgeseq.bench.run.DEFAULT_KINDS", ("ram", "parity", "step_parity"))
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_board_is_measured_and_left_as_it_was_but_for_one_folder(
     assert len(stored) == 2
     measure(pristine_artifact, device(board))
     assert {each.name for each in (root / "blobs").iterdir()} == stored
-    assert board.processes() == []
+    wait_until(lambda: board.processes() == [])
 
 
 def test_a_board_without_python_is_told_what_to_install(

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import wait_until
 
-from edgeseq.bench import BenchOptions, bench
+from edgeseq.bench.run import BenchOptions, bench
 from edgeseq.devices.agent_link import agent_archive
 from edgeseq.devices.pick import IMAGE, pick_device
 from edgeseq.devices.registry import ConfiguredDevice, add_device
@@ -124,7 +125,7 @@ def test_a_board_is_measured_in_a_container_that_has_its_folder_and_nothing_else
     assert [each.name for each in board.home.iterdir()] == [".edgeseq"]
     assert list((board.home / ".edgeseq/scratch").iterdir()) == []
     assert len(list((board.home / ".edgeseq/blobs").iterdir())) == 1, "the agent is in the image"
-    assert board.processes() == []
+    wait_until(lambda: board.processes() == [])
 
 
 def test_an_image_that_the_board_lacks_is_told_in_dockers_words(board: Any, pristine_artifact: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import wait_until
 
 from edgeseq.deploy import DeployOptions, deploy, list_deployed, roll_back, verdict
 from edgeseq.devices.board import SshDevice, SshLink
@@ -85,7 +86,7 @@ def test_a_board_is_deployed_to_and_rolled_back_over_ssh(
     (listed,) = list_deployed(device, OPTIONS, quiet)["deployed"]
     assert {each["key"] for each in listed["versions"]} == {first["key"], second["key"]}
     assert sorted(each.name for each in loopback_board.home.iterdir()) == [".edgeseq"]
-    assert loopback_board.processes() == []
+    wait_until(lambda: loopback_board.processes() == [])
 
 
 def test_a_bundle_that_is_tampered_with_on_the_board_is_refused_there(

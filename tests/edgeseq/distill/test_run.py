@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgeseq import data
+from edgeseq.distill import latency
 from edgeseq.distill.distillation import Distillation
 from edgeseq.distill.run import (
     check,
@@ -31,6 +33,7 @@ from edgeseq.training.fit import Silent
 from edgeseq.training.recipe import DistillConfig, QatConfig, Recipe, TrainConfig
 from edgeseq_device.artifact import sha256_of
 from edgeseq_device.errors import DataError, UsageError
+from edgeseq_device.runtimes.onnx_runtime import OnnxModel
 
 
 class Watched:
@@ -226,7 +229,24 @@ def test_a_series_student_learns_from_a_teacher_of_the_same_features(
     assert [row.role for row in found.rows] == ["teacher"] * 2 + ["distilled"] * 4
 
 
-def test_several_teachers_have_a_row_together(texts_to_gru: Distillation, workplace: Path) -> None:
+def test_several_teachers_have_a_row_together(
+    texts_to_gru: Distillation, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its latency is taken with a clock that counts how often a model is asked: no other work can move it."""
+    asked: list[OnnxModel] = []
+    run = OnnxModel.run
+
+    def counted(model: OnnxModel, features: Any) -> Any:
+        asked.append(model)
+        return run(model, features)
+
+    def times_asked(answer: Callable[[], object]) -> int:
+        asked.clear()
+        answer()
+        return len(asked)
+
+    monkeypatch.setattr(OnnxModel, "run", counted)
+    monkeypatch.setattr(latency, "duration_ns", times_asked)
     alone = replace(texts_to_gru.config, twin=None)
     one = distill(replace(texts_to_gru, recipe=replace(texts_to_gru.recipe, distill=alone)), "one", Watched())
     second = RunTeacher(replace(texts_to_gru.teachers[0].source, reference="runs/one"), one.student)

@@ -25,7 +25,8 @@ from edgeseq.distill.teachers import (
 )
 from edgeseq.features import prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import load_prepared, open_run
+from edgeseq.run_data import load_prepared
+from edgeseq.runs import open_run
 from edgeseq_device.errors import DataError, UsageError
 
 

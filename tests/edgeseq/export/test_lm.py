@@ -15,7 +15,8 @@ from edgeseq.export.plans import spec_to_export
 from edgeseq.export.report import ExportReport
 from edgeseq.export.run import export_run
 from edgeseq.golden import check_parity, choose_golden, load_steps
-from edgeseq.runs import load_prepared, open_run
+from edgeseq.run_data import load_prepared
+from edgeseq.runs import open_run
 from edgeseq_device import runtimes
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.errors import UsageError

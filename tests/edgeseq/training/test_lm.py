@@ -21,7 +21,8 @@ from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import inputs_of
 from edgeseq.models.model import LanguageModel
 from edgeseq.models.shapes import model_config
-from edgeseq.runs import RunFolder, find_run_folder, load_prepared, open_run
+from edgeseq.run_data import load_prepared
+from edgeseq.runs import RunFolder, find_run_folder, open_run
 from edgeseq.training.defaults import training_for
 from edgeseq.training.fit import TrainingProgress, fit
 from edgeseq.training.lm import NextToken, Streams, lesson

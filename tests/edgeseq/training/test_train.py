@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
@@ -23,7 +22,8 @@ from edgeseq.cli import main
 from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.config import ModelConfig
-from edgeseq.runs import RunFolder, find_run_folder, load_prepared, open_run
+from edgeseq.run_data import load_prepared
+from edgeseq.runs import RunFolder, find_run_folder, open_run
 from edgeseq.training.augment import SERIES
 from edgeseq.training.epoch import one_cycle
 from edgeseq.training.fit import TrainingProgress, fit
@@ -100,20 +100,24 @@ def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(
         prepare_resume(folder)
 
 
+def killed_in_the_midst(command: list[str], folder: RunFolder) -> bool:
+    """Start a training and kill it once three epochs are written; whether it was not over by then."""
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        while not folder.history.exists() or folder.history.read_text().count("\n") < 3:
+            assert process.poll() in (None, 0)
+            time.sleep(0.002)
+        process.kill()
+    return not folder.is_finished
+
+
 def test_a_training_killed_without_warning_resumes_to_the_same_weights(
     tiny_series: Path, workplace: Path
 ) -> None:
     """SIGKILL in the midst of an epoch of a real `edgeseq train`; another process goes on, this one."""
     arguments = ["--data", str(tiny_series), "--hidden", "6", "--epochs", "25", "--patience", "0"]
     command = [sys.executable, "-m", "edgeseq", "train", *arguments, "--name", "killed"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    history = Path("runs/killed/history.jsonl")
-    while not history.exists() or history.read_text().count("\n") < 3:
-        assert process.poll() is None, "it ended before it could be killed"
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not RunFolder(history.parent).is_finished
+    while not killed_in_the_midst(command, RunFolder(Path("runs/killed"))):
+        shutil.rmtree("runs/killed")  # it was faster than this process, which had to wait for its turn
     for words in (["--resume", "killed"], [*arguments, "--name", "unbroken"]):
         done = CliRunner().invoke(main, ["train", *words])
         assert done.exit_code == 0, done.output

@@ -15,7 +15,8 @@ from edgeseq import data
 from edgeseq.evaluate import evaluate_module
 from edgeseq.features import Prepared, prepare
 from edgeseq.models.shapes import model_config
-from edgeseq.runs import RunFolder, find_run_folder, load_prepared, open_run
+from edgeseq.run_data import load_prepared
+from edgeseq.runs import RunFolder, find_run_folder, open_run
 from edgeseq.training.classify import lesson as lesson_of
 from edgeseq.training.defaults import training_for
 from edgeseq.training.fit import TrainingProgress, fit

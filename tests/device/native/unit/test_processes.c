@@ -71,7 +71,7 @@ static void test_what_it_started_is_ended_with_it(struct watch *watch) {
     pid_t left = (pid_t)strtol(ended.output, NULL, 10);
     char path[64], state = 'Z';
     snprintf(path, sizeof path, "/proc/%d/stat", (int)left);
-    for (int i = 0; i < 1000; i++) { /* it dies soon; nobody may reap it here */
+    for (int i = 0; i < 120000; i++) { /* it dies soon, on a busy machine later; nobody may reap it here */
         FILE *stat = fopen(path, "r");
         if (stat == NULL || fscanf(stat, "%*d %*s %c", &state) != 1)
             state = 'Z';

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processors import saturates
 
 import edgeseq_device
 from edgeseq.devices.emulated import virtual
@@ -150,9 +151,14 @@ def here(posed: Posed) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("board", ["pi4", "pi5"])
 def test_both_boards_answer_as_this_host(posed: Posed, here: dict[str, np.ndarray], board: str) -> None:
-    """fp32 to the sixth digit; int8 but for a rounding that falls to the other side; every decision alike."""
+    """fp32 to the sixth digit; int8 but for a rounding that falls to the other side; every decision alike.
+
+    An x86 without VNNI computes an int8 GRU's loop wrong itself, see docs/export.md.
+    """
     found = posed.on(board)
     assert set(found) == set(here)
+    if saturates():
+        del found["gru-onnx-int8"]
     for name, answers in found.items():
         np.testing.assert_allclose(answers, here[name], atol=1e-3 if "int8" in name else 1e-5, err_msg=name)
         assert (answers.argmax(axis=2) == here[name].argmax(axis=2)).all(), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeseq.bench import EMULATED_TIMEOUT_S, BenchOptions, bench
+from edgeseq.bench.run import EMULATED_TIMEOUT_S, BenchOptions, bench
 from edgeseq.deploy import DeployOptions, deploy, verdict
 from edgeseq.devices.board import SshDevice
 from edgeseq.devices.machine import run
@@ -118,14 +119,16 @@ def interrupted(
             machines.reboot(virtual_pi, boot_id, script)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgeseq.bench.DEFAULT_KINDS", ("ram", "parity"))  # each takes 5 s there
+        patch.setattr("edgeseq.bench.run.DEFAULT_KINDS", ("ram", "parity"))  # each takes 5 s there
         result = measure(pristine_artifact, device, 8_000_000, hear)
     return Interrupted(result, losses, before, look(on))
 
 
 def look(on: On) -> list[str]:
     """The groups, the disk of the image as this host has it, what is in /tmp and kept at home, the clock."""
-    disk = (plan_machine().image / DISK).stat()
+    with (plan_machine().image / DISK).open("rb") as image:
+        os.fsync(image.fileno())  # one just made may still grow by what its file system notes of it
+        disk = os.fstat(image.fileno())
     found = on("ls /tmp; cat kept 2>/dev/null; rm -f kept; date +%s").split()
     return [groups(on), f"{disk.st_mtime_ns} {disk.st_blocks}", *found]
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import wait_until
 
 from edgeseq.devices.machine import state
 from edgeseq.devices.machine.state import Running
@@ -28,6 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stranger() -> Iterator[subprocess.Popen[bytes]]:
     """A process that is no emulator."""
     with subprocess.Popen(SLEEP) as process:
+        wait_until(lambda: has_a_name(process))
         yield process
         process.kill()
 
@@ -36,8 +38,14 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 def deaf(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that names the state folder's pid file as the emulator does, and listens to nobody."""
     with subprocess.Popen([*SLEEP, str(folder / state.PID)]) as process:
+        wait_until(lambda: has_a_name(process))
         yield process
         process.kill()
+
+
+def has_a_name(process: subprocess.Popen[bytes]) -> bool:
+    """Whether its command line can be read: a moment after it was started there may be none yet."""
+    return Path(f"/proc/{process.pid}/cmdline").read_bytes() != b""
 
 
 def record(folder: Path, pid: int) -> Running:
@@ -87,7 +95,7 @@ def test_a_machine_of_another_state_folder_is_left_alone(
 def test_an_emulator_that_does_not_listen_is_killed(
     folder: Path, deaf: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "_END_S", 0.1)
+    monkeypatch.setattr(state, "_QUIT_S", 0.1)
     state.end(record(folder, deaf.pid))
     assert deaf.wait() == -signal.SIGKILL
     assert not folder.exists()

@@ -105,7 +105,7 @@ def test_a_machine_that_is_frozen_can_still_be_stopped(
     launched: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(qmp, "_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(state, "_END_S", 0.2)
+    monkeypatch.setattr(state, "_QUIT_S", 0.2)
     os.kill(launched.pid, signal.SIGSTOP)
     assert run.stop() is True
     wait_for_its_end(launched)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from processes import wait_until
 
-from edgeseq.devices.ssh.connection import Connection, ConnectionLostError
+from edgeseq.devices.ssh.connection import Connection
 from edgeseq.devices.ssh.destination import parse_destination
+from edgeseq.devices.ssh.faults import ConnectionLostError
 from edgeseq_device.errors import DeviceError, UsageError
 
 

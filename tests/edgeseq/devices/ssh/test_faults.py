@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from edgeseq.devices.ssh.connection import MASTER_OPTIONS, Connection, ConnectionLostError
+from edgeseq.devices.ssh.connection import Connection
 from edgeseq.devices.ssh.destination import Destination, parse_destination
-from edgeseq.devices.ssh.faults import login_fault, printable
+from edgeseq.devices.ssh.faults import ConnectionLostError, login_fault, printable
+from edgeseq.devices.ssh.master import MASTER_OPTIONS
 from edgeseq_device.errors import DeviceError
 
 
@@ -113,7 +114,8 @@ def test_a_port_where_nothing_listens_is_told(loopback_board: Any) -> None:
     assert "pi4: nothing answers SSH there (Connection refused)" in failed_login(loopback_board)
 
 
-def test_a_name_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+def test_a_name_that_leads_nowhere_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:1")  # where no name server answers at all
     (tmp_path / "config").write_text("")
     destination = parse_destination("pi@edgeseq-test.invalid", str(tmp_path / "config"))
     assert "the name edgeseq-test.invalid leads to no machine" in failed_login(None, destination)

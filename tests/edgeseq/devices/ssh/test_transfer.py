@@ -15,7 +15,8 @@ import pytest
 from processes import wait_until
 
 from edgeseq.devices.ssh import transfer
-from edgeseq.devices.ssh.connection import Connection, ConnectionLostError
+from edgeseq.devices.ssh.connection import Connection
+from edgeseq.devices.ssh.faults import ConnectionLostError
 from edgeseq.devices.ssh.transfer import Blob, blob_of, send
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 

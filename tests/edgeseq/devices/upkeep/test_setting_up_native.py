@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import shutil
 import sys
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseq.bench import BenchOptions, bench
+from edgeseq.bench.run import BenchOptions, bench
 from edgeseq.cli import main
 from edgeseq.devices.board import SshDevice
 from edgeseq.devices.registry import ConfiguredDevice, add_device
@@ -80,7 +79,7 @@ def set_up(artifact: Path, *options: str) -> Result:
 
 def runner_by_default(board: Any, artifact: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Which runner a benchmark takes there that asks for none."""
-    monkeypatch.setattr(importlib.import_module("edgeseq.bench"), "DEFAULT_KINDS", ("ram",))
+    monkeypatch.setattr("edgeseq.bench.run.DEFAULT_KINDS", ("ram",))
     device = SshDevice("pi4", board.destination(), "a board")
     options = BenchOptions(formats=("tflite",))
     result = bench(artifact, device, options, lambda _fraction, _label: None, lambda _event: None)

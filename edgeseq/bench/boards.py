@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeseq.bench import BenchOptions, bench, verdict
+from edgeseq.bench.run import BenchOptions, bench, verdict
 from edgeseq.devices.agent_link import HangUp, OnEvent
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from edgeseq.bench import CONNECTIONS_MAX, BenchOptions, bench, verdict
+from edgeseq.bench import asking
+from edgeseq.bench.asking import CONNECTIONS_MAX
+from edgeseq.bench.run import BenchOptions, bench, verdict
 from edgeseq.devices.agent_link import AgentEndedError
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import LocalLink, Sent
@@ -22,7 +23,6 @@ from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import QUICK
 
 OPTIONS = BenchOptions(formats=("tflite",), limits=replace(QUICK, power_s=0.1))
-bench_module = importlib.import_module("edgeseq.bench")
 LOST = "pi9: the cable was pulled"
 
 # Passes an agent's events on, and ends as a broken `ssh` does behind so many outcomes.
@@ -252,7 +252,7 @@ def test_the_start_is_when_the_agent_began_however_long_it_measures(
     def later(_event: Mapping[str, Any]) -> None:
         days[0] = 2
 
-    monkeypatch.setattr(bench_module, "datetime", Clock)
+    monkeypatch.setattr(asking, "datetime", Clock)
     board = CutBoard(AtLink(year=year))
     result = bench(pristine_artifact, board, OPTIONS, lambda _fraction, _label: None, later)
     assert result["started_utc"] == "2030-01-01T00:00:00+00:00"

@@ -32,7 +32,7 @@ from edgeseq.devices.wheel_tables import WheelTable, wheel_table
 from edgeseq_device.elf import python_machine
 from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.layout import LIBRARY, RUNNER
-from edgeseq_device.measuring.native import NativeRunner
+from edgeseq_device.measuring.native_runner import NativeRunner
 from edgeseq_device.measuring.runners import check_machine
 
 BENCH = "edgeseq-bench"

@@ -14,7 +14,7 @@ import pytest
 
 from edgeseq_device.measuring.agent import bench
 from edgeseq_device.measuring.keys import measured_keys
-from edgeseq_device.measuring.native import NativeRunner, arguments
+from edgeseq_device.measuring.native_runner import NativeRunner, arguments
 from edgeseq_device.measuring.native_worker import run_native
 from edgeseq_device.measuring.request import Limits, Request
 from edgeseq_device.measuring.workers import Began

@@ -1,4 +1,4 @@
-"""Changes of a board's folder that a power cut leaves either undone or done."""
+"""Changes of files and folders that a power cut leaves either undone or done."""
 
 from __future__ import annotations
 

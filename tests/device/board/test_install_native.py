@@ -20,7 +20,7 @@ import edgeseq_device
 from edgeseq.devices.agent_link import converse
 from edgeseq.devices.bundle import write_bundle
 from edgeseq_device.artifact import open_artifact, sha256_of
-from edgeseq_device.board import native
+from edgeseq_device.board import install_native
 from edgeseq_device.board.probe import content
 from edgeseq_device.elf import elf_machine, python_machine
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
@@ -60,7 +60,7 @@ class BoardFolder:
 
     def set_up(self, fake: Fake, **other: Any) -> dict[str, Any]:
         request = self.request(Path(fake.runner.program), Path(fake.runner.library)) | other
-        return native.set_up(request, self.events.append)
+        return install_native.set_up(request, self.events.append)
 
     def folders(self) -> list[str]:
         """Of the native runner, finished or not; the link too."""
@@ -81,7 +81,7 @@ def board(tmp_path: Path, pristine_artifact: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def scripts_are_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "elf_machine", lambda _path: python_machine())
+    monkeypatch.setattr(install_native, "elf_machine", lambda _path: python_machine())
 
 
 @pytest.mark.usefixtures("scripts_are_programs")
@@ -197,7 +197,7 @@ def test_one_that_does_not_start_changes_nothing(
 def test_what_is_no_program_of_this_machine_is_refused(
     with_one: BoardFolder, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "elf_machine", elf_machine)
+    monkeypatch.setattr(install_native, "elf_machine", elf_machine)
     refused(with_one, fake, DataError, "wrong architecture: edgeseq-run is no program, the board's Python is")
     Path(fake.runner.program).write_bytes(b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + b"\xf3\0")
     refused(with_one, fake, DataError, "edgeseq-run is for class 2, e_machine 0xf3, .*; nothing was changed")
@@ -212,7 +212,7 @@ def test_a_file_that_changed_on_its_way_is_refused_and_forgotten(with_one: Board
         "libLiteRt.so: not on the board; run setup",
     ):
         with pytest.raises(DataError, match=said):
-            native.set_up(request, with_one.events.append)
+            install_native.set_up(request, with_one.events.append)
         assert not blob.exists()
     assert len(with_one.folders()) == 2
 
@@ -220,7 +220,7 @@ def test_a_file_that_changed_on_its_way_is_refused_and_forgotten(with_one: Board
 def test_a_32_bit_board_is_told_what_it_has_instead(
     with_one: BoardFolder, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "python_machine", lambda: "armv7l")
+    monkeypatch.setattr(install_native, "python_machine", lambda: "armv7l")
     refused(with_one, fake, DeviceError, "no native runner for armv7l, .*runner python .*--target armv7")
 
 
@@ -272,5 +272,5 @@ def test_a_real_agent_sets_up_the_real_runner(board: BoardFolder, runner: Path, 
 
 def test_a_library_that_is_none_is_refused_by_the_real_runner(board: BoardFolder, runner: Path) -> None:
     with pytest.raises(DeviceError, match=r"the native runner does not start there: .*; nothing was changed"):
-        native.set_up(board.request(runner, runner), board.events.append)
+        install_native.set_up(board.request(runner, runner), board.events.append)
     assert board.folders() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeseq.names import unknown
 from edgeseq_device.artifact import Artifact
 from edgeseq_device.errors import UsageError
-from edgeseq_device.measuring.native import FORMAT
+from edgeseq_device.measuring.native_runner import FORMAT
 from edgeseq_device.measuring.runners import check_artifact
 
 NATIVE = "native"

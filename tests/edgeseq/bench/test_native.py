@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseq.bench import BenchOptions, bench
-from edgeseq.bench_formats import formats_to_measure
+from edgeseq.bench.formats import formats_to_measure
+from edgeseq.bench.run import BenchOptions, bench
 from edgeseq.cli import main
 from edgeseq.devices.board import ContainerLink, SshLink
 from edgeseq.devices.cache import Progress
@@ -23,7 +22,7 @@ from edgeseq.devices.ssh.connection import Connection
 from edgeseq.devices.ssh.destination import Destination
 from edgeseq_device.artifact import open_artifact, sha256_of
 from edgeseq_device.errors import DataError, DeviceError, UsageError
-from edgeseq_device.measuring.native import NativeRunner
+from edgeseq_device.measuring.native_runner import NativeRunner
 from edgeseq_device.measuring.request import QUICK
 
 SHORT = replace(QUICK, warmup_s=0.01, steady_s=0.01, steady_runs=20)
@@ -62,7 +61,7 @@ def measured(
     options = BenchOptions(formats=("tflite",), limits=SHORT, runners=("python", "native"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGESEQ_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(importlib.import_module("edgeseq.bench"), "DEFAULT_KINDS", ("ram", "parity", "latency"))
+        patch.setattr("edgeseq.bench.run.DEFAULT_KINDS", ("ram", "parity", "latency"))
         return bench(pristine_artifact, Board(native), options, quietly, lambda _event: None)
 
 

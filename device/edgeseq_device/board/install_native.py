@@ -18,15 +18,15 @@ from typing import Any
 
 from edgeseq_device import __version__
 from edgeseq_device.artifact import Artifact, sha256_of
-from edgeseq_device.board.durable import TEMPORARY, replace_link, sync, sync_tree, write_json
 from edgeseq_device.bundle import copied
 from edgeseq_device.conversation import Emit, answer
+from edgeseq_device.durable import TEMPORARY, replace_link, sync, sync_tree, write_json
 from edgeseq_device.elf import elf_machine, python_machine
 from edgeseq_device.errors import DataError, DeviceError, EdgeseqError
 from edgeseq_device.layout import BLOBS, LIBRARY, LIBRARY_VERSION, NATIVE, RUNNER, SETUP
 from edgeseq_device.manifest import SUMS_FILE
 from edgeseq_device.measuring.keys import Key, is_hash
-from edgeseq_device.measuring.native import FORMAT, NativeRunner
+from edgeseq_device.measuring.native_runner import FORMAT, NativeRunner
 from edgeseq_device.measuring.native_worker import run_native
 from edgeseq_device.measuring.protocol import check_keys
 from edgeseq_device.measuring.runners import check_artifact, check_machine

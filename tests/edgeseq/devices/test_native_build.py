@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeseq.devices import native
+from edgeseq.devices import native_build
 from edgeseq.devices.cache import COMPLETE, cache_root
-from edgeseq.devices.native import Compiler
+from edgeseq.devices.native_build import Compiler
 from edgeseq_device.errors import DataError, DeviceError
 
 # Stands in for build.py: takes its options, and keeps a list of its calls.
@@ -47,8 +47,8 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "src").mkdir(parents=True)
     (folder / "build.py").write_text(BUILD)
     (folder / "src/edgeseq_run.c").write_text("first")
-    monkeypatch.setattr(native, "device_sources", lambda _name: folder)
-    monkeypatch.setattr(native, "compiler", lambda _machine, name="zig": Compiler(name, "0.1"))
+    monkeypatch.setattr(native_build, "device_sources", lambda _name: folder)
+    monkeypatch.setattr(native_build, "compiler", lambda _machine, name="zig": Compiler(name, "0.1"))
     return folder
 
 
@@ -59,22 +59,22 @@ def quietly(_fraction: float, _label: str) -> None:
 def test_the_runner_is_compiled_once_and_again_when_a_source_or_the_compiler_is_another(
     sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = native.runner("aarch64", quietly)
-    assert native.runner("aarch64", quietly) == first
+    first = native_build.runner("aarch64", quietly)
+    assert native_build.runner("aarch64", quietly) == first
     assert (first.name, first.read_text()) == ("edgeseq-run", "first")
     (sources / "src/edgeseq_run.c").write_text("second")
-    assert native.runner("aarch64", quietly).read_text() == "second"
-    monkeypatch.setattr(native, "compiler", lambda _machine, _name=None: Compiler("gcc", "12"))
-    native.runner("aarch64", quietly)
+    assert native_build.runner("aarch64", quietly).read_text() == "second"
+    monkeypatch.setattr(native_build, "compiler", lambda _machine, _name=None: Compiler("gcc", "12"))
+    native_build.runner("aarch64", quietly)
     calls = (sources / "calls").read_text().splitlines()
     assert calls == ["aarch64 zig", "aarch64 zig", "aarch64 gcc"]
     assert first.exists()
 
 
 def test_the_program_that_measures_on_the_board_is_compiled_beside_the_runner(sources: Path) -> None:
-    found = native.program(native.BENCH, "x86_64", Compiler("zig", "0.1"), quietly)
+    found = native_build.program(native_build.BENCH, "x86_64", Compiler("zig", "0.1"), quietly)
     assert found.name == "edgeseq-bench"
-    assert native.runner("x86_64", quietly).name == "edgeseq-run"
+    assert native_build.runner("x86_64", quietly).name == "edgeseq-run"
     assert found.exists()
     assert (sources / "programs").read_text().split() == ["edgeseq-bench", "edgeseq-run"]
 
@@ -84,12 +84,12 @@ def test_what_does_not_compile_is_told_by_its_first_error_and_leaves_nothing(sou
     with pytest.raises(
         DeviceError, match=r"does not compile with zig 0\.1: src/edgeseq_run\.c:1:2: error: #error no"
     ):
-        native.runner("x86_64", quietly)
+        native_build.runner("x86_64", quietly)
     assert not list((cache_root() / "native").glob("runner*"))
 
 
 def test_a_machine_without_a_runner_is_sent_to_python(sources: Path) -> None:
-    for ask in (native.runner, native.board_runner, native.litert_library):
+    for ask in (native_build.runner, native_build.board_runner, native_build.litert_library):
         with pytest.raises(
             DeviceError, match=r"for armv7l, only for x86_64 and aarch64: .* take --runner python"
         ):
@@ -112,21 +112,21 @@ def no_zig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("no_zig")
 def test_without_a_compiler_it_is_told_what_to_install(machine: str, package: str) -> None:
     with pytest.raises(DeviceError, match=rf"for {machine} .*edgeseq\[native\].* apt-get install {package}"):
-        native.runner(machine, quietly)
+        native_build.runner(machine, quietly)
 
 
 def test_what_gcc_compiles_is_not_sent_to_a_board(no_zig: Path) -> None:
     for name in ("gcc", "aarch64-linux-gnu-gcc", "x86_64-linux-gnu-gcc"):
         (no_zig / name).write_text("#!/bin/sh\necho 12.2.0\n")
         (no_zig / name).chmod(0o755)
-    assert native.compiler("aarch64") == Compiler("gcc", "12.2.0")
+    assert native_build.compiler("aarch64") == Compiler("gcc", "12.2.0")
     with pytest.raises(DeviceError, match=r"pip install 'edgeseq\[native\]' \(that brings zig\)$"):
-        native.board_runner("aarch64", quietly)
+        native_build.board_runner("aarch64", quietly)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="zig is not installed here")
 def test_zig_is_taken_before_gcc() -> None:
-    assert native.compiler("aarch64").name == "zig"
+    assert native_build.compiler("aarch64").name == "zig"
 
 
 @pytest.fixture
@@ -153,23 +153,23 @@ def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
 
 def test_the_library_comes_out_of_the_pinned_wheel_once(pinned: Callable[[str], Path]) -> None:
     wheel = pinned("ai_edge_litert/libLiteRt.so")
-    path, version = native.litert_library("aarch64", quietly)
+    path, version = native_build.litert_library("aarch64", quietly)
     assert (path.name, path.read_bytes(), version) == ("libLiteRt.so", b"the library", "9.1")
     wheel.unlink()
-    assert native.litert_library("aarch64", quietly) == (path, "9.1")
+    assert native_build.litert_library("aarch64", quietly) == (path, "9.1")
 
 
 def test_a_wheel_without_the_library_is_told(pinned: Callable[[str], Path]) -> None:
     pinned("ai_edge_litert/other.so")
     with pytest.raises(DataError, match=r"manylinux_2_17_aarch64\.whl: has no ai_edge_litert/libLiteRt\.so"):
-        native.litert_library("aarch64", quietly)
+        native_build.litert_library("aarch64", quietly)
 
 
 def test_here_both_runners_use_the_installed_library(
     sources: Path, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "python_machine", lambda: "x86_64")
-    found = native.local_runner(quietly)
+    monkeypatch.setattr(native_build, "python_machine", lambda: "x86_64")
+    found = native_build.local_runner(quietly)
     assert Path(found.command[0]).read_text() == "first"
     assert found.library == str(library)
     assert found.library_version == importlib.metadata.version("ai-edge-litert")
@@ -179,23 +179,23 @@ def test_here_both_runners_use_the_installed_library(
 def test_an_installed_library_that_is_too_old_or_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda _name: "2.1.5")
     with pytest.raises(DeviceError, match=r"ai-edge-litert 2\.1\.5 is too old .*'ai-edge-litert>=2\.1\.6'"):
-        native.installed_library()
+        native_build.installed_library()
 
     def no_package(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", no_package)
     with pytest.raises(DeviceError, match=r"ai_edge_litert: of an unknown version, .*run: .*pip install"):
-        native.installed_library()
+        native_build.installed_library()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(DeviceError, match=r"not installed; run: .*'ai-edge-litert>=2\.1\.6'"):
-        native.installed_library()
+        native_build.installed_library()
 
 
 def test_a_computer_that_is_no_64_bit_linux_has_no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "python_machine", lambda: "i686")
+    monkeypatch.setattr(native_build, "python_machine", lambda: "i686")
     with pytest.raises(DeviceError, match=r"for i686, only .* take --runner python"):
-        native.local_runner(quietly)
+        native_build.local_runner(quietly)
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     with pytest.raises(DeviceError, match="needs Linux, this is Darwin; take --runner python"):
-        native.local_runner(quietly)
+        native_build.local_runner(quietly)

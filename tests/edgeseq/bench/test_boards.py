@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from edgeseq.bench import BenchOptions
-from edgeseq.bench_boards import bench_boards, results_to_dict
+from edgeseq.bench.boards import bench_boards, results_to_dict
+from edgeseq.bench.run import BenchOptions
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq_device.errors import DeviceError, UsageError
@@ -119,7 +119,7 @@ def test_the_only_board_may_be_away_but_a_wrong_wish_is_refused(pristine_artifac
 def test_an_interrupt_ends_every_agent_though_none_has_anything_to_say(pristine_artifact: Path) -> None:
     """Ctrl-C is a signal to the main thread, which then waits for the boards' threads."""
     code = (
-        "import sys, test_bench_boards as boards\n"
+        "import sys, test_boards as boards\n"
         "from pathlib import Path\n"
         "def heard(_board):\n"
         "    return lambda event: print(event['event'], flush=True)\n"
