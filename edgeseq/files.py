@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,38 @@ def atomic_write_bytes(path: Path, content: bytes, mode: int = 0o666) -> None:
 
     The bytes go to a hidden temporary file beside it, are flushed to the disk and take the name last.
     On a failure the temporary file is gone, an older `path` is untouched and the OSError names `path`.
+    A link stays one, and what it leads to is replaced. What is no file, such as /dev/null, is written to.
     """
-    temporary: str | None = None
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        if is_special(path):
+            path.write_bytes(content)
+        else:
+            _replace(path.resolve(), content, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def is_special(path: Path) -> bool:
+    """Whether there is something that is no file, itself or behind a link: a device, a pipe, a folder."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fchmod(stream.fileno(), mode & ~_umask())
             os.fsync(stream.fileno())
         Path(temporary).replace(path)
-        temporary = None
-        sync(path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync(path.parent)
 
 
 def atomic_write_text(path: Path, content: str) -> None:

@@ -78,7 +78,7 @@ def _faults_told(context: click.Context) -> Iterator[None]:
     """A fault becomes one line on stderr and an exit code; so does output that stdout does not take."""
     try:
         if sys.stdout is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise EdgeseqError("stdout is closed; send it to a file, or to /dev/null")
         yield
         sys.stdout.flush()
     except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, click.Abort):
@@ -86,7 +86,9 @@ def _faults_told(context: click.Context) -> Iterator[None]:
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             raise  # click ends quietly when the reader of a pipe has gone
-        if not _takes_output() and isinstance(error, OSError) and error.filename is None:
+        # Not where it was interrupted: a reader that has stalled would be waited for.
+        taken = isinstance(error, KeyboardInterrupt) or _takes_output()
+        if not taken and isinstance(error, OSError) and error.filename is None:
             error.filename = "stdout"
         message, exit_code = explain(error)
         if context.params.get("debug"):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from edgeseq.files import atomic_write_json
+from edgeseq.files import atomic_write_json, is_special
 from edgeseq_device.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -75,9 +75,11 @@ def write_json(json_file: Path | None, result: dict[str, Any]) -> None:
 def writable(_context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
     """The file that an option names; UsageError where it cannot be written."""
     flag = option.opts[0]
-    if value is not None and not value.parent.is_dir():
+    if value is None or is_special(value):
+        return value
+    if not value.parent.is_dir():
         raise UsageError(f"{flag} {value}: the folder {value.parent} does not exist; make it first")
-    if value is not None and not _takes_files(value.parent):
+    if not _takes_files(value.parent):
         raise UsageError(f"{flag} {value}: the folder {value.parent} cannot be written to; name another")
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,31 @@ def test_a_failed_write_names_the_file_and_leaves_the_old_one(tmp_path: Path) ->
     assert ran.stdout.split() == [str(errno.EFBIG), str(path)]
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for each in (pipe, tmp_path / "link"):
+        atomic_write_bytes(each, b"x")
+        assert os.read(descriptor, 9) == b"x"
+    os.close(descriptor)
+    assert pipe.is_fifo()
+    assert (tmp_path / "link").is_symlink()
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        atomic_write_bytes(tmp_path, b"x")
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    kept, link = tmp_path / "elsewhere/a", tmp_path / "a"
+    link.symlink_to("elsewhere/a")
+    for content in (b"new", b"newer"):
+        atomic_write_bytes(link, content)
+        assert (link.is_symlink(), kept.read_bytes()) == (True, content)
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["a", "a", "elsewhere"]
 
 
 def test_json_that_no_other_reader_takes_is_refused(tmp_path: Path) -> None:
