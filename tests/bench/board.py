@@ -16,7 +16,7 @@ from results import Count, over
 from subjects import Subject
 
 from edgeseq.devices.emulated.virtual import prepare
-from edgeseq.golden import judge
+from edgeseq.export.golden import judge
 from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG
 from edgeseq_export.parity import TOLERANCE, Parity, compare

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import figures_forecast
 import figures_lm
+import figures_native
 import figures_text
 from measured import Commands, Figure
 
@@ -90,6 +91,7 @@ CHAPTERS: dict[str, Callable[[Commands], list[Figure]]] = {
     "tinyshakespeare": figures_lm.tinyshakespeare,
     "tinyshakespeare-others": figures_lm.tinyshakespeare_others,
     "etth1": figures_forecast.etth1,
+    "native": figures_native.native,
 }
 
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,25 +63,37 @@ class Commands:
         A training that the same code began is gone on with.
         """
         shown = f"edgeseq {arguments}"
-        kept = self._results / f"{hashlib.sha256(shown.encode()).hexdigest()[:16]}.json"
+
+        def run(folder: Path) -> dict[str, Any]:
+            output, begun = (self._kept(shown).with_suffix(suffix) for suffix in (".out", ".begun"))
+            goes_on = begun.exists() and begun.read_text("utf-8") == self._code
+            words = self._words(arguments.split(), goes_on=goes_on)
+            begun.write_text(self._code, "utf-8")
+            command = [sys.executable, "-m", "edgeseq", *words, "--json", str(output.resolve())]
+            subprocess.run(command, cwd=folder, check=True)
+            found: dict[str, Any] = json.loads(output.read_text("utf-8"))
+            output.unlink()
+            begun.unlink()
+            return found
+
+        return self.measure(shown, run)
+
+    def measure(self, shown: str, measure: Callable[[Path], dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+        """The same of what has no result as JSON: what `measure` finds in the folder, under these words."""
+        kept = self._kept(shown)
         known = json.loads(kept.read_text("utf-8")) if kept.exists() else None
         if known and (known["code_sha256"] == self._code or self._any_code):
             if known["code_sha256"] != self._code:
                 self.older.append(shown)
             return shown, known["result"]
-        output, begun = kept.with_suffix(".out"), kept.with_suffix(".begun")
-        goes_on = begun.exists() and begun.read_text("utf-8") == self._code
-        words = self._words(arguments.split(), goes_on=goes_on)
-        begun.write_text(self._code, "utf-8")
         print(f"$ {shown}", flush=True)
-        command = [sys.executable, "-m", "edgeseq", *words, "--json", str(output.resolve())]
-        subprocess.run(command, cwd=self.folder, check=True)
-        result = json.loads(output.read_text("utf-8"))
+        result = measure(self.folder)
         whole = {"command": shown, "code_sha256": self._code, "result": result}
         kept.write_text(json.dumps(whole) + "\n", "utf-8")
-        output.unlink()
-        begun.unlink()
         return shown, result
+
+    def _kept(self, shown: str) -> Path:
+        return self._results / f"{hashlib.sha256(shown.encode()).hexdigest()[:16]}.json"
 
     def _words(self, words: list[str], *, goes_on: bool) -> list[str]:
         """The command, or the one that goes on with what it began. Other runs of that name are taken away."""

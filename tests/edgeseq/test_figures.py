@@ -1,4 +1,4 @@
-"""The chapters of `make figures` for language models and forecasts, on the same code with short settings."""
+"""Chapters of `make figures`, on the same code with short settings."""
 
 from __future__ import annotations
 
@@ -58,3 +58,17 @@ def test_a_chapter_finds_every_figure_in_what_the_commands_say(
     found = getattr(importlib.import_module(module), chapter)(Short())
     assert len(found) == len({each.what for each in found}) == figures
     assert all(math.isfinite(each.value) for each in found)
+
+
+def test_a_stream_is_counted_to_its_end(
+    runner: Path, library: Path, pristine_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    module = importlib.import_module("figures_native")
+    for folder in ("runner", "artifacts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "runner/edgeseq-run").symlink_to(runner)
+    (tmp_path / "artifacts" / module.ARTIFACT).symlink_to(pristine_artifact)
+    found = module.streamed(tmp_path, 3 * module.BLOCK_STEPS, ("--library", str(library)))
+    assert found["numbers"] == 3 * module.BLOCK_STEPS
+    assert 0 <= found["grown"] <= 65_536
