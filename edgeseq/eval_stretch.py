@@ -11,7 +11,7 @@ from edgeseq import data as datasets
 from edgeseq.data import DataOptions, Dataset
 from edgeseq.data.stretches import corpus_text
 from edgeseq.features import LabelledFeatures, Prepared, Text, applied
-from edgeseq.features.forecast import readings, windows_of
+from edgeseq.features.forecast import readings, windows_by_split
 from edgeseq.features.lm import unknown_tokens
 from edgeseq.names import some
 from edgeseq.run_data import load_recorded, recorded_splits, trained_reading
@@ -152,8 +152,8 @@ def _whole(subject: Subject, dataset: Dataset) -> tuple[Material, tuple[str, ...
         return Text(ids, len(text)), (*dataset.warnings, *lacking)
     values = subject.front_end.features(readings(dataset))
     model = subject.recipe.model
-    found, untold = windows_of(dataset, values, {"all": range(len(values))}, model)
+    found, unknown = windows_by_split(dataset, values, {"all": range(len(values))}, model)
     if not len(found["all"]):
         needed = model.context + model.horizon
         raise DataError(f"{dataset.name}: it has {len(values)} rows; the model takes {needed} at least")
-    return found["all"], (*dataset.warnings, *untold)
+    return found["all"], (*dataset.warnings, *unknown)

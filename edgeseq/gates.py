@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -211,9 +211,20 @@ def few_warning(task: Task, n: int) -> str | None:
     return f"the accuracy gate was judged on {n} validation {counted}, fewer than {few}{one}"
 
 
-def worse_than_linear_warning(split: str, exported: Mapping[str, float], linear: float) -> str | None:
-    """What to say of a forecaster's files that a linear model beats. exported: MSE by format; linear: MSE."""
-    worse = [f"{name} {mse:.4f}" for name, mse in exported.items() if mse > linear]
+def worse_than_linear_warning(
+    accuracy: Mapping[str, Mapping[str, Any]], formats: Iterable[str]
+) -> str | None:
+    """What to say of a forecaster's files that a linear model beats, on the test split where there is one:
+    validation chose the weights.
+
+    accuracy: MSE by split and then by form, "linear" among them where it was measured.
+    """
+    split = "test" if "test" in accuracy else "validation"
+    errors = accuracy.get(split, {})
+    linear = errors.get("linear")
+    if linear is None:
+        return None
+    worse = [f"{form} {errors[form]:.4f}" for form in formats if form in errors and errors[form] > linear]
     if not worse:
         return None
     return (

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgeseq_device import manifest
-from edgeseq_device.errors import DataError, DeviceError
+from edgeseq_device.errors import DataError
 from edgeseq_device.tensors import Features
 
 _MEANING = {"f": "readings", "i": "ids of tokens"}
@@ -69,10 +68,3 @@ def refused(path: str, version: str, error: Exception) -> DataError:
     """What a runtime raised about a file as a DataError with its first line."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return DataError(f"{path}: refused by {version}: {reason}")
-
-
-def does_not_load(package: str, error: ImportError | OSError) -> DeviceError:
-    """A runtime that is not there, or there but broken, such as by a library of its own that this system does
-    not load (OSError): names the package to install."""
-    advice = f"run: {sys.executable} -m pip install {package}"
-    return DeviceError(f"{package} does not load ({error}); {advice}")

@@ -20,17 +20,17 @@ FEATURES, LENGTHS, LOGITS, NEXT = manifest.FEATURES, "lengths", manifest.LOGITS,
 ONNX_TYPES = {"tensor(float)": "float32", "tensor(int32)": "int32"}
 
 
-def fixed(size: object) -> int | None:
+def fixed_size(size: object) -> int | None:
     """A dimension of a file: a number, or -1 or a name where it varies."""
     return size if isinstance(size, int) and size > 0 else None
 
 
-def are_outputs(names: Collection[str]) -> bool:
+def are_model_outputs(names: Collection[str]) -> bool:
     """Logits, and maybe states."""
     others = [name for name in names if name != LOGITS]
     return LOGITS in names and all(name.endswith(NEXT) for name in others)
 
 
-def before(name: str) -> str:
+def state_before(name: str) -> str:
     """The name under which a step takes the state that is called `name` behind it."""
     return name[: -len(NEXT)]

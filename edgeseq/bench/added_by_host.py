@@ -32,7 +32,9 @@ def complete(result: dict[str, Any], artifact: Artifact, formats: tuple[str, ...
     result["board_description"] = device.description
     result["artifact"] = _about(artifact, provenance)
     result["host"] = {"edgeseq": __version__, **describe_system()}
-    result["warnings"] += [*_other_target(artifact, device), *_worse_than_linear(accuracy, formats)]
+    # Whoever measures may have seen neither the training nor the export, which say it too.
+    worse = worse_than_linear_warning(accuracy, formats)
+    result["warnings"] += [*_other_target(artifact, device), *([worse] if worse else [])]
     for model in result["models"]:
         form = model["format"]
         model["accuracy"] = {
@@ -93,19 +95,6 @@ def _target(device: Device) -> Target | None:
     configured = configured_device(device.name)
     board = device.name if configured is None else configured.board
     return TARGETS[profile(board).target] if board in profile_names() else None
-
-
-def _worse_than_linear(accuracy: Mapping[str, Mapping[str, Any]], formats: tuple[str, ...]) -> list[str]:
-    """A warning where a linear model beats a forecaster's files that are measured, by the last split: test
-    where there is one. Whoever benches may have seen neither its training nor its export, which say it too.
-    """
-    split = "test" if "test" in accuracy else "validation"
-    found = {form: mse for form, mse in accuracy.get(split, {}).items() if isinstance(mse, (int, float))}
-    if "linear" not in found:
-        return []
-    exported = {form: found[form] for form in formats if form in found}
-    told = worse_than_linear_warning(split, exported, found["linear"])
-    return [] if told is None else [told]
 
 
 def _add_host_error(model: dict[str, Any], host_logits: list[list[float]] | None, reason: str) -> None:

@@ -18,10 +18,10 @@ from edgeseq.distill.held_out import Figures
 from edgeseq.distill.latency import ROUNDS, latencies_ms
 from edgeseq.distill.teachers import Teacher, Watched
 from edgeseq.export.board_files import board_files
+from edgeseq.export.golden import load_steps
 from edgeseq.export.options import ExportOptions, as_fitted
 from edgeseq.export.plans import spec_to_export
 from edgeseq.export.run import artifact_folder
-from edgeseq.golden import load_steps
 from edgeseq.runs import Run
 from edgeseq_device import runtimes
 from edgeseq_export import SeqSpec

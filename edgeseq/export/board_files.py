@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgeseq.artifacts import PROVENANCE_FILE
+from edgeseq.export.golden import GOLDEN_COUNT
 from edgeseq.export.manifest import Judged, manifest, model_entry
 from edgeseq.export.options import ExportOptions
-from edgeseq.golden import GOLDEN_COUNT
 from edgeseq_device.errors import EdgeseqError
 from edgeseq_device.frontend import FrontEnd, Tokens
 from edgeseq_device.manifest import MANIFEST_FILE, NATIVE_FILE, SUMS_FILE, TOKENIZER_FILE

@@ -15,11 +15,11 @@ from edgeseq.evaluate.tokens import (
     evaluate_language_step,
 )
 from edgeseq.evaluate.windows import WindowsEvaluation, evaluate_forecaster, evaluate_forecasts
+from edgeseq.export.golden import Loaded, Steps
 from edgeseq.export.report import ExportReport
 from edgeseq.export.tune import Watched
 from edgeseq.features import LabelledFeatures, Prepared
 from edgeseq.gates import AccuracyDrop, few_warning, worse_than_linear_warning
-from edgeseq.golden import Loaded, Steps
 from edgeseq.models.model import LanguageModel, SequenceModel
 from edgeseq.runs import Run
 from edgeseq.tasks import WORDS
@@ -155,12 +155,8 @@ def _record(task: Task, found: _ByForm, max_drop: float, report: ExportReport) -
 
 
 def _worse_than_linear(subject: Measured, report: ExportReport) -> str | None:
-    """By the last split, test where there is one: validation chose the weights. None where the trained model
-    is worse already: its own run has said it.
-    """
-    split = subject.splits[-1]
-    entry: Mapping[str, Any] = report.accuracy[split]
+    """None where the trained model is worse already: its run's own warning is in the report."""
+    entry: Mapping[str, Any] = report.accuracy[subject.splits[-1]]
     if "linear" not in entry or entry["fp32"] > entry["linear"]:
         return None
-    exported: dict[str, float] = {form: entry[form] for form in subject.loaded}
-    return worse_than_linear_warning(split, exported, entry["linear"])
+    return worse_than_linear_warning(report.accuracy, subject.loaded)

@@ -8,12 +8,12 @@ from edgeseq.devices.links import Device
 from edgeseq.export.board_files import plan_of
 from edgeseq.export.options import ExportOptions, check_kept_layers
 from edgeseq.export.report import ExportReport
+from edgeseq.export.sensitivity import LayerSensitivity, sensitivity
 from edgeseq.export.tune import Subject, Tuning, Watched, tune
 from edgeseq.features import FeatureSplits
 from edgeseq.gates import other_rounding_warning, slower_warning
 from edgeseq.models.model import SequenceModel
 from edgeseq.runs import Run
-from edgeseq.sensitivity import LayerSensitivity, sensitivity
 from edgeseq.training.qat import rounding_of
 from edgeseq_device.errors import GateError
 from edgeseq_export import ExportedModel, Format, Plan, SeqSpec

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeseq.evaluate import OutOfScope
+from edgeseq.export.sensitivity import LayerSensitivity
 from edgeseq.export.tune import Tuning
 from edgeseq.gates import AccuracyDrop
-from edgeseq.sensitivity import LayerSensitivity
 from edgeseq_device.tasks import Task
 from edgeseq_export import ExportedModel
 from edgeseq_export.budget import SizeCheck

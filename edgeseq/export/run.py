@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgeseq.artifacts import ARTIFACTS, PROVENANCE_FILE
 from edgeseq.export.board_files import manifest_of, sizes_on_board, write_models
+from edgeseq.export.golden import Models, check_parity, choose_golden, load_steps
 from edgeseq.export.manifest import Judged, provenance
 from edgeseq.export.measure import Measured, measure
 from edgeseq.export.options import ExportOptions, check_task
@@ -28,7 +29,6 @@ from edgeseq.gates import (
     judge_size,
     widened_warning,
 )
-from edgeseq.golden import Models, check_parity, choose_golden, load_steps
 from edgeseq.run_data import load_prepared
 from edgeseq.runs import Run
 from edgeseq_device import runtimes

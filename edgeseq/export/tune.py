@@ -19,9 +19,9 @@ from edgeseq.devices.links import Device, Link
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.pick import pick_device
 from edgeseq.devices.profiles import virtual_board_names
+from edgeseq.export.golden import check_parity, choose_golden
 from edgeseq.features import FeatureSplits
 from edgeseq.gates import error_text
-from edgeseq.golden import check_parity, choose_golden
 from edgeseq_device import runtimes
 from edgeseq_device.errors import DataError, DeviceError, GateError, UsageError
 from edgeseq_device.measuring.request import Limits, Request

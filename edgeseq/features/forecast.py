@@ -14,6 +14,7 @@ from typing import cast
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from edgeseq import data
 from edgeseq.data import Dataset, FrontEndOptions, StretchSplits
@@ -48,36 +49,38 @@ def applied(dataset: Dataset, front_end: FrontEnd, places: StretchSplits, model:
     _check_room(dataset, places, model)
     values = cast(FloatArray, front_end.features(readings(dataset)))
     parts = {name: getattr(places, name) for name in SPLITS}
-    found, untold = windows_of(dataset, values, parts, model)
+    found, unknown = windows_by_split(dataset, values, parts, model)
     splits = FeatureSplits(found["train"], found["validation"], found["test"])
     return Prepared(
-        dataset, front_end, splits, places, dataset.channels, (*dataset.warnings, *places.warnings, *untold)
+        dataset, front_end, splits, places, dataset.channels, (*dataset.warnings, *places.warnings, *unknown)
     )
 
 
-def windows_of(
-    dataset: Dataset, values: FloatArray, parts: Mapping[str, range], model: ModelConfig
+def windows_by_split(
+    dataset: Dataset, values: FloatArray, splits: Mapping[str, range], model: ModelConfig
 ) -> tuple[dict[str, LabelledFeatures], list[str]]:
-    """The windows of each part, and a warning that counts the cells in them that are no truth.
+    """The windows of each split that have something true to say, and a warning that counts the cells that are
+    no truth.
 
-    values: [N, C], as the model reads them. Raises DataError where a part has nothing true to say.
+    values: [N, C], as the model reads them. Raises DataError where nothing that a split could say is true.
     """
-    truth, filled = values, dataset.filled
-    if filled is not None:
-        truth = np.where(filled, np.float32(np.nan), values)
+    if dataset.filled is None:
+        return {name: windows(values, values, rows, model) for name, rows in splits.items()}, []
+    truth = np.where(dataset.filled, np.float32(np.nan), values)
     found, counts = {}, []
-    for name, rows in parts.items():
-        found[name] = part = windows(values, truth, rows, model)
-        if filled is None or not len(part):
+    for name, rows in splits.items():
+        found[name] = whole = windows(values, truth, rows, model)
+        if not len(whole):
             continue
-        said = filled[rows.stop - len(part) - model.horizon + 1 : rows.stop]
+        said = dataset.filled[rows.stop - len(whole) - model.horizon + 1 : rows.stop]
         if said.all():
             raise DataError(
-                f"{dataset.name}: every cell that is to be forecast in {name} was filled, so that there is no"
-                " truth; take data with fewer gaps, or other splits"
+                f"{dataset.name}: every cell that is to be forecast in {_said(name)} was filled, so that"
+                " there is no truth; take data with fewer gaps"
             )
         if said.any():
-            counts.append(f"{said.sum():,} of {said.size:,} in {name}")
+            found[name] = _with_truth(whole, said, model.horizon)
+            counts.append(f"{said.sum():,} of {said.size:,} in {_said(name)}")
     return found, [f"cells that were filled are no truth to forecast: {', '.join(counts)}"] if counts else []
 
 
@@ -100,6 +103,26 @@ def windows(values: FloatArray, truth: FloatArray, rows: range, model: ModelConf
         tuple(contexts[each - L] for each in firsts),
         answers[first : firsts.stop],
     )
+
+
+def _with_truth(found: LabelledFeatures, filled: NDArray[np.bool_], H: int) -> LabelledFeatures:
+    """Those windows of which at least one cell to say is known; `labels` is a copy where some are not.
+
+    filled: [n + H - 1, C], what the n windows say.
+    """
+    before = np.concatenate([[0], np.cumsum(~filled.all(axis=1))])  # moments that are known, of each
+    kept = np.flatnonzero(before[H:] > before[:-H]).tolist()
+    if len(kept) == len(found):
+        return found
+    return LabelledFeatures(
+        tuple(found.names[each] for each in kept),
+        tuple(found.features[each] for each in kept),
+        found.labels[kept],
+    )
+
+
+def _said(split: str) -> str:
+    return "the whole file" if split == "all" else split
 
 
 def _check_room(dataset: Dataset, places: StretchSplits, model: ModelConfig) -> None:

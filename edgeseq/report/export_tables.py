@@ -9,11 +9,11 @@ from rich.table import Table
 
 from edgeseq.evaluate import OutOfScope
 from edgeseq.export.report import ExportReport
+from edgeseq.export.sensitivity import LayerSensitivity
 from edgeseq.export.tune import Tuning
 from edgeseq.gates import YARDSTICKS, AccuracyDrop, drop_text, error_text
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
-from edgeseq.sensitivity import LayerSensitivity
 from edgeseq.tasks import WORDS
 from edgeseq_device.tasks import Task
 from edgeseq_export import FORMATS, ExportedModel, Plan

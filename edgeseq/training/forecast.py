@@ -59,14 +59,16 @@ class WindowExamples(Shuffled):
 
 
 class SquaredError(nn.Module):
-    """Mean squared error of all channels at all moments of the horizon, where it is known what came."""
+    """Mean squared error of all channels at all moments of the horizon where it is known what came, as it is
+    somewhere in every window.
+    """
 
     def forward(self, forward: Forward, batch: Batch) -> tuple[Tensor, Tensor]:
         """(loss, answers [B, H * C])."""
         answers = forward(batch.features, batch.lengths)
         known = ~torch.isnan(batch.labels)
         came = torch.where(known, batch.labels, answers.detach())
-        return functional.mse_loss(answers, came) * (known.numel() / max(1, int(known.sum()))), answers
+        return functional.mse_loss(answers, came) * (known.numel() / int(known.sum())), answers
 
 
 def lesson(recipe: Recipe, prepared: Prepared) -> Lesson:  # noqa: ARG001

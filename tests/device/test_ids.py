@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeseq.golden import step_references
+from edgeseq.export.golden import step_references
 from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DataError
 from edgeseq_device.golden import GoldenVectors

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseq.golden import step_references
+from edgeseq.export.golden import step_references
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.measuring.request import Limits, Request, request_to_dict

@@ -164,4 +164,4 @@ def test_cells_that_were_filled_are_no_truth_in_another_series_either(
     chosen = choose_stretch(open_subject("runs/waves"), str(other), None, DataOptions(fill="previous"))
     assert len(chosen.material) == 100 - 24 - 12 + 1
     assert np.isnan(chosen.material.labels).sum() == 12
-    assert any("1 of 152 in all" in each for each in chosen.warnings)
+    assert any("1 of 152 in the whole file" in each for each in chosen.warnings)

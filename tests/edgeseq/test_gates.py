@@ -126,9 +126,15 @@ def test_errors_rise_by_nats_or_percent(task, fp32, exported, limit, drop, passe
 
 
 def test_a_forecaster_that_a_linear_model_beats_is_told_by_file() -> None:
-    assert worse_than_linear_warning("test", {"onnx": 0.37, "tflite": 0.38}, 0.39) is None
-    told = worse_than_linear_warning("test", {"onnx": 0.37, "tflite": 0.38}, 0.375)
+    files, both = {"fp32": 0.37, "onnx": 0.37, "tflite": 0.38}, ("onnx", "tflite")
+    better, worse = {**files, "linear": 0.39}, {**files, "linear": 0.375}
+    assert worse_than_linear_warning({"validation": worse, "test": better}, both) is None
+    assert worse_than_linear_warning({"validation": worse}, ("onnx",)) is None
+    assert worse_than_linear_warning({"validation": files}, both) is None
+    assert worse_than_linear_warning({}, both) is None
+    told = worse_than_linear_warning({"validation": better, "test": worse}, both)
     assert "on the test split: MSE 0.3750 against tflite 0.3800; export it instead" in str(told)
+    assert "on the validation split" in str(worse_than_linear_warning({"validation": worse}, both))
 
 
 @pytest.mark.parametrize(("exported", "drop"), [(0.0, 0.0), (1e-9, None)])

@@ -125,6 +125,7 @@ def measure_latency(job: dict[str, Any]) -> dict[str, Any]:
     from edgeseq_device import runtimes
 
     features = input_of(job)
+    runtimes.prepare(job["format"])
     stamps_ns = [job["spawned_ns"], job["entered_ns"], time.monotonic_ns()]
     runtimes.import_runtime(job["format"])
     stamps_ns.append(time.monotonic_ns())

@@ -86,13 +86,22 @@ def load_step(path: str | Path, model_format: str, states: Sequence[State], thre
     return _runtime(model_format).load_step(str(path), threads, states)
 
 
+def prepare(model_format: str) -> None:
+    """Import this package's part of a runtime, but not the runtime, whose import is to be measured."""
+    _class_of(model_format)
+
+
 def _runtime(model_format: str) -> OnnxRuntime | LiteRT:
+    return _class_of(model_format)()
+
+
+def _class_of(model_format: str) -> type[OnnxRuntime] | type[LiteRT]:
     if model_format == "onnx":
         from edgeseq_device.runtimes.onnx_runtime import OnnxRuntime  # noqa: PLC0415
 
-        return OnnxRuntime()
+        return OnnxRuntime
     if model_format == "tflite":
         from edgeseq_device.runtimes.litert import LiteRT  # noqa: PLC0415
 
-        return LiteRT()
+        return LiteRT
     raise DataError(f"unknown model format {model_format!r}; known: onnx, tflite")

@@ -15,7 +15,6 @@ from edgeseq_device.refusals import (
     check_carries,
     check_features,
     check_frames,
-    does_not_load,
     features_dtype,
     refused,
 )
@@ -25,9 +24,9 @@ from edgeseq_device.tensors import (
     SIGNATURE,
     Features,
     FloatArray,
-    are_outputs,
-    before,
-    fixed,
+    are_model_outputs,
+    fixed_size,
+    state_before,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ class LiteRT:
             self.version = f"{package} {importlib.import_module(module).__version__}"
             self.interpreter: Any = importlib.import_module(f"{module}.interpreter").Interpreter
         except (ImportError, OSError) as error:
+            from edgeseq_device.runtimes.loading import does_not_load  # noqa: PLC0415 - only who needs it pays
+
             raise does_not_load(package, error) from error
 
     def load(self, path: str, threads: int) -> LiteRTModel:
@@ -79,7 +80,11 @@ class LiteRTModel:
         self._path = path
         self._interpreter = interpreter
         signature = interpreter.get_signature_list().get(SIGNATURE)
-        if signature is None or signature["inputs"] != [FEATURES] or not are_outputs(signature["outputs"]):
+        if (
+            signature is None
+            or signature["inputs"] != [FEATURES]
+            or not are_model_outputs(signature["outputs"])
+        ):
             raise DataError(f"{path}: signature {SIGNATURE!r} is {signature}; not an edgeseq model")
         # A runner shares the interpreter's inside, which then refuses a resize: read its details, let it go.
         runner = interpreter.get_signature_runner(SIGNATURE)
@@ -92,7 +97,7 @@ class LiteRTModel:
             raise DataError(f"{path}: signature {SIGNATURE!r} is not the first graph; not an edgeseq model")
         self.features_count = int(details[0]["shape"][2])
         self.dtype = features_dtype(path, np.dtype(details[0]["dtype"]).name)
-        self.frames = fixed(int(details[0]["shape_signature"][1]))
+        self.frames = fixed_size(int(details[0]["shape_signature"][1]))
         self._frames = int(details[0]["shape"][1])
 
     def run(self, features: Features) -> FloatArray:
@@ -118,7 +123,7 @@ class LiteRTModel:
         """features: [T, F] -> logits [C], state by name."""
         check_carries(self._path, self._outputs)
         logits, tensor = self.run(features), self._interpreter.get_tensor
-        return logits, {before(name): tensor(index) for name, index in self._outputs.items()}
+        return logits, {state_before(name): tensor(index) for name, index in self._outputs.items()}
 
     def run_batch(self, batch: Sequence[Features]) -> FloatArray:
         """[T_i, F] each -> [B, C], one after the other: this form has batch 1."""

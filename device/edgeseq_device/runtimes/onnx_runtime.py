@@ -18,7 +18,6 @@ from edgeseq_device.refusals import (
     check_carries,
     check_features,
     check_frames,
-    does_not_load,
     features_dtype,
     refused,
 )
@@ -29,9 +28,9 @@ from edgeseq_device.tensors import (
     ONNX_TYPES,
     Features,
     FloatArray,
-    are_outputs,
-    before,
-    fixed,
+    are_model_outputs,
+    fixed_size,
+    state_before,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ class OnnxRuntime:
         try:
             self.library: Any = importlib.import_module("onnxruntime")
         except (ImportError, OSError) as error:
+            from edgeseq_device.runtimes.loading import does_not_load  # noqa: PLC0415 - only who needs it pays
+
             raise does_not_load("onnxruntime", error) from error
         self.library.set_default_logger_severity(_QUIET_FROM)
         self.version = f"onnxruntime {self.library.__version__}"
@@ -107,13 +108,17 @@ class OnnxModel:
         inputs = {each.name: each for each in session.get_inputs()}
         shapes = {name: each.shape for name, each in inputs.items()}
         outputs = {each.name: each.shape for each in session.get_outputs()}
-        fits = set(shapes) - {LENGTHS} == {FEATURES} and len(shapes[FEATURES]) == 3 and are_outputs(outputs)
+        fits = (
+            set(shapes) - {LENGTHS} == {FEATURES}
+            and len(shapes[FEATURES]) == 3
+            and are_model_outputs(outputs)
+        )
         sizes = [size for name in outputs for size in outputs[name][-1 if name == LOGITS else 0 :]]
         if not fits or not all(isinstance(size, int) for size in sizes):
             raise DataError(f"{path}: inputs {shapes}, outputs {outputs} are not an edgeseq model's")
         self.features_count = int(shapes[FEATURES][2])
         self.dtype = features_dtype(path, ONNX_TYPES.get(inputs[FEATURES].type, inputs[FEATURES].type))
-        self.frames = fixed(shapes[FEATURES][1])
+        self.frames = fixed_size(shapes[FEATURES][1])
         self._takes_lengths = LENGTHS in shapes
         self._binding = session.io_binding()
         self._features = np.zeros((0, self.features_count), self.dtype)
@@ -150,7 +155,7 @@ class OnnxModel:
         """features: [T, F] -> logits [C], state by name."""
         check_carries(self._path, self._states)
         logits = self.run(features)
-        return logits, {before(name): values.copy() for name, values in self._states.items()}
+        return logits, {state_before(name): values.copy() for name, values in self._states.items()}
 
     def _bind(self, side: str, name: str, values: npt.NDArray[Any]) -> None:
         """Let the runtime read or write `values` where they are; they must live as long as the binding."""

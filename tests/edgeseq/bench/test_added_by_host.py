@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeseq.bench.added_by_host import _other_target, _worse_than_linear
+from edgeseq.bench.added_by_host import _other_target
 from edgeseq.bench.run import BenchOptions, bench
 from edgeseq.devices.local import LocalDevice
 from edgeseq.devices.pick import VirtualDevice
@@ -35,27 +35,6 @@ def test_forms_for_another_kind_of_core_are_warned_about(
     found = _other_target(artifact, VirtualDevice(board))
     expected = f"{board}: the forms of {artifact.name} were chosen for {target}; export with --target {board}"
     assert [each.startswith(expected) for each in found] == [True] * told
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "formats", "told"),
-    [
-        ({"validation": ERRORS}, BOTH, "on the validation split: MSE 0.3750 against tflite 0.3800;"),
-        ({"validation": {**ERRORS, "linear": 0.1}, "test": ERRORS}, BOTH, "on the test split: MSE 0.3750"),
-        ({"test": {**ERRORS, "linear": 0.1}}, BOTH, "0.1000 against onnx 0.3700, tflite 0.3800;"),
-        ({"test": ERRORS}, ("onnx",), None),
-        ({"validation": {**ERRORS, "linear": 0.1}, "test": {**ERRORS, "linear": 0.38}}, BOTH, None),
-        ({"test": {"n": 50, "fp32": 0.4, "onnx": 0.37, "tflite": 0.38}}, BOTH, None),
-        ({"test": {**ERRORS, "linear": "little"}}, BOTH, None),
-        ({}, BOTH, None),
-    ],
-)
-def test_files_that_a_linear_model_beats_are_told_by_the_last_split(
-    accuracy: dict[str, Any], formats: tuple[str, ...], told: str | None
-) -> None:
-    found = _worse_than_linear(accuracy, formats)
-    assert len(found) == (told is not None)
-    assert told is None or told in found[0]
 
 
 @pytest.fixture

@@ -182,14 +182,14 @@ def test_a_virtual_pi4_has_parity_and_repeatable_counts_and_no_latency(
     second = measure(pristine_artifact, pick_device("pi4"), BenchOptions())
     assert first["emulated"]
     assert first["valid"], first["invalid_because"]
-    # As well as counts repeat, see docs/bench.md.
     for one, other in zip(first["models"], second["models"], strict=True):
         assert one["parity_ok"]
         assert one["host_error"] < 1e-3
-        assert one["instructions"] == pytest.approx(other["instructions"], rel=0.02)
+        repeats = {"onnx": 0.02, "tflite": 0.01}[one["format"]]
+        assert one["instructions"] == pytest.approx(other["instructions"], rel=repeats)
         assert one["ram_first_bytes"] < 80_000_000
         assert one["step_parity_ok"]
-        assert one["step_instructions"] == pytest.approx(other["step_instructions"], rel=0.02)
+        assert one["step_instructions"] == pytest.approx(other["step_instructions"], rel=repeats)
         timed = (*measured_keys("latency"), *measured_keys("step_latency"))
         assert all(one[name] is None for name in timed)
         assert all("emulated" in one["not_measured"][name] for name in timed)

@@ -20,7 +20,9 @@ from processes import wait_until
 from edgeseq.bench.run import BenchOptions, bench
 from edgeseq.devices import board as board_module
 from edgeseq.devices.agent_link import converse
-from edgeseq.devices.board import SshDevice
+from edgeseq.devices.board import ContainerLink, SshDevice, SshLink
+from edgeseq.devices.ssh.connection import Connection
+from edgeseq.devices.ssh.destination import Destination
 from edgeseq_device.errors import DataError, DeviceError
 from edgeseq_device.measuring.request import QUICK
 
@@ -241,3 +243,12 @@ def test_an_agent_that_is_killed_tells_so_and_not_of_the_connection(board: Any) 
             converse(killed, {}, lambda _event: None)
         assert "ended without a result" in str(caught.value)
         assert link.explain(caught.value).startswith("pi9: ")  # type: ignore[arg-type]
+
+
+def test_a_board_over_ssh_knows_its_own_runner_and_a_container_has_none(tmp_path: Path) -> None:
+    connection = Connection(Destination("board"), "pi4")
+    assert SshLink(connection).native(lambda _fraction, _label: None) is None
+    container = ContainerLink(connection, tmp_path, "an image")
+    assert container.default_runners == ("python",)
+    with pytest.raises(DeviceError, match="pi4: the container has no native runner; leave out --via docker"):
+        container.native(lambda _fraction, _label: None)

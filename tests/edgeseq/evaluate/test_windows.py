@@ -72,6 +72,12 @@ def test_no_windows_have_no_error() -> None:
         evaluate_forecaster(Last(), LabelledFeatures((), (), np.zeros((0, HORIZON), np.float32)))
 
 
-def test_an_answer_that_is_no_number_is_a_fault() -> None:
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+def test_an_answer_that_is_no_number_is_a_fault(number: float) -> None:
+    def forward(features: Tensor, _lengths: Tensor) -> Tensor:
+        answers = features.flatten(1)[:, :6].clone()
+        answers[1, 2] = number
+        return answers
+
     with pytest.raises(EdgeseqError, match="NaN or infinity"):
-        evaluate_forecaster(lambda features, _lengths: features.flatten(1)[:, :6] * torch.nan, windows(2))
+        evaluate_forecaster(forward, windows(2))

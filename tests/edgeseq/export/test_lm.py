@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from edgeseq.export.board_files import board_files
+from edgeseq.export.golden import check_parity, choose_golden, load_steps
 from edgeseq.export.options import ExportOptions
 from edgeseq.export.plans import spec_to_export
 from edgeseq.export.report import ExportReport
 from edgeseq.export.run import export_run
-from edgeseq.golden import check_parity, choose_golden, load_steps
 from edgeseq.run_data import load_prepared
 from edgeseq.runs import open_run
 from edgeseq_device import runtimes

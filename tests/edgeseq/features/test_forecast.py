@@ -10,7 +10,7 @@ import pytest
 
 from edgeseq.data import Dataset, FrontEndOptions, Recording, SplitOptions
 from edgeseq.features import Prepared, prepare
-from edgeseq.features.forecast import windows, windows_of
+from edgeseq.features.forecast import windows, windows_by_split
 from edgeseq.models.config import ModelConfig
 from edgeseq.models.shapes import model_config
 from edgeseq_device.errors import DataError
@@ -37,7 +37,7 @@ def prepared(dataset: Dataset, of: ModelConfig | None = None) -> Prepared:
     return prepare(dataset, SplitOptions(), FrontEndOptions(), of or model())
 
 
-def test_the_windows_of_each_split_are_those_of_a_loop() -> None:
+def test_the_windows_by_split_each_split_are_those_of_a_loop() -> None:
     values = noise()
     found = prepared(series(values))
     training = values[:60].astype(np.float32)
@@ -116,10 +116,23 @@ def test_what_was_filled_is_read_but_is_no_truth() -> None:
     assert warning.endswith(": 1 of 144 in train, 1 of 60 in validation, 1 of 45 in test")
 
 
+def test_a_window_that_has_nothing_true_to_say_is_none() -> None:
+    filled = np.zeros((ROWS, 3), np.bool_)
+    filled[62:78] = True
+    found, whole = prepared(replace(series(noise()), filled=filled)), prepared(series(noise()))
+    kept = [row for row in range(60, 75) if not filled[row : row + HORIZON].all()]
+    assert 0 < len(kept) < 15
+    part, other = found.splits.validation, whole.splits.validation
+    assert part.names == tuple(f"row {row}" for row in kept)
+    assert np.array_equal(np.stack(list(part.features)), np.stack([other.features[row - 60] for row in kept]))
+    assert len(part.labels) == len(kept)
+    assert not np.isnan(part.labels).all(axis=1).any()
+
+
 def test_a_split_in_which_nothing_is_true_is_refused() -> None:
     filled = np.zeros((ROWS, 3), np.bool_)
     filled[80:95] = True
     with pytest.raises(DataError, match="every cell that is to be forecast in test was filled"):
         prepared(replace(series(noise()), filled=filled))
-    nothing, _ = windows_of(series(noise()), noise(), {"all": range(5)}, model())
+    nothing, _ = windows_by_split(series(noise()), noise(), {"all": range(5)}, model())
     assert len(nothing["all"]) == 0

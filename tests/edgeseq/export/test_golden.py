@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeseq.export.golden import check_parity, load_steps, step_references
 from edgeseq.gates import judge_parity, widened_warning
-from edgeseq.golden import check_parity, load_steps, step_references
 from edgeseq_device.errors import GateError
 from edgeseq_device.golden import GoldenVectors
 from edgeseq_device.runtimes import load

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from edgeseq import models
+from edgeseq.export.sensitivity import ALL, sensitivity
 from edgeseq.features import LabelledFeatures
 from edgeseq.models.config import Inputs, ModelConfig
 from edgeseq.models.model import SequenceModel
-from edgeseq.sensitivity import ALL, sensitivity
 from edgeseq_device.errors import DataError
 from edgeseq_export.quantize import ActivationQuantization
 from edgeseq_export.reference import Rounding, run_reference
