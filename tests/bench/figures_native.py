@@ -33,8 +33,8 @@ print(load(model.path, "tflite").run(numpy.load(sys.argv[2])))
 
 
 def native(commands: Commands) -> list[Figure]:
-    """RAM and step in one benchmark of both, the programs' sizes, instructions to the first answer as valgrind
-    counts them, which must be installed, and ten million steps of a stream.
+    """RAM and step in one benchmark of both, the programs' sizes, instructions to the first answer and ten
+    million steps of a stream. valgrind, which counts the instructions, must be installed.
     """
     shown, benched = commands.run(f"bench {ARTIFACT} --device local --runner both --format tflite")
     by_runner = {model["runner"]: model for model in benched["models"]}
