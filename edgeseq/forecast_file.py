@@ -31,11 +31,12 @@ Times = NDArray[np.datetime64]
 class Forecast:
     """What a model says of a file, in the file's own units.
 
-    first: the row of the first forecast moment, 1 = the first one under the header. context: [L, C]; values:
-    [H, C]; actual: [n, C], what the file has of those H moments. times: of the L + H moments, None = unknown.
-    mse, mae: of the n moments, but for cells that were filled, in the units that the front end standardises
-    to; None where there are none. filled: [n, C], the cells of `actual` that the file lacks; None: it has
-    all. interval_s: between two moments of the file.
+    first: the row of the first forecast moment, 1 = the first one under the header; counted: "row", or
+    "moment" where moments that the file lacks were filled and count too. context: [L, C]; values: [H, C];
+    actual: [n, C], what the file has of those H moments. times: of the L + H moments, None = unknown. mse,
+    mae: of the n moments, but for cells that were filled, in the units that the front end standardises to;
+    None where there are none. filled: [L + n, C], the cells of `context` and `actual` that the file lacks;
+    None: it has all. interval_s: between two moments of the file.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Forecast:
     warnings: tuple[str, ...] = ()
     filled: NDArray[np.bool_] | None = None
     interval_s: float | None = None
+    counted: str = "row"
 
     @property
     def moments(self) -> list[str]:
@@ -61,7 +63,9 @@ class Forecast:
 
     def channel_mae(self, said: FloatArray) -> list[float | None]:
         """By channel, in the file's own units, how far `said` [n or 1, C] is from what the file has."""
-        there = np.ones(self.actual.shape, np.bool_) if self.filled is None else ~self.filled
+        there = np.ones(self.actual.shape, np.bool_)
+        if self.filled is not None:
+            there = ~self.filled[len(self.context) :]
         away = np.abs((said - self.actual).astype(np.float64))
         columns = zip(away.T, there.T, strict=True)
         return [float(each[known].mean()) if known.any() else None for each, known in columns]
@@ -78,15 +82,15 @@ def forecast_file(forecaster: Forecaster, path: Path, options: DataOptions, orig
     order = [dataset.channels.index(name) for name in forecaster.channels]
     readings = np.asarray(dataset.recordings[0].samples, np.float32)[:, order]
     first = len(readings) if origin is None else _first(origin, dataset, len(readings))
-    _check_context(path, first, len(readings), forecaster.context)
+    _check_context(dataset, path, first, forecaster.context)
     context = readings[first - forecaster.context : first]
     values = forecaster.forecast(context)
     actual = readings[first : first + forecaster.horizon]
     errors = (values[: len(actual)] - actual).astype(np.float64) / np.array(forecaster.front_end.scale or 1.0)
     filled = None
     if dataset.filled is not None:
-        filled = dataset.filled[first : first + forecaster.horizon][:, order]
-        errors = errors[~filled]
+        filled = dataset.filled[first - forecaster.context : first + forecaster.horizon][:, order]
+        errors = errors[~filled[forecaster.context :]]
     return Forecast(
         path,
         forecaster.channels,
@@ -98,10 +102,34 @@ def forecast_file(forecaster: Forecaster, path: Path, options: DataOptions, orig
         dataset.columns.get("time"),
         float(np.square(errors).mean()) if errors.size else None,
         float(np.abs(errors).mean()) if errors.size else None,
-        (*dataset.warnings, *_other_interval(dataset, forecaster)),
+        (*dataset.warnings, *_other_interval(dataset, forecaster), *_rests_on_filled(filled, forecaster)),
         filled,
         dataset.interval_s,
+        _counted(dataset),
     )
+
+
+def _rests_on_filled(filled: NDArray[np.bool_] | None, forecaster: Forecaster) -> list[str]:
+    """filled: as in Forecast."""
+    if filled is None:
+        return []
+    context, actual = filled[: forecaster.context], filled[forecaster.context :]
+    found = []
+    if context.any():
+        found.append(
+            f"the context of this forecast has {context.sum():,} filled cells of {context.size:,}: there it"
+            " rests on what was filled, not on what was measured"
+        )
+    if actual.size and actual.all():
+        found.append(
+            f"all {actual.size:,} cells that the file could be compared by were filled: nothing is compared"
+        )
+    return found
+
+
+def _counted(dataset: Dataset) -> str:
+    """What a place in the series counts: rows of the file, unless moments that it lacks were filled."""
+    return "moment" if dataset.filled is not None and dataset.filled.all(axis=1).any() else "row"
 
 
 def _series(path: Path, options: DataOptions, channels: Sequence[str]) -> Dataset:
@@ -142,7 +170,11 @@ def _first(origin: str, dataset: Dataset, count: int) -> int:
         return _at_time(origin, dataset, count)
     place = count + row if row < 0 else row - 1
     if row == 0 or not 0 <= place <= count:
-        raise UsageError(f"--from {origin}: the file has the rows 1 to {count}; -{count} counts from its end")
+        counted = _counted(dataset)
+        filled = ", filled ones counted" * (counted == "moment")
+        raise UsageError(
+            f"--from {origin}: the file has the {counted}s 1 to {count}{filled}; -{count} counts from its end"
+        )
     return place
 
 
@@ -159,21 +191,23 @@ def _at_time(origin: str, dataset: Dataset, count: int) -> int:
     wanted = np.datetime64(aware.astimezone(timezone.utc).replace(tzinfo=None), "us")
     away_s = np.abs((times - wanted) / np.timedelta64(1, "s"))
     nearest = int(away_s.argmin())
-    if away_s[nearest] > TOLERANCE * (dataset.interval_s or 0.0):
-        raise UsageError(
-            f"--from {origin}: the file has no such moment; the nearest is {time_text(times[nearest])}"
-        )
-    return nearest
+    if away_s[nearest] <= TOLERANCE * (dataset.interval_s or 0.0):
+        return nearest
+    advice = f"the nearest is {time_text(times[nearest])}"
+    if not times[0] < wanted < times[count - 1]:
+        advice = f"its first is {time_text(times[0])}, its last {time_text(times[count - 1])}"
+    raise UsageError(f"--from {origin}: the file has no such moment; {advice}")
 
 
-def _check_context(path: Path, first: int, count: int, needed: int) -> None:
+def _check_context(dataset: Dataset, path: Path, first: int, needed: int) -> None:
+    count = len(dataset.recordings[0].samples)
     if first >= needed:
         return
     if count < needed:
         raise DataError(f"{path}: holds {count} moments, the model needs {needed} before those it says")
     raise UsageError(
         f"--from: {first} moments come before that one, the model needs {needed}; the first one that it can"
-        f" say is row {needed + 1}"
+        f" say is {_counted(dataset)} {needed + 1}"
     )
 
 

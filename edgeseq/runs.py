@@ -90,7 +90,8 @@ class RunFolder:
 class Run:
     """A finished run. `metrics` holds {"validation"|"test": {"n", "correct", "accuracy"}, ...}; of a language
     model {"tokens", "characters", "nats_per_token", "bits_per_character", "accuracy"}, of a forecaster
-    {"windows", "mse", "mae"} by split, and the same of the linear baseline under "linear".
+    {"windows", "mse", "mae"} by split, with "cells" and "true_cells" where some were filled, and the same of
+    the linear baseline under "linear". channels: of the data, in its order.
     """
 
     path: Path
@@ -102,6 +103,7 @@ class Run:
     parameters: int
     metrics: dict[str, Any]
     warnings: tuple[str, ...]
+    channels: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -166,6 +168,7 @@ def open_run(reference: str | Path | None = None) -> Run:
             parameters=int(result["parameters"]),
             metrics=dict(result["metrics"]),
             warnings=tuple(str(warning) for warning in result["warnings"]),
+            channels=tuple(str(channel) for channel in result["data"].get("channels", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{where}: incomplete ({error!r}); train the run again") from error

@@ -15,6 +15,7 @@ from edgeseq.devices.registry import configured_device
 from edgeseq.gates import worse_than_linear_warning
 from edgeseq_device.artifact import Artifact
 from edgeseq_device.errors import EdgeseqError
+from edgeseq_device.measuring.keys import INTERRUPTED
 from edgeseq_device.measuring.measure import compare_logits
 from edgeseq_device.measuring.request import Request
 from edgeseq_device.system import describe_system
@@ -25,7 +26,14 @@ _PROVENANCE = ("created_utc", "task", "precision", "target", "data", "versions")
 
 def complete(result: dict[str, Any], artifact: Artifact, formats: tuple[str, ...], device: Device) -> None:
     """Complete the result of an agent that measured these formats of an artifact on a device."""
-    logits, reason = _host_logits(artifact, formats, device)
+    logits: dict[str, Any] = {}
+    reason = INTERRUPTED
+    if INTERRUPTED not in result["invalid_because"]:
+        try:
+            logits, reason = _host_logits(artifact, formats, device)
+        except KeyboardInterrupt:  # what the device has measured is kept
+            result["valid"] = False
+            result["invalid_because"].append(INTERRUPTED)
     provenance = read_provenance(artifact.path)
     accuracy = _accuracy(provenance)
     result["board"] = device.name

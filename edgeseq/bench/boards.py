@@ -15,10 +15,11 @@ from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device
 from edgeseq.devices.plain import printable
 from edgeseq_device.errors import DeviceError, EdgeseqError
+from edgeseq_device.measuring.verdict import InterruptedBenchError
 
 SCHEMA, SCHEMA_VERSION = "edgeseq.bench.devices", 1
-END_S = 10.0
-"""How long an interrupted benchmark waits for its agents to end."""
+END_S = 30.0
+"""How long an interrupted benchmark waits for its agents to end, and for what they have measured."""
 
 OnPrepare = Callable[[Device], Progress]
 OnMeasure = Callable[[Device], OnEvent]
@@ -43,8 +44,9 @@ def bench_boards(
     """Measure an artifact on each device, side by side; of several, one that fails does not keep the others
     from theirs. A single one may be out of order too, but what it is refused for is raised.
 
-    Ctrl-C ends the agents at once. A virtual board shares the processor with its neighbours, which changes
-    none of its figures.
+    Ctrl-C ends the agents at once, and what they have measured until then are the results; KeyboardInterrupt
+    where that is nothing, or when it comes again. A virtual board shares the processor with its neighbours,
+    which changes none of its figures.
     """
     hang_up = HangUp()
 
@@ -64,10 +66,20 @@ def bench_boards(
     begun = [_begin(measure, device) for device in devices]
     try:
         return [each.result() for each in begun]
-    except BaseException:
+    except KeyboardInterrupt:
         hang_up()
         wait(begun, END_S)
-        raise
+        ended = [_ended(device, future) for device, future in zip(devices, begun, strict=True)]
+        if all(each.result is None for each in ended):
+            raise
+        return ended
+
+
+def _ended(device: Device, future: Future[Benched]) -> Benched:
+    """What has become of a device when all were interrupted."""
+    if future.done() and future.exception() is None:
+        return future.result()
+    return Benched(device, None, InterruptedBenchError(f"{device.name}: interrupted, nothing was measured"))
 
 
 def _unless_away(measure: Callable[[Device], Benched], device: Device) -> Benched:

@@ -18,7 +18,7 @@ from edgeseq_device.artifact import Artifact, open_artifact
 from edgeseq_device.errors import DeviceError, EdgeseqError
 from edgeseq_device.layout import LOCK_WAIT_S
 from edgeseq_device.measuring.assemble import Taken, about
-from edgeseq_device.measuring.keys import DEFAULT_KINDS
+from edgeseq_device.measuring.keys import DEFAULT_KINDS, INTERRUPTED
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import Limits, Request
 from edgeseq_device.measuring.runners import with_board
@@ -59,8 +59,8 @@ def bench(
 
     The artifact is verified before anything else happens: DataError if it was tampered with. `on_prepare`
     hears of the device being made ready, `on_event` of each measurement; `hang_up` ends it from another
-    thread. Where the agent fails after it has begun, as when the connection is lost and does not come back,
-    the result has what was measured until then and says so.
+    thread, as Ctrl-C does from this one. Where that comes, or the agent fails, after something was measured,
+    the result has what there was until then and says so.
     """
     artifact = open_artifact(folder)
     formats = formats_to_measure(artifact, options.formats, options.runners)
@@ -71,7 +71,12 @@ def bench(
     with device.open(on_prepare) as link:
         request = _request(link, artifact, formats, options, on_prepare, emulated=bool(device.emulated))
         taken = Taken(request, [artifact.model(each) for each in formats], about=about(artifact))
-        measure(link, device, taken, on_event, hang_up)
+        try:
+            measure(link, device, taken, on_event, hang_up)
+        except KeyboardInterrupt:  # which has ended the agent
+            if not taken.outcomes:
+                raise
+            taken.lost = INTERRUPTED
     result = taken.result()
     result["warnings"] = [with_board(each, device.name) for each in result["warnings"]]
     if device.emulated is not None and result["emulated"] != device.emulated:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +34,13 @@ def command(artifact: str | None, json_file: Path | None, **asked: Any) -> None:
     from edgeseq.bench.boards import bench_boards, results_to_dict
     from edgeseq.cli.bench_options import devices_of, options_of
     from edgeseq.cli.console import check_outputs, output, write_json
+    from edgeseq_device.measuring.verdict import InterruptedBenchError
 
     folder = find_artifact(artifact)
     check_outputs({"--json": json_file}, folder, asked["data"])
     devices = devices_of(asked)
     bars = _progress()
-    with options_of(asked, folder) as options:
+    with _sigterm_as_ctrl_c(), options_of(asked, folder) as options:
         try:
             benched = bench_boards(
                 folder,
@@ -54,10 +57,21 @@ def command(artifact: str | None, json_file: Path | None, **asked: Any) -> None:
     for each in benched:
         _print(console, each, chosen=asked["runner"] is not None)
     faults = [each.fault for each in benched if each.fault is not None]
-    if faults:
+    faults.sort(key=lambda fault: isinstance(fault, InterruptedBenchError))
+    if faults:  # the last one's exit code counts
         for fault in faults[:-1]:
             click.echo(str(fault), err=True)
         raise faults[-1]
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """What was measured is not lost with a supervisor's patience either."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print(console: Console, benched: Benched, *, chosen: bool) -> None:

@@ -62,7 +62,7 @@ def json_option(command: Command) -> Command:
         metavar="FILE",
         type=click.Path(dir_okay=False, path_type=Path),
         callback=writable,
-        help="Also write the result as JSON.",
+        help="Also write the result as JSON; on the screen with /dev/stdout, not with -.",
     )(command)
 
 
@@ -75,7 +75,13 @@ def write_json(json_file: Path | None, result: dict[str, Any]) -> None:
 def writable(_context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
     """The file that an option names; UsageError where it cannot be written."""
     flag = option.opts[0]
-    if value is None or is_special(value):
+    if value is None:
+        return value
+    if str(value) == "-":
+        raise UsageError(f"{flag} -: name a file, or /dev/stdout to see it on the screen")
+    if value.is_dir():  # an empty name is the folder here, and click has refused every other
+        raise UsageError(f'{flag} "": name a file')
+    if is_special(value):
         return value
     if not value.parent.is_dir():
         raise UsageError(f"{flag} {value}: the folder {value.parent} does not exist; make it first")

@@ -44,7 +44,8 @@ def list_sets(json_file: Path | None) -> None:
     rows = [_catalogue_row(known) for known in CATALOGUE.values()]
     columns = ["name", "task", "kind", "recordings", "classes", "licence", "where"]
     cells = [[row[key] or None for key in columns] for row in rows]
-    output().print(table("Named data sets", columns, cells))
+    heads = [{"recordings": "n"}.get(key, key) for key in columns]  # no name is broken at 80 columns
+    output().print(table("Named data sets", heads, cells))
     output().print("`edgeseq data fetch NAME` downloads one; --data takes a name or a path of your own.")
     write_json(json_file, {"data_sets": rows})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from edgeseq_device.errors import DataError
+
 if TYPE_CHECKING:
     from edgeseq.data import Dataset, StretchSplits
 
@@ -13,14 +15,27 @@ TEXT_SHOWN = 60  # characters
 
 def stretch_facts(dataset: Dataset, splits: StretchSplits) -> dict[str, Any]:
     """What --json has of it beside what it has of every data set."""
-    of_task = _text_facts if dataset.task == "lm" else _series_facts
+    text = dataset.task == "lm"
+    of_task = _text_facts if text else _series_facts
     sizes = {side: len(getattr(splits, side)) for side in ("train", "validation", "test")}
     return {
         "task": dataset.task,
         **of_task(dataset, splits),
         "split": {"origin": splits.origin, **sizes},
-        "warnings": [*dataset.warnings, *splits.warnings],
+        "warnings": [*dataset.warnings, *splits.warnings, *([] if text else _refused(dataset, splits))],
     }
+
+
+def _refused(dataset: Dataset, splits: StretchSplits) -> list[str]:
+    """What training would refuse in the values themselves, such as a channel that never changes."""
+    from edgeseq.data import FrontEndOptions
+    from edgeseq.features.forecast import fitted
+
+    try:
+        fitted(dataset, splits, FrontEndOptions())
+    except DataError as error:
+        return [f"training refuses this as it is: {error}"]
+    return []
 
 
 def _text_facts(dataset: Dataset, splits: StretchSplits) -> dict[str, Any]:
@@ -52,9 +67,9 @@ def stretch_rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
     """The same as lines: what, and its value."""
     if facts["task"] == "lm":
         rows: list[tuple[str, object]] = [
-            ("documents", facts["documents"]),
+            ("documents", f"{facts['documents']:,}"),
             ("characters", f"{facts['characters']:,}, {facts['distinct_characters']:,} different ones"),
-            ("unknown to training", facts["unknown_characters"]),
+            ("unknown to training", f"{facts['unknown_characters']:,}"),
             ("begins", json.dumps(facts["begins"], ensure_ascii=False)),
         ]
         unit = "characters"

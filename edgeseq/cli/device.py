@@ -147,8 +147,8 @@ def remove(name: str) -> None:
 
     remove_device(name)
     output().print(
-        f"{name} is forgotten; what edgeseq sent there is still in its ~/.edgeseq: remove that by hand, or "
-        f"add {name} again and run `edgeseq device clean {name}` first",
+        f"{name} is forgotten; if edgeseq has sent anything there, that is still in its ~/.edgeseq: remove it"
+        f" by hand, or add {name} again and run `edgeseq device clean {name}` first",
         soft_wrap=True,
     )
 

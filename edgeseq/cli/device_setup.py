@@ -120,5 +120,5 @@ def runner(machine: str | None, folder: Path | None) -> None:
     output().print(f"for {machine}: {built}", soft_wrap=True)
     trial = f"to try it: {folder}/edgeseq-run check"
     if machine != here:
-        trial = f"copy the folder to the board; to try it there: {folder.absolute().name}/edgeseq-run check"
+        trial = f"copy {folder} to the board; to try it there: {folder.absolute().name}/edgeseq-run check"
     output().print(trial, soft_wrap=True)

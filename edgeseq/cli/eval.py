@@ -22,6 +22,8 @@ from edgeseq.cli.option_groups import with_options
 from edgeseq.cli.train_options import READING_OPTIONS
 from edgeseq.report.rejection_table import rejection_table
 from edgeseq.report.table import percent, table
+from edgeseq_device.errors import DataError, UsageError
+from edgeseq_device.tasks import LOADERS
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -54,18 +56,36 @@ def command(
     data was, but for what the options say.
     """
     from edgeseq.data import DataOptions
+    from edgeseq.data.load import OtherTaskError
     from edgeseq.eval_subject import choose, open_subject
 
     subject = open_subject(model)
     check_outputs({"--json": json_file}, subject.path, data or subject.recipe.data)
+    _check_task(subject, data)
     if subject.task != "classify":
         evaluate_stretch(subject, data, split, DataOptions(**reading), json_file)
         return
-    chosen = choose(subject, data, split, DataOptions(**reading))
+    try:
+        chosen = choose(subject, data, split, DataOptions(**reading))
+    except OtherTaskError as error:
+        raise DataError(f"{error.what}; {subject.path} is {LOADERS[subject.task][0]}") from error
     evaluations, rejections = _evaluate(subject, chosen)
     print_warnings(chosen.warnings)
     _print(subject, chosen, evaluations, rejections)
     write_json(json_file, _result(subject, chosen, evaluations, rejections))
+
+
+def _check_task(subject: Subject, data: str | None) -> None:
+    """Raises UsageError for a named data set of another task: no option gives a model another one."""
+    from edgeseq.data.catalogue import CATALOGUE
+
+    known = CATALOGUE.get(data or "")
+    if known is not None and known.options.task != subject.task:
+        fitting = ", ".join(name for name, each in CATALOGUE.items() if each.options.task == subject.task)
+        what = f"{data} is a data set for the task {known.options.task}"
+        raise UsageError(
+            f"{what}, {subject.path} is {LOADERS[subject.task][0]}; named data for it: {fitting}"
+        )
 
 
 def _evaluate(subject: Subject, chosen: Chosen) -> tuple[dict[str, Evaluation], dict[str, OutOfScope]]:

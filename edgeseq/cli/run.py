@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,15 @@ from edgeseq_device.manifest import FORMATS, MANIFEST_FILE, read_manifest
 from edgeseq_device.tasks import LOADERS
 
 RESULT_VERSION = 1
+
+
+def _origin(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """A row or a time, which the file is asked for; there is no row 0 in any file."""
+    if value is not None and re.fullmatch(r"[+-]?0+", value.strip()):
+        raise UsageError(f"{option.opts[0]} {value}: rows are counted from 1, or from -1, the last one")
+    return value
+
+
 CONCERNS = {
     "classify": ("top", "no_reject"),
     "lm": ("prompt", "tokens", "temperature", "top_k", "top_p", "seed"),
@@ -49,8 +59,9 @@ FORECAST_OPTIONS = [
         "--from",
         "origin",
         metavar="ROW|TIME",
+        callback=_origin,
         help="The first moment to say, where the file has it too: its time, or its row, 1 under the header,"
-        " -1 the last one. [default: the one behind the file]",
+        " -1 the last one; moments that were filled count. [default: the one behind the file]",
     ),
     click.option("--output", metavar="FILE", type=_FILE, callback=writable, help="All rows, as CSV."),
     click.option("--plot", metavar="FILE", type=_FILE, callback=writable, help="A plot, as .png or .svg."),
@@ -92,12 +103,16 @@ def command(words: tuple[str, ...], json_file: Path | None, **given: Any) -> Non
     The first word is the artifact where there is one of that name or folder and something follows.
     """
     from edgeseq.artifacts import is_file
+    from edgeseq.inputs import check_files
 
     folder, inputs, named = _artifact_and_inputs(words, prompted=given["prompt"] is not None)
-    task = _task_of(folder)
+    manifest = _manifest(folder)
+    task = _task_of(folder, manifest)
     _check_concerns(folder, task, given)
     files = {"--json": json_file, "--output": given["output"], "--plot": given["plot"]}
     check_outputs(files, folder, *(word for word in inputs if is_file(Path(word))))
+    if kind := _kind_of_files(task, manifest):
+        check_files(inputs, kind, None if named else folder)
     if task == "lm":
         from edgeseq.cli.run_generate import run_generate as run
     elif task == "forecast":
@@ -118,15 +133,34 @@ def _artifact_and_inputs(words: tuple[str, ...], *, prompted: bool) -> tuple[Pat
     return (find_artifact(words[0]), words[1:], True) if named else (find_artifact(), words, False)
 
 
-def _task_of(folder: Path) -> str:
-    """What the manifest says, before anything is verified: that is the loader's part."""
+def _manifest(folder: Path) -> dict[str, Any]:
+    """As it is, before anything is verified: that is the loader's part."""
     from edgeseq.artifacts import is_file
 
-    path = folder / MANIFEST_FILE
-    task = read_manifest(path).get("task", "classify") if is_file(path) else "classify"
+    if not is_file(folder / MANIFEST_FILE):
+        raise UsageError(f"{folder}: a folder without {MANIFEST_FILE} is no artifact")
+    return read_manifest(folder / MANIFEST_FILE)
+
+
+def _task_of(folder: Path, manifest: Mapping[str, Any]) -> str:
+    task = manifest.get("task", "classify")
     if task not in LOADERS:
-        raise DataError(f"{path}: this edgeseq knows no task {task!r}; known: {', '.join(LOADERS)}")
+        known = ", ".join(LOADERS)
+        raise DataError(f"{folder / MANIFEST_FILE}: this edgeseq knows no task {task!r}; known: {known}")
     return str(task)
+
+
+def _kind_of_files(task: str, manifest: Mapping[str, Any]) -> str | None:
+    """What a file holds that the model takes; None where it takes none, or the manifest is faulty."""
+    from edgeseq_device.log_mel import LogMel
+    from edgeseq_device.standardise import Standardise
+
+    if task != "classify":
+        return "forecast" if task == "forecast" else None
+    features = manifest.get("features")
+    front_end = features.get("front_end") if isinstance(features, dict) else None
+    kind = front_end.get("kind") if isinstance(front_end, dict) else None
+    return {each.kind: each.takes for each in (LogMel, Standardise)}.get(str(kind))
 
 
 def _check_concerns(folder: Path, task: str, given: Mapping[str, Any]) -> None:

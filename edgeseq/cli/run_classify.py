@@ -34,7 +34,8 @@ def run_classify(folder: Path, words: Sequence[str], given: Mapping[str, Any]) -
     front_end = classifier.front_end
     reading = partial(_reading, folder)
     takes, channels = front_end.takes, front_end.features_count
-    inputs, warnings = read_inputs(words, takes, channels, reading, sys.stdin.buffer)
+    names = partial(_channels, folder)
+    inputs, warnings = read_inputs(words, takes, channels, reading, sys.stdin.buffer, names)
     if not given["named"] and takes == "text":
         warnings = [*_mistaken(words[0], folder), *warnings]
     answers = [_answer(classifier, each, reject=not given["no_reject"]) for each in inputs]
@@ -71,6 +72,14 @@ def _reading(folder: Path) -> DataOptions:
     from edgeseq.training.recipe import Recipe
 
     return Recipe.from_dict(read_provenance(folder).get("recipe"), f"{folder}: recipe").reading
+
+
+def _channels(folder: Path) -> tuple[str, ...]:
+    """What the model's channels are called, which no board needs: provenance.json says it."""
+    from edgeseq.artifacts import read_provenance
+
+    known = read_provenance(folder).get("data")
+    return tuple(known.get("channels", ())) if isinstance(known, dict) else ()
 
 
 def _answer(classifier: Classifier, given: Input, *, reject: bool) -> Answer:

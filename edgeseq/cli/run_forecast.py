@@ -77,7 +77,8 @@ def _print(title: str, found: Forecast) -> None:
     if len(lines) > ROWS + 2:
         folded = f"... {len(lines) - ROWS - 1} more"
         lines = [*lines[:ROWS], [folded, *([""] * len(shown))], lines[-1]]
-    what = f"{len(found.values)} moments from row {found.first} of {found.path}"
+    filled = " (filled ones counted)" * (found.counted == "moment")
+    what = f"{len(found.values)} moments from {found.counted} {found.first}{filled} of {found.path}"
     part = f", {CHANNELS} of {len(found.channels)} channels" * (len(found.channels) > CHANNELS)
     screen = output()
     screen.print(table(f"{title}: {what}{part}", (found.time_column or "row", *shown), lines))

@@ -54,6 +54,8 @@ def run_generate(folder: Path, words: Sequence[str], given: Mapping[str, Any]) -
     }
     sampling = Sampling(**{"seed": secrets.randbelow(2**32), **asked})
     prompt = _prompt(given["prompt"], sys.stdin.buffer)
+    if not prompt:
+        raise UsageError('the prompt is empty; give the text to go on from, such as "The "')
     model = load_language_model(folder, given["model_format"])
     ids = model.ids(prompt)
     started = time.perf_counter()
@@ -105,6 +107,7 @@ def _stream(prompt: str, tokens: Iterator[Token]) -> Written:
         written.interrupted = True
     finally:
         screen.write("\n")
+        screen.flush()  # before stderr is written, which may be the same file
     written.text, written.tokens = "".join(parts), len(parts)
     return written
 

@@ -33,6 +33,14 @@ class NoSuchColumnError(DataError):
         self.role = role
 
 
+class MissingColumnError(DataError):
+    """No column has a role that a table needs. `what` leaves the options out that would name one."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what}{advice}")
+        self.what = what
+
+
 def check_header(header: Sequence[str], path: Path, separator: str = ",") -> None:
     """Raises DataError for an empty header, a name that is there twice and a separator that is another."""
     if not any(header):
@@ -61,8 +69,8 @@ def find_columns(
 ) -> dict[str, str]:
     """The column of each role in `usual` that has one, as the header writes it.
 
-    Raises NoSuchColumnError, naming the nearest, for one of the options that is not in the header, DataError
-    for a required role without a column.
+    Raises NoSuchColumnError, naming the nearest, for one of the options that is not in the header,
+    MissingColumnError for a required role without a column.
     """
     columns: dict[str, str] = {}
     for role, names in usual.items():
@@ -77,7 +85,8 @@ def find_columns(
             question = _nearest(usual[role], [cell for cell in header if cell not in columns.values()])
             if not (question or columns):
                 question = f"; is it a header? The first line must name the columns: {', '.join(required)}"
-            raise DataError(f"{path}: line 1: {_missing(role, usual[role], header)}{question}{_advice(role)}")
+            missing = _missing(role, usual[role], header)
+            raise MissingColumnError(f"{path}: line 1: {missing}{question}", _advice(role))
     return columns
 
 

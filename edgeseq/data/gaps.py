@@ -84,7 +84,8 @@ def evened(moments: Moments, fill: Fill | None) -> Even:
     values, filled, warnings = moments.values, None, []
     if added or empty:
         values, filled = _filled(moments, fill, empty), np.isnan(moments.values)
-        warnings = [f"filled {empty} empty cells and {added} missing moments (--fill {fill})"]
+        what = [counted(n, each) for n, each in ((empty, "empty cell"), (added, "missing moment")) if n]
+        warnings = [f"filled {' and '.join(what)} (--fill {fill})"]
     if filled is not None and fill == "linear":
         warnings += [AHEAD]
     times = None if moments.times_us is None else moments.times_us.astype("datetime64[us]")
@@ -124,8 +125,8 @@ def _every_moment(
     count = int(places[-1]) + 1
     if count > 2 * len(places):
         raise DataError(
-            f"{moments.path}: {count - len(places)} moments are missing, {len(places)} are there; that is too"
-            " much to fill: take a part of the file with fewer gaps"
+            f"{moments.path}: {count - len(places):,} moments are missing, {len(places):,} are there; that is"
+            " too much to fill: take a part of the file with fewer gaps"
         )
     values = np.full((count, len(moments.channels)), np.nan, np.float32)
     values[places] = moments.values

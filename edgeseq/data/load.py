@@ -24,14 +24,22 @@ from edgeseq_device.errors import DataError, UsageError
 from edgeseq_device.tasks import Task
 
 
+class OtherTaskError(DataError):
+    """A file of data for another task. `what` leaves out the option for it, which not every command has."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what}; {advice}")
+        self.what = what
+
+
 def _read_table(path: Path, options: DataOptions, name: str) -> Dataset:
     """Texts or series: a `.csv` file may hold either."""
     if _holds_texts(path, options):
         return read_text(path, options, name)
     if _holds_one_series(path, options):
-        raise DataError(
-            f"{path}: no column says which recording a line has, the others hold times and numbers; add"
-            " --task forecast to forecast them, or name the recordings' column with --recording-column"
+        raise OtherTaskError(
+            f"{path}: no column says which recording a line has, the others hold times and numbers",
+            "add --task forecast to forecast them, or name the recordings' column with --recording-column",
         )
     return read_csv(path, options, name)
 
@@ -125,7 +133,9 @@ def load_path(path: Path, options: DataOptions, name: str | None = None) -> Data
         return _load_folder(path, options, name)
     reader = READERS.get(path.suffix.lower())
     if path.suffix.lower() == ".txt":
-        raise DataError(f"{path}: a text without labels; add --task lm to train a language model on it")
+        raise OtherTaskError(
+            f"{path}: a text without labels", "add --task lm to train a language model on it"
+        )
     if reader is None:
         raise DataError(f"{path}: no reader for this kind of file; known: a folder, {', '.join(READERS)}")
     return reader(path, options, name)

@@ -90,8 +90,8 @@ def _checked_counts(dataset: Dataset, rows: int) -> tuple[int, int, int]:
 
 def _rows(train: int, validation: int, test: int, rows: int) -> StretchSplits:
     second, third = train + validation, train + validation + test
-    words = f"in the order of time: {train} rows train, {validation} validate"
-    words += f", {test} test" * bool(test) + f", the last {rows - third} are left out" * (third < rows)
+    words = f"in the order of time: {train:,} rows train, {validation:,} validate"
+    words += f", {test:,} test" * bool(test) + f", the last {rows - third:,} are left out" * (third < rows)
     return StretchSplits(range(train), range(train, second), range(second, third), words)
 
 

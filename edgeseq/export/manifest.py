@@ -111,6 +111,7 @@ def provenance(run: Run, options: ExportOptions, report: ExportReport) -> dict[s
         "recipe": run.recipe.to_dict(),
         "data": {
             "reference": run.recipe.data,
+            "channels": list(run.channels),
             "content_sha256": run.data_sha256,
             "splits_sha256": run.splits_sha256,
         },

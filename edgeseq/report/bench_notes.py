@@ -9,7 +9,6 @@ from typing import Any
 from edgeseq.report.bench_figures import NOT_MEASURED, Model, is_native, is_no_gap
 from edgeseq.report.bench_table import (
     EMULATED,
-    NOT_ASKED,
     WIDTH_MAX,
     has_steps,
     is_asked,
@@ -20,6 +19,7 @@ from edgeseq.report.bench_table import (
 )
 from edgeseq.report.native_notes import default_notes, native_notes
 from edgeseq_device.measuring.assemble import name
+from edgeseq_device.measuring.keys import NOT_ASKED
 from edgeseq_device.measuring.profile import REST
 from edgeseq_device.measuring.sustained import compared_s
 from edgeseq_device.measuring.words import worded

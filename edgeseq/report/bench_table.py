@@ -9,13 +9,12 @@ from typing import Any
 from edgeseq.report.bench_figures import DETAILS, FIGURES, NOT_MEASURED, Model, cell, size, step_file
 from edgeseq.tasks import WORDS
 from edgeseq_device.measuring.assemble import name
-from edgeseq_device.measuring.keys import DEFAULT_KINDS, KEYS, MODEL, is_of_step
+from edgeseq_device.measuring.keys import DEFAULT_KINDS, KEYS, MODEL, NOT_ASKED, is_of_step
 from edgeseq_device.measuring.words import worded
 from edgeseq_device.tasks import Task
 
 WIDTH_MAX = 100
 """Tables and notes are no wider, so that they fit a page or a message."""
-NOT_ASKED = "not asked for"
 EMULATED = "emulated"
 
 REACH = ("context", "horizon")

@@ -21,6 +21,7 @@ from edgeseq_device.errors import EdgeseqError, UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from edgeseq.forecast_file import Forecast
 
@@ -80,14 +81,14 @@ def _draw(panel: Axes, forecast: Forecast, channel: int) -> None:
     if moments is None:
         moments = np.arange(forecast.first - context, forecast.first + horizon)
     look: dict[str, Any] = {"linewidth": 1.2, "solid_joinstyle": "round"}
-    before = forecast.context[start:, channel]
+    there = _measured(forecast, channel)
+    before = there[start:context]
     panel.plot(moments[start:context], before, color=COLOURS["before"], label="before", **look)
     # from the last moment that is known, so that no gap stands between the lines
-    last = forecast.context[-1:, channel]
     behind = slice(context - 1, context + known)
     if known:
-        came = np.concatenate([last, forecast.actual[:, channel]])
-        panel.plot(moments[behind], came, color=COLOURS["actual"], label="what came", **look)
+        panel.plot(moments[behind], there[behind], color=COLOURS["actual"], label="what came", **look)
+    last = forecast.context[-1:, channel]
     said = np.concatenate([last, forecast.values[:, channel]])
     panel.plot(
         moments[context - 1 :],
@@ -96,11 +97,27 @@ def _draw(panel: Axes, forecast: Forecast, channel: int) -> None:
         label="forecast",
         **{**look, "linewidth": 1.6},
     )
+    if np.isnan(there).any():
+        _draw_filled(panel, forecast, channel, moments)
     panel.axvline(moments[context - 1], color="#999999", linewidth=0.8, linestyle=":")
     panel.set_title(_plain(forecast.channels[channel]), fontsize=10, loc="left")
     panel.grid(visible=True, color="#e5e5e5", linewidth=0.6)
     panel.tick_params(labelsize=8)
     panel.margins(x=0.01)
+
+
+def _measured(forecast: Forecast, channel: int) -> NDArray[np.float32]:
+    """[L + n]: what the file has of a channel, NaN where it was filled."""
+    values = np.concatenate([forecast.context[:, channel], forecast.actual[:, channel]])
+    return values if forecast.filled is None else np.where(forecast.filled[:, channel], np.nan, values)
+
+
+def _draw_filled(panel: Axes, forecast: Forecast, channel: int, moments: Any) -> None:
+    """Thin and dotted below the other lines: seen only where those have nothing."""
+    start = max(0, len(forecast.context) - BEFORE * len(forecast.values))
+    values = np.concatenate([forecast.context[start:, channel], forecast.actual[:, channel]])
+    look: dict[str, Any] = {"linewidth": 0.8, "linestyle": ":", "zorder": 1.5}
+    panel.plot(moments[start : start + len(values)], values, color=COLOURS["before"], label="filled", **look)
 
 
 def _finish(figure: Figure, panels: Any, shown: int, forecast: Forecast, title: str, height: float) -> None:
@@ -121,13 +138,17 @@ def _finish(figure: Figure, panels: Any, shown: int, forecast: Forecast, title: 
             )
     total = len(forecast.channels)
     known, asked = len(forecast.actual), len(forecast.values)
-    errors = f"MSE {forecast.mse:.4f}, MAE {forecast.mae:.4f}, standardised" if known else ""
-    errors += f", of the {known} moments that came" * (0 < known < asked)
+    errors = ""
+    if forecast.mse is not None:
+        errors = f"MSE {forecast.mse:.4f}, MAE {forecast.mae:.4f}, standardised"
+        errors += f", of the {known} moments that came" * (known < asked)
     part = f"the first {shown} of {total} channels" if shown < total else ""
     under = "; ".join(each for each in (errors, part) if each)
     figure.suptitle(_plain(f"{title}\n{under}" if under else title), fontsize=11)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=3, fontsize=9, frameon=False)
+    drawn = {line.get_label(): line for panel in panels[:shown] for line in panel.get_lines()}
+    lines = {label: line for label, line in drawn.items() if not label.startswith("_")}
+    look: dict[str, Any] = {"ncols": max(3, len(lines)), "fontsize": 9, "frameon": False}
+    figure.legend(list(lines.values()), list(lines), loc="lower center", **look)
     figure.tight_layout(rect=(0, 0.35 / height, 1, 1))
 
 

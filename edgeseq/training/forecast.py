@@ -27,6 +27,9 @@ from edgeseq.training.lesson import Lesson
 from edgeseq.training.qat import Forward
 from edgeseq.training.recipe import Recipe
 
+LEAST_TRUE = 0.1
+"""Of a split's cells: where fewer of them are true, its errors say little of the series."""
+
 
 @dataclass(frozen=True, eq=False)
 class WindowBatch(Batch):
@@ -82,9 +85,22 @@ def judge(prepared: Prepared) -> Judge:
 
 
 def metrics(forward: Forward, prepared: Prepared) -> dict[str, Any]:
-    """{"windows", "mse", "mae"} by split."""
+    """{"windows", "mse", "mae"} by split, and "cells", "true_cells" where some of its cells were filled."""
     splits = prepared.splits
-    return {name: evaluate_forecaster(forward, splits.named(name)).to_dict() for name in splits.names}
+    return {
+        name: evaluate_forecaster(forward, splits.named(name)).to_dict() | _cells(prepared, name)
+        for name in splits.names
+    }
+
+
+def _cells(prepared: Prepared, split: str) -> dict[str, int]:
+    """How many cells a split is to forecast, and how many of them the data has; nothing where it has all."""
+    rows: range = getattr(prepared.places, split)
+    if prepared.dataset.filled is None:
+        return {}
+    context = len(prepared.splits.named(split).features[0])
+    said = prepared.dataset.filled[max(rows.start, context) : rows.stop]
+    return {"cells": said.size, "true_cells": int((~said).sum())} if said.any() else {}
 
 
 def baseline(recipe: Recipe, prepared: Prepared, folder: Path, watcher: TrainingProgress) -> dict[str, Any]:
@@ -101,14 +117,32 @@ def baseline(recipe: Recipe, prepared: Prepared, folder: Path, watcher: Training
     return metrics(module, prepared)
 
 
-def doubts(recipe: Recipe, prepared: Prepared, metrics: dict[str, Any]) -> list[str]:  # noqa: ARG001
-    """A warning where the linear baseline is better on test, or, without a test split, on validation."""
+def doubts(recipe: Recipe, prepared: Prepared, metrics: dict[str, Any]) -> list[str]:
+    """Warnings where little of a split is true, and where the linear baseline is better on test, or, without
+    a test split, on validation.
+    """
+    found = _mostly_filled(metrics, recipe.model.horizon * len(prepared.dataset.channels))
     split = "test" if "test" in metrics else "validation"
     mine, linear = metrics[split], metrics.get("linear", {}).get(split)
     if linear is None or linear["mse"] >= mine["mse"]:
-        return []
+        return found
     figures = f"{split} MSE {linear['mse']:.4f} against {mine['mse']:.4f}"
-    return [f"the linear baseline is better: {figures}; it is smaller and faster too (--model linear)"]
+    advice = "it is smaller and faster too (--model linear), or train longer (--epochs)"
+    return [*found, f"the linear baseline is better: {figures}; {advice}"]
+
+
+def _mostly_filled(metrics: dict[str, Any], horizon_cells: int) -> list[str]:
+    """What to say of splits with fewer true cells than a horizon has, or than LEAST_TRUE of theirs."""
+    found = []
+    for split in ("validation", "test"):
+        reached = metrics.get(split, {})
+        true, cells = reached.get("true_cells"), reached.get("cells", 0)
+        if true is not None and (true < horizon_cells or true < LEAST_TRUE * cells):
+            found.append(
+                f"{true:,} of the {cells:,} cells to forecast in {split} are true, the others were filled:"
+                " its errors say little, for or against the linear baseline; take data with fewer gaps there"
+            )
+    return found
 
 
 def _linear(recipe: Recipe, prepared: Prepared) -> Recipe:

@@ -164,7 +164,12 @@ def _result(
     return {
         "run_version": RUN_VERSION,
         "finished_utc": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "data": {"reference": recipe.data, "kind": dataset.kind, "content_sha256": dataset.content_sha256},
+        "data": {
+            "reference": recipe.data,
+            "kind": dataset.kind,
+            "channels": list(dataset.channels),
+            "content_sha256": dataset.content_sha256,
+        },
         "labels": list(prepared.labels),
         "splits": {
             **prepared.sizes(),

@@ -69,6 +69,37 @@ def test_what_came_is_measured_as_far_as_the_file_has_it(forecaster: Forecaster,
     assert forecast.mse == pytest.approx(np.square((forecast.values[0] - VALUES[-1]) / (2.0, 0.5)).mean())
 
 
+def filled(forecaster: Forecaster, path: Path, without: slice, origin: str | None) -> Forecast:
+    """From a file that lacks those moments of the twelve."""
+    header, *lines = write(path).read_text().splitlines()
+    del lines[without]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return forecast_file(forecaster, path, dataclasses.replace(OPTIONS, fill="previous"), origin)
+
+
+def test_a_context_that_was_filled_is_counted_and_warned_about(
+    forecaster: Forecaster, tmp_path: Path
+) -> None:
+    forecast = filled(forecaster, tmp_path / "a.csv", slice(3, 6), "8")
+    assert forecast.filled is not None
+    assert forecast.filled.all(axis=1).tolist() == [False, False, True, True, True, False, *[False] * 4]
+    assert "the context of this forecast has 6 filled cells of 12" in forecast.warnings[-1]
+    assert (forecast.counted, forecast.first) == ("moment", 8)
+    with pytest.raises(UsageError, match="the file has the moments 1 to 12, filled ones counted; -12"):
+        filled(forecaster, tmp_path / "a.csv", slice(3, 6), "14")
+    with pytest.raises(UsageError, match="the first one that it can say is moment 7"):
+        filled(forecaster, tmp_path / "a.csv", slice(3, 6), "6")
+
+
+def test_where_all_that_came_was_filled_nothing_is_compared_and_it_is_said(
+    forecaster: Forecaster, tmp_path: Path
+) -> None:
+    forecast = filled(forecaster, tmp_path / "a.csv", slice(6, 11), "8")
+    assert (len(forecast.actual), forecast.mse) == (4, None)
+    assert "all 8 cells that the file could be compared by were filled" in forecast.warnings[-1]
+    assert forecast.channel_mae(forecast.actual) == [None, None]
+
+
 def test_columns_stand_in_any_order_and_others_are_left_out(forecaster: Forecaster, tmp_path: Path) -> None:
     usual = found(forecaster, write(tmp_path / "a.csv"))
     other = found(forecaster, write(tmp_path / "b.csv", "heat,note,date,load"))
@@ -106,6 +137,11 @@ def test_moments_that_are_further_apart_than_in_training_are_warned_about(
         ("14", "the file has the rows 1 to 12"),
         ("-13", "-12 counts from its end"),
         ("2024-02-29 01:20", "no such moment; the nearest is 2024-02-29 01:00:00"),
+        ("2023-12-31", "no such moment; its first is 2024-02-28 18:00:00, its last 2024-02-29 05:00:00"),
+        (
+            "2024-02-29 05:30",
+            "no such moment; its first is 2024-02-28 18:00:00, its last 2024-02-29 05:00:00",
+        ),
         ("noon", 'neither a row nor a time; write it as "2024-02-29 06:00:00"'),
     ],
 )

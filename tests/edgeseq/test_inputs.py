@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgeseq.data import DataOptions
-from edgeseq.inputs import Input, read_inputs
+from edgeseq.inputs import Input, check_files, read_inputs
 from edgeseq_device.errors import DataError, UsageError
 
 
@@ -103,3 +103,63 @@ def test_a_text_that_is_a_file_s_name_is_warned_about(tmp_path: Path) -> None:
 def test_a_word_longer_than_a_file_s_name_is_no_file() -> None:
     with pytest.raises(UsageError, match="no such file; this model takes WAV files"):
         read("a" * 300, "audio")
+
+
+@pytest.mark.parametrize(
+    ("header", "names", "advice"),
+    [
+        (
+            "time,ax,ay",
+            ("ax", "ay"),
+            "takes 2 channels: ax, ay; this file has 3 columns: .*; leave out: time$",
+        ),
+        ("ax", ("ax", "ay"), "takes 2 channels: ax, ay; this file has 1 column: ax; missing: ay$"),
+        ("t,x,y", (), "takes 2 channels, as in .*; this file has 3 columns: t, x, y; leave out: t$"),
+        (
+            "x,y,z",
+            (),
+            "takes 2 channels, as in .*; this file has 3 columns: x, y, z; give one .*, and no other$",
+        ),
+    ],
+)
+def test_a_table_of_other_columns_is_told_the_channels(
+    tmp_path: Path, header: str, names: tuple[str, ...], advice: str
+) -> None:
+    path = written(tmp_path / "a.csv", f"{header}\n1,2,3\n")
+    with pytest.raises(DataError, match=rf"a\.csv: line 1: the model {advice}"):
+        read_inputs([str(path)], "series", 2, DataOptions, io.BytesIO(), lambda: names)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_no_refusal_names_an_option_that_run_does_not_have(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path / name, "id,a,b,c\n1,2,3,4\n")
+    for options in (DataOptions(), DataOptions(recording_column="id", label_column="what")):
+        with pytest.raises(DataError) as refused:
+            read_inputs([str(path)], "series", 2, lambda given=options: given, io.BytesIO())
+        assert "--" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "newest", "cause"),
+    [
+        (
+            "nowhere",
+            Path("artifacts/x"),
+            "nowhere: no artifact and no file there; the newest artifact, artif",
+        ),
+        (
+            "a.wav",
+            Path("artifacts/x"),
+            "a.wav: no such file; the newest artifact, artifacts/x, would take WAV",
+        ),
+        ("plain", Path("artifacts/x"), "plain: a folder without manifest.json is no artifact; the newest"),
+        ("nowhere", None, "nowhere: no such file; this model takes WAV files"),
+    ],
+)
+def test_a_word_that_is_no_file_is_told_as_what_it_was_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, newest: Path | None, cause: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plain").mkdir()
+    with pytest.raises(UsageError, match=f"^{cause}"):
+        check_files([word], "audio", newest)

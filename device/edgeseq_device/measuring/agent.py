@@ -25,7 +25,7 @@ from edgeseq_device.measuring.assemble import Taken, about
 from edgeseq_device.measuring.cooldown import cool_down
 from edgeseq_device.measuring.counting import INSTRUCTION_LOG
 from edgeseq_device.measuring.guards import read_guards, worst_of
-from edgeseq_device.measuring.keys import INSTRUCTIONS, TIMED
+from edgeseq_device.measuring.keys import INSTRUCTIONS, INTERRUPTED, TIMED
 from edgeseq_device.measuring.native_runner import NativeRunner
 from edgeseq_device.measuring.plan import Measurement, plan
 from edgeseq_device.measuring.request import Limits, Request, parse_request
@@ -44,7 +44,10 @@ def main() -> int:
 
 
 def bench(request: Request, watch: Emit) -> dict[str, Any]:
-    """Every measurement of a request, and the result; `watch` hears each event."""
+    """Every measurement of a request, and the result; `watch` hears each event.
+
+    After Ctrl-C the result has what was measured until then; KeyboardInterrupt where that is nothing.
+    """
     taken: list[Taken] = []
 
     def hear(event: Mapping[str, Any]) -> None:
@@ -56,8 +59,13 @@ def bench(request: Request, watch: Emit) -> dict[str, Any]:
             taken[0].hear(event)
         watch(event)
 
-    guards_after = serve(request, hear)
-    taken[0].guards_after = guards_after
+    try:
+        guards_after = serve(request, hear)
+        taken[0].guards_after = guards_after
+    except KeyboardInterrupt:  # the worker has ended
+        if not (taken and taken[0].outcomes):
+            raise
+        taken[0].lost = INTERRUPTED
     return taken[0].result()
 
 

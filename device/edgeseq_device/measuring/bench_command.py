@@ -27,7 +27,7 @@ FORMATS = ("onnx", "tflite")
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; the exit code is that of the error, or of the verdict (`judge`). Ctrl-C ends the
-    worker too."""
+    worker too; what was measured until then is the result."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         return _bench(_parse(arguments))
@@ -35,9 +35,9 @@ def main(arguments: Sequence[str]) -> int:
         return _refuse(error)
     except OSError as error:
         return _refuse(board_fault(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         print("Interrupted: there is no result", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return 128 + (interruption.args[0] if interruption.args else signal.SIGINT)
 
 
 def _bench(asked: argparse.Namespace) -> int:
@@ -123,6 +123,6 @@ def _refuse(error: EdgeseqError) -> int:
     return error.exit_code
 
 
-def _stop(_number: int, _frame: object) -> None:
-    """`docker stop`, or a supervisor: the worker is ended on the way out."""
-    raise SystemExit(128 + signal.SIGTERM)
+def _stop(number: int, _frame: object) -> None:
+    """`docker stop`, or a supervisor: as Ctrl-C."""
+    raise KeyboardInterrupt(number)

@@ -42,7 +42,8 @@ def measure_fits(run: Run, job: Mapping[str, Any], *, timeout_s: float) -> dict[
         return not_taken("fits", "no limit was given: use --max-ram")
     emulated = emulation()
     if emulated is not None and emulated.tier == "user":
-        return not_taken("fits", f"the emulator itself would be held to the limit ({emulated.because})")
+        held = f"the emulator itself would be held to the limit ({emulated.because})"
+        return not_taken("fits", f"{held}; ask virtual-pi, or the board itself")
     try:
         with cgroup.confined(limit_bytes, Path(job["input"]).parent) as group:
             began_s = time.monotonic()

@@ -25,6 +25,10 @@ ONCE = ("instructions", "step_instructions", "fits", "accuracy", "profile")
 RUNNERS = ("python", "native")
 """What runs a model on the board: a worker in Python, or edgeseq-run."""
 P99_SAMPLES_MIN = 500
+NOT_ASKED = "not asked for"
+"""The reason of a figure that nobody wanted."""
+INTERRUPTED = "interrupted: the rest was not measured"
+"""What makes a result invalid that Ctrl-C or SIGTERM ended early."""
 TIME_UNITS = ("ms", "s", "us")
 
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgeseq_device.measuring.assemble import name
-from edgeseq_device.measuring.keys import KEYS, MODEL, Key, is_of_step
+from edgeseq_device.measuring.keys import KEYS, MODEL, NOT_ASKED, Key, is_of_step
 from edgeseq_device.measuring.words import worded
 
 NOT_MEASURED = "not measured"
-NOT_ASKED = "not asked for"
 
 Model = Mapping[str, Any]
 Row = tuple[str, ...]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeseq_device.manifest import ModelFile
-from edgeseq_device.measuring.keys import INSTRUCTIONS, LATENCIES, ONCE, TIMED, needs_step
+from edgeseq_device.measuring.keys import INSTRUCTIONS, LATENCIES, NOT_ASKED, ONCE, TIMED, needs_step
 from edgeseq_device.measuring.native_runner import KINDS as NATIVE_KINDS
 from edgeseq_device.measuring.request import Request
 
@@ -47,7 +47,7 @@ def reason_not_to(
 ) -> str | None:
     """Why a kind of measurement cannot be taken of a model here; None when it can."""
     if kind not in request.kinds:
-        return "not asked for"
+        return NOT_ASKED
     if needs_step(kind) and model.step is None:
         return f"no step form: {model.step_reason}"
     if kind in TIMED and emulated:

@@ -16,6 +16,7 @@ from processes import children, has_ended, wait_until
 
 import edgeseq_device
 from edgeseq_device.measuring.bench_command import main
+from edgeseq_device.measuring.keys import INTERRUPTED
 from edgeseq_device.measuring.plain_table import note_lines, table_lines
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.verdict import judge
@@ -154,3 +155,27 @@ def test_docker_stop_and_ctrl_c_end_the_measurement_and_its_worker(
     assert process.returncode == 128 + number
     assert b"Traceback" not in said
     wait_until(lambda: all(map(has_ended, found)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_was_measured_before_is_the_result(
+    pristine_artifact: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-m", "edgeseq_device", "bench", str(pristine_artifact), "--format", "tflite"]
+    with subprocess.Popen(
+        [*command, "--json", str(tmp_path / "out.json")],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - else a background job ignores it
+    ) as process:
+        assert process.stderr is not None
+        assert any(line == b"[2/10] tflite: parity\n" for line in iter(process.stderr.readline, b""))
+        process.send_signal(number)
+        stdout, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].decode() == f"Error: {INTERRUPTED}"
+    assert f"INVALID: {INTERRUPTED}" in stdout.decode()
+    result = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    validate_result(result, complete=False)
+    assert result["models"][0]["ram_peak_bytes"] > 0

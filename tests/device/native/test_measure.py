@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processes import anonymous_bytes
 
 from edgeseq_device.artifact import open_artifact
 from edgeseq_device.emulation import emulation
@@ -236,6 +238,20 @@ def test_a_signal_ends_it_without_an_outcome(endless: list[str]) -> None:
         output, _ = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGTERM
     assert "end" not in output
+
+
+@pytest.mark.skipif(emulation() is not None, reason="nothing is timed on an emulated processor")
+def test_memory_of_its_own_is_little_while_it_measures(endless: list[str]) -> None:
+    """Without the pages of files, which go by the machine's page cache."""
+    with subprocess.Popen(endless, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline()
+        found = []
+        for _look in range(20):
+            found.append(anonymous_bytes(process.pid))
+            time.sleep(0.02)
+        process.kill()
+    assert 0 < max(found) <= RAM_OF_ITS_OWN_BYTES_MAX
 
 
 @pytest.mark.skipif(emulation() is not None, reason="nothing is timed on an emulated processor")

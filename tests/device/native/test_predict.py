@@ -138,6 +138,7 @@ def test_labels_and_names_of_any_letters_stay_what_they_are(
 
 NOT_A_NUMBER = features_of("series", 3)
 NOT_A_NUMBER[1, 2] = np.nan
+CSV = b"1.25,2.5,21\n" * 50  # whole rows of 24 bytes
 
 
 @pytest.mark.parametrize(
@@ -153,6 +154,11 @@ NOT_A_NUMBER[1, 2] = np.nan
             "a WAV file, not raw samples; record with arecord",
         ),
         ("sound", b"RIFF" + bytes(48), (), "a WAV file, not raw samples"),
+        ("series", CSV, (), "bad: text, not float32 values; write them little-endian with numpy's tofile"),
+        ("series", CSV, ("--input", "f32le"), "or for predict as .npy; edgeseq run, in Python, takes CSV"),
+        ("series", CSV[:-1], (), "text, not float32 values"),
+        ("sound", CSV, ("--input", "s16le"), "text, not s16le values"),
+        ("text", CSV, (), "text, not int32 values"),
         ("series", features_of("text", 6), (), r"the array is not float32 [T, 6], as the model takes it"),
         ("series", features_of("series", 6)[:, :5], (), "the array is not float32 [T, 6]"),
         ("text", features_of("series", 3), (), "the array is not int32 [T, 3]"),
@@ -169,6 +175,11 @@ NOT_A_NUMBER[1, 2] = np.nan
         "part of a sample",
         "WAV",
         "WAV as features",
+        "CSV",
+        "CSV as readings",
+        "CSV of no whole rows",
+        "CSV as sound",
+        "CSV as ids",
         "ids for a series",
         "too narrow",
         "series for a text",

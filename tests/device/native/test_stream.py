@@ -195,6 +195,9 @@ def test_no_input_has_no_answer(tiny_artifact: Callable[..., Path], stream: Stre
         ("series", b"RIFF", 0, "stdin: a WAV file, not raw samples; record with arecord -t raw"),
         ("sound", b"RIFF" + bytes(5000), 0, "stdin: a WAV file, not raw samples; record with arecord -t raw"),
         ("series", b"\x93NUMPY" + bytes(5000), 0, "stdin: a .npy file"),
+        ("series", b"1.25,2.5,3\n" * 1000, 0, "stdin: text, not float32 values; write them little-endian"),
+        ("sound", b"1.25\n2.5\n3.75\n4\n", 0, "stdin: text, not s16le values"),
+        ("text", b"one two three four five six", 0, "stdin: text, not int32 values"),
         ("series", readings_of(9), 9, "row 9 (from 0), after 9 answers: it holds NaN or infinity"),
         ("sound", sound(360) / 32768, 3, "sample 360 (from 0), after 3 answers: it holds NaN or infinity"),
         ("text", ids_of(9), 9, "row 9 (from 0), after 9 answers: "),
@@ -205,6 +208,9 @@ def test_no_input_has_no_answer(tiny_artifact: Callable[..., Path], stream: Stre
         "RIFF",
         "WAV",
         "npy",
+        "CSV",
+        "CSV as sound",
+        "text as ids",
         "NaN in a row",
         "NaN sample",
         "negative id",
@@ -224,6 +230,29 @@ def test_what_is_no_input_ends_the_stream_after_the_answers_before_it(
     assert process.returncode == 6
     assert out.count(b"\n") == answers
     assert cause in err.decode()
+
+
+def test_text_that_comes_line_by_line_is_refused_before_an_answer(
+    tiny_artifact: Callable[..., Path], stream: Stream
+) -> None:
+    process = stream(tiny_artifact("sound"), "--input", "s16le")
+    assert process.stdin is not None
+    for line in (b"0.125\n", b"0.25\n", b"0.375\n"):
+        process.stdin.write(line)
+        process.stdin.flush()
+        time.sleep(0.05)  # a read for each, and it makes no difference
+    out, err = process.communicate()
+    assert (process.returncode, out) == (6, b"")
+    assert b"stdin: text, not s16le values" in err
+
+
+def test_readings_that_are_all_printable_are_no_text(
+    tiny_artifact: Callable[..., Path], stream: Stream
+) -> None:
+    readings = np.full((20, 6), 0.7, np.float32)
+    assert readings.tobytes().isascii()
+    out, _err = stream(tiny_artifact("series")).communicate(readings.tobytes())
+    assert out.count(b"\n") == 20
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,17 @@ def test_too_few_moments_are_refused_with_the_number_that_is_needed(
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("more", [b"", b"5"], ids=["whole rows", "part of a row"])
+def test_a_csv_is_no_file_of_readings_whatever_its_size(
+    more: bytes, golden_artifact: Golden, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "load.csv").write_bytes(b"1.25,-2\n" * 48 + more)
+    done = run("predict", golden_artifact("forecast"), "load.csv")
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "load.csv: text, not float32 values; " in done.stderr
+    assert "edgeseq run, in Python, takes CSV" in done.stderr
+
+
 def test_a_measurement_of_another_number_of_frames_is_refused(
     golden_artifact: Golden, runner: Path, library: Path, tmp_path: Path
 ) -> None:

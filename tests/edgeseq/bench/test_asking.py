@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 
-from edgeseq.bench import asking
+from edgeseq.bench import added_by_host, asking
 from edgeseq.bench.asking import CONNECTIONS_MAX
 from edgeseq.bench.run import BenchOptions, bench, verdict
 from edgeseq.devices.agent_link import AgentEndedError
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import LocalLink, Sent
 from edgeseq_device.errors import DataError, DeviceError
+from edgeseq_device.measuring.cgroup import OFF
+from edgeseq_device.measuring.keys import INTERRUPTED
 from edgeseq_device.measuring.protocol import validate_result
 from edgeseq_device.measuring.request import QUICK
+from edgeseq_device.measuring.verdict import InterruptedBenchError
 
 OPTIONS = BenchOptions(formats=("tflite",), limits=replace(QUICK, power_s=0.1))
 LOST = "pi9: the cable was pulled"
@@ -257,3 +260,73 @@ def test_the_start_is_when_the_agent_began_however_long_it_measures(
     result = bench(pristine_artifact, board, OPTIONS, lambda _fraction, _label: None, later)
     assert result["started_utc"] == "2030-01-01T00:00:00+00:00"
     assert ("clock" in " ".join(result["warnings"])) == told
+
+
+_NO_CONTROL_GROUP = """
+from edgeseq_device.measuring import cgroup
+def refuse(*_):
+    raise cgroup.UnconfinedError(cgroup.OFF)
+cgroup.confined = refuse
+"""
+
+
+def test_a_board_that_confines_nobody_does_not_pass_for_one_that_the_model_fits(
+    pristine_artifact: Path,
+) -> None:
+    class Unconfined(CutLink):
+        def agent(self, role: str) -> list[str]:
+            return _altered(_NO_CONTROL_GROUP, role)
+
+    options = replace(OPTIONS, kinds=("fits",), max_ram_bytes=16_000_000)
+    result = bench(
+        pristine_artifact,
+        CutBoard(Unconfined()),
+        options,
+        lambda _fraction, _label: None,
+        lambda _event: None,
+    )
+    assert result["models"][0]["fits_ram"] is None
+    fault = verdict({**result, "invalid_because": []})  # a busy machine is told first
+    assert isinstance(fault, DeviceError)
+    assert str(fault) == (
+        f"pi9: whether model.tflite fits into the RAM of --max-ram could not be measured: {OFF}"
+    )
+
+
+def _interrupting(at: str) -> Callable[[Mapping[str, Any]], None]:
+    """Ctrl-C when the measurement of that kind begins."""
+
+    def hear(event: Mapping[str, Any]) -> None:
+        if event["event"] == "progress" and event["kind"] == at:
+            raise KeyboardInterrupt
+
+    return hear
+
+
+def test_ctrl_c_leaves_what_was_measured_before(pristine_artifact: Path) -> None:
+    nothing: Progress = lambda _fraction, _label: None  # noqa: E731
+    result = bench(pristine_artifact, CutBoard(CutLink()), OPTIONS, nothing, _interrupting("step_parity"))
+    validate_result(result, complete=True)
+    (model,) = result["models"]
+    assert result["invalid_because"] == [INTERRUPTED]
+    assert model["parity_ok"]
+    assert model["failures"] == []
+    assert {model["not_measured"][name] for name in ("step_parity_ok", "latency_p50_ms", "host_error")} == {
+        INTERRUPTED
+    }
+    assert isinstance(verdict(result), InterruptedBenchError)
+    with pytest.raises(KeyboardInterrupt):  # there is nothing yet
+        bench(pristine_artifact, CutBoard(CutLink()), OPTIONS, nothing, _interrupting("ram"))
+
+
+def test_ctrl_c_while_this_host_answers_too_keeps_what_the_board_has_measured(
+    pristine_artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(added_by_host, "run_once", interrupted)
+    result, _events = measure(pristine_artifact, CutLink())
+    assert result["models"][0]["latency_p50_ms"] > 0
+    assert result["models"][0]["not_measured"]["host_error"] == INTERRUPTED
+    assert isinstance(verdict(result), InterruptedBenchError)

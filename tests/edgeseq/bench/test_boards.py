@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from edgeseq.bench.run import BenchOptions
 from edgeseq.devices.cache import Progress
 from edgeseq.devices.links import Device, Link, LocalLink
 from edgeseq_device.errors import DeviceError, UsageError
+from edgeseq_device.measuring.keys import INTERRUPTED
 from edgeseq_device.measuring.request import QUICK
 
 OPTIONS = BenchOptions(formats=("tflite",), limits=replace(QUICK, power_s=0.1))
@@ -50,17 +52,23 @@ class Broken(Board):
         yield
 
 
+@dataclass
 class Hanging(Board):
-    """A board whose agent begins to measure, and from then on says nothing but that it lives."""
+    """A board whose agent measures so much, and from then on says nothing but that it lives."""
+
+    measures: int = 0
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[Link]:
+        measures = self.measures
+
         @dataclass(frozen=True)
         class Hangs(LocalLink):
             def agent(self, role: str) -> list[str]:
                 code = (
                     "import sys, time, edgeseq_device.measuring.agent as agent\n"
-                    "agent._measure = lambda *_: time.sleep(600)\n"
+                    f"todo = [agent._measure] * {measures}\n"
+                    "agent._measure = lambda *each: todo.pop()(*each) if todo else time.sleep(600)\n"
                     "sys.exit(agent.main())\n"
                 )
                 return [sys.executable, "-c", code, role]
@@ -144,6 +152,36 @@ def test_an_interrupt_ends_every_agent_though_none_has_anything_to_say(pristine_
         assert sorted(said) == ["began", "began", "progress", "progress"]
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == "interrupted 1\n"
+
+
+def test_an_interrupt_keeps_what_each_board_has_measured(pristine_artifact: Path) -> None:
+    """The last of the two to hang interrupts: both threads wait for their agents then."""
+    code = (
+        "import json, os, signal, sys, threading, test_boards as boards\n"
+        "from pathlib import Path\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "hanging = {'a': 1, 'b': 0}\n"
+        "def heard(board):\n"
+        "    def hear(event):\n"
+        "        if event['event'] == 'progress' and event['step'] == hanging[board.name]:\n"
+        "            del hanging[board.name]\n"
+        "            if not hanging:\n"
+        "                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)\n"
+        "    return hear\n"
+        "both = boards.Hanging('a', measures=1), boards.Hanging('b')\n"
+        "benched = boards.bench_boards(Path(sys.argv[1]), both, boards.OPTIONS,\n"
+        "    lambda _board: lambda _fraction, _label: None, heard)\n"
+        "print(json.dumps([boards.results_to_dict(benched), [each.fault.exit_code for each in benched]]))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    command = [sys.executable, "-c", code, str(pristine_artifact)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    told, codes = json.loads(done.stdout)
+    assert codes == [130, 130]
+    assert told["results"]["a"]["invalid_because"] == [INTERRUPTED]
+    assert told["results"]["a"]["models"][0]["ram_peak_bytes"] > 0
+    assert told["results"]["b"] == {"error": "b: interrupted, nothing was measured", "exit_code": 130}
 
 
 def test_every_number_of_threads_is_measured_and_counted_kinds_once(pristine_artifact: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import children, has_ended, wait_until
 
+from edgeseq_device.measuring.keys import INTERRUPTED
 from edgeseq_device.measuring.protocol import validate_result
 
 Rewrite = Callable[[Path, Callable[[dict[str, Any]], object]], None]
@@ -168,3 +171,47 @@ def test_an_accuracy_of_what_has_no_classes_is_refused(bench: Bench, forecaster_
     assert done.returncode == 2
     assert "plant has none" in done.stderr
     assert "edgeseq eval plant" in done.stderr
+
+
+# The command itself, which tells of each event on stderr.
+_TELLING = """
+import sys, edgeseq.cli.bench as bench
+from edgeseq.cli import main
+bench._steps_bar = lambda _bars, _device: lambda event: print(
+    event["event"], event.get("kind", ""), file=sys.stderr, flush=True
+)
+main(prog_name="edgeseq")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_writes_and_prints_what_was_measured_and_leaves_no_process(
+    pristine_artifact: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-c", _TELLING, "bench", str(pristine_artifact), "--quick"]
+    with subprocess.Popen(
+        [*command, "--format", "tflite", "--json", "out.json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - else a background job ignores it
+    ) as process:
+        assert process.stderr is not None
+        assert any(line == "progress parity\n" for line in iter(process.stderr.readline, ""))
+        (agent,) = children(process.pid)
+        workers: list[int] = []
+        wait_until(lambda: workers.extend(children(agent)) or workers != [])
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1] == f"edgeseq: error: local: {INTERRUPTED}"
+    assert "Traceback" not in stderr
+    assert f"INVALID: {INTERRUPTED}" in stdout
+    result = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    validate_result(result, complete=True)
+    assert result["invalid_because"][0] == INTERRUPTED
+    assert result["models"][0]["ram_peak_bytes"] > 0
+    assert result["models"][0]["not_measured"]["latency_p50_ms"] == INTERRUPTED
+    wait_until(lambda: all(map(has_ended, [agent, *workers])))

@@ -192,6 +192,15 @@ def test_info_of_a_series_to_forecast_shows_its_time_and_rows(tmp_path: Path) ->
     assert "train 60, validation 20, test 20" in result.stdout
 
 
+def test_info_warns_of_a_channel_that_training_would_refuse(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(["load,oil", *(f"{row % 7},5" for row in range(1500))]))
+    result = run("info", str(tmp_path / "a.csv"), "--task", "forecast")
+    assert result.exit_code == 0, result.output
+    assert "warning: training refuses this as it is" in result.stderr
+    assert "nothing ever changes in oil; leave that out with --drop-column oil" in result.stderr
+    assert "1,050 rows train" in result.stdout
+
+
 def test_the_result_of_info_cannot_take_the_place_of_the_data(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("to be kept " * 500)

@@ -75,7 +75,7 @@ def test_a_folder_for_another_machine_is_tried_there(
     assert (tmp_path / "a/b/edgeseq-run").stat().st_mode & 0o111
     assert (tmp_path / "a/b/libLiteRt.version").read_text() == "9.9\n"
     assert "a C library as new as this machine's" in done.stdout
-    assert done.stdout.endswith("copy the folder to the board; to try it there: b/edgeseq-run check\n")
+    assert done.stdout.endswith("copy a/b to the board; to try it there: b/edgeseq-run check\n")
 
 
 def test_nothing_is_written_where_a_file_cannot_be_had(

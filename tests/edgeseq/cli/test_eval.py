@@ -182,3 +182,20 @@ def test_patterns_of_the_training_data_do_not_concern_new_recordings(tmp_path: P
     assert ran.exit_code == 6
     assert "none is left to train on" in ran.stderr
     assert not Path("runs/e").exists()
+
+
+def test_data_for_another_task_is_refused_without_an_option_that_eval_lacks(
+    run_name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a text")
+    (tmp_path / "hours.csv").write_text("time,x\n1,2\n2,3\n")
+    for data, cause in (
+        ("etth1", "etth1 is a data set for the task forecast, "),
+        (tmp_path / "a.txt", "a text without labels; "),
+        (tmp_path / "hours.csv", "no column says which recording"),
+    ):
+        done = edgeseq("eval", run_name, "--data", data)
+        assert done.exit_code in (2, 6)
+        assert cause in done.stderr
+        assert f"{run_name} is a classifier" in done.stderr
+        assert "--" not in done.stderr

@@ -283,6 +283,19 @@ def test_a_file_as_in_training_gives_each_of_its_recordings() -> None:
         ((), 2, "give an INPUT"),
         (("requests",), 2, "requests is an artifact; give an INPUT after it"),
         (("sounds", "turn it off"), 2, "turn it off: no such file; this model takes WAV files"),
+        (
+            ("sound", "sounds/low/3.wav", "--prompt", "x"),
+            2,
+            'unknown artifact "sound"; did you mean "sounds"?',
+        ),
+        (("sounds/low", "--prompt", "x"), 2, "sounds/low: a folder without manifest.json is no artifact"),
+        (
+            ("ramps", "timed.csv"),
+            6,
+            "2 channels: channel_0, channel_1; this file has 3 columns: time, x, y; leave out: time",
+        ),
+        ((TEXT, "--json", "-"), 2, "--json -: name a file"),
+        ((TEXT, "--json", ""), 2, '--json "": name a file'),
         (("",), 6, "the text holds no token"),
         (("ramps", "broken.csv"), 6, 'broken.csv: line 3, column "y": "four" is not a number'),
         (("sounds", "broken.csv"), 6, "not a WAV file"),
@@ -290,5 +303,7 @@ def test_a_file_as_in_training_gives_each_of_its_recordings() -> None:
 )
 def test_a_call_that_does_not_fit_says_what_would(arguments: tuple[str, ...], code: int, cause: str) -> None:
     Path("broken.csv").write_text("x,y\n1,2\n3,four\n")
+    Path("timed.csv").write_text("time,x,y\n1,2,3\n")
     done = edgeseq("run", *arguments)
     assert (done.exit_code, cause in done.stderr) == (code, True), done.output
+    assert done.stdout == ""

@@ -187,3 +187,9 @@ def test_a_text_that_is_interrupted_keeps_what_there_is(monkeypatch: pytest.Monk
 
 def test_a_greedy_text_has_no_seed_to_tell() -> None:
     assert "seed" not in edgeseq(GRU, "--prompt", "a", "--tokens", "2", "--temperature", "0").stderr
+
+
+def test_in_one_file_the_figures_stand_on_a_line_of_their_own() -> None:
+    command = [sys.executable, "-m", "edgeseq", "run", GRU, "--prompt", "a", "--tokens", "3"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
+    assert any(line.startswith(b"prompt: 1 token, ") for line in done.stdout.splitlines())

@@ -30,7 +30,7 @@ def test_a_forecaster_is_trained_and_shown_beside_the_linear_model(waves: Path, 
     assert "runs/waves-gru: gru 1x4 by 12, 24 to 12" in ran.stdout
     assert "linear MSE" in ran.stdout
     assert "the last 10 are left out" in ran.stdout
-    assert "filled 0 empty cells and 2 missing moments (--fill linear)" in ran.stderr
+    assert "filled 2 missing moments (--fill linear)" in ran.stderr
     assert "warning: the linear baseline is better" in ran.stderr
     run, result = open_run("waves-gru"), json.loads(Path("out.json").read_text("utf-8"))
     assert result["metrics"] == run.metrics
@@ -39,6 +39,20 @@ def test_a_forecaster_is_trained_and_shown_beside_the_linear_model(waves: Path, 
     assert run.labels == ("load",)
     reading = run.recipe.reading
     assert (reading.fill, reading.split_rows, reading.drop_columns) == ("linear", (200, 50, 40), ("oil",))
+
+
+def test_a_test_split_that_is_mostly_filled_is_shown_and_doubted(waves: Path, workplace: Path) -> None:
+    rows = waves.read_text("utf-8").splitlines()
+    waves.write_text("\n".join([*rows[:251], *rows[298:]]) + "\n", "utf-8")
+    options = ["--fill", "previous", "--model", "linear", "--epochs", 1, "--split-rows", "195,57,48"]
+    ran = edgeseq("train", "--data", waves, *REACH, *options)
+    assert ran.exit_code == 0, ran.stderr
+    assert "true cells" in ran.stdout
+    assert "6.25 %" in ran.stdout
+    assert "warning: 6 of the 96 cells to forecast in test are true, the others were filled" in ran.stderr
+    reached = open_run("waves-linear").metrics
+    assert (reached["test"]["cells"], reached["test"]["true_cells"]) == (96, 6)
+    assert "cells" not in reached["train"]
 
 
 @pytest.mark.parametrize(

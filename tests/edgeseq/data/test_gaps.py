@@ -73,7 +73,7 @@ def test_missing_moments_are_filled_when_asked(fill: Fill, filled: list[float]) 
     assert even.values[:, 0].tolist() == filled
     assert even.times is not None
     assert np.unique(np.diff(even.times)).tolist() == [np.timedelta64(HOUR_US, "us")]
-    assert even.warnings[0] == f"filled 0 empty cells and 2 missing moments (--fill {fill})"
+    assert even.warnings[0] == f"filled 2 missing moments (--fill {fill})"
 
 
 def test_an_empty_cell_is_refused_with_its_place() -> None:
@@ -89,7 +89,7 @@ def test_empty_cells_are_filled_channel_by_channel() -> None:
     even = evened(given, "previous")
     assert even.values.tolist() == [[1, 10], [1, 10], [1, 30], [4, 40]]
     assert even.values.flags.c_contiguous
-    assert even.warnings == ("filled 3 empty cells and 0 missing moments (--fill previous)",)
+    assert even.warnings == ("filled 3 empty cells (--fill previous)",)
 
 
 def test_what_has_no_neighbour_cannot_be_filled() -> None:
@@ -139,6 +139,7 @@ def test_what_was_filled_is_kept_and_that_a_line_looks_ahead_is_said() -> None:
     even = evened(given, "linear")
     assert even.filled is not None
     assert even.filled.tolist() == [[False, False], [True, False], [True, True], [False, False]]
+    assert even.warnings[0] == "filled 1 empty cell and 1 missing moment (--fill linear)"
     assert "looks ahead" in even.warnings[1]
     assert len(evened(given, "previous").warnings) == 1
     assert evened(moments([[1, 2], [3, 4]]), "linear").filled is None

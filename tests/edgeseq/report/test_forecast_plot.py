@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,17 @@ def test_what_came_is_drawn_only_where_it_is_known_and_rows_stand_in_for_times(t
     assert "what came" not in texts(path)
     assert "MSE" not in texts(path)
     assert "<!-- row -->" in texts(path)
+
+
+def test_what_was_filled_is_drawn_otherwise_and_errors_of_nothing_are_not_said(tmp_path: Path) -> None:
+    cells = np.zeros((6 + 3, 2), np.bool_)
+    cells[2:4, 1], cells[6:] = True, True
+    path = tmp_path / "a.svg"
+    write_plot(replace(made(), filled=cells, mse=None, mae=None), "plant", path)
+    assert "<!-- filled -->" in texts(path)
+    assert "MSE" not in texts(path)
+    write_plot(made(), "plant", path)
+    assert "<!-- filled -->" not in texts(path)
 
 
 def test_of_many_channels_the_first_are_drawn_and_it_is_said(tmp_path: Path) -> None:

@@ -25,5 +25,13 @@ def test_each_split_has_a_row_with_the_linear_baseline_beside_it() -> None:
     assert "train" not in text
 
 
+def test_where_cells_were_filled_each_split_says_how_much_of_it_is_true() -> None:
+    errors = {"windows": 5, "mse": 0.35, "mae": 0.4}
+    text = shown({"validation": errors, "test": {**errors, "cells": 600, "true_cells": 2}})
+    assert "true cells" in text
+    assert [line.split("│")[3].strip() for line in text.splitlines() if "│" in line] == ["100.00 %", "0.33 %"]
+    assert "true cells" not in shown({"validation": errors, "test": errors})
+
+
 def test_a_linear_run_stands_alone() -> None:
     assert "linear" not in shown({"test": {"windows": 5, "mse": 0.35, "mae": 0.4}})

@@ -26,6 +26,21 @@ def test_a_label_in_brackets_is_no_markup() -> None:
     assert any("[red]x" in line for line in printed(80, "t", [("[red]x", None)]))
 
 
+def test_a_narrow_table_wraps_between_words_and_breaks_no_name() -> None:
+    lines = printed(34, "t", [("basicmotions-small", "none stated, as it seems")])
+    assert max(map(len, lines[1:])) == 34
+    assert any("basicmotions-small" in line for line in lines)
+    cells = [line.split("│")[2].strip() for line in lines if line.startswith("│")]
+    assert " ".join(cells) == "none stated, as it seems"
+
+
+def test_where_no_wrapping_is_enough_the_first_column_is_kept_and_nothing_is_lost() -> None:
+    lines = printed(24, "t", [("tinyshake", "unbreakable-as-it-is")])
+    cells = [[cell.strip() for cell in line.split("│")[1:3]] for line in lines if line.startswith("│")]
+    assert cells[0][0] == "tinyshake"
+    assert "".join(cell for _, cell in cells) == "unbreakable-as-it-is"
+
+
 def test_numbers_for_people() -> None:
     assert percent(0.98667) == "98.67 %"
     assert [duration(seconds) for seconds in (0.4, 59, 61, 187, 3725)] == [

@@ -138,7 +138,19 @@ def test_a_forecaster_that_is_worse_than_the_baseline_says_so(waves: Path) -> No
     assert "the linear baseline is better: test MSE 0.3700 against 0.4000" in doubt
     assert not forecast.doubts(*known, reached(0.37, 0.4))
     assert "validation MSE" in forecast.doubts(*known, reached(0.4, 0.37, "validation"))[0]
+    assert "or train longer (--epochs)" in doubt
     assert not forecast.doubts(*known, {"test": {"mse": 0.4}})
+
+
+@pytest.mark.parametrize(
+    ("true", "cells", "doubted"), [(24, 240, False), (23, 96, True), (99, 1000, True), (100, 1000, False)]
+)
+def test_errors_over_a_split_that_is_mostly_filled_are_doubted(
+    waves: Path, true: int, cells: int, *, doubted: bool
+) -> None:
+    split = {"mse": 0.3, "cells": cells, "true_cells": true}
+    doubts = forecast.doubts(*settings(waves), {"test": split, "linear": {"test": {"mse": 0.4}}})
+    assert [each.partition(" cells to")[0] for each in doubts] == [f"{true} of the {cells:,}"] * doubted
 
 
 def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const char *const KINDS[] = {
     [INPUT_FEATURES] = "features",
     [INPUT_S16LE] = "s16le",
@@ -63,7 +65,40 @@ bool input_check_rate(const struct sheet *sheet, long rate_hz, struct failure *f
                 rate_hz, own_hz, own_hz, rate_hz, own_hz);
 }
 
-bool input_check_plain(const unsigned char *bytes, size_t size, const char *where, struct failure *failure) {
+bool input_is_text(const unsigned char *bytes, size_t size) {
+    bool has_blank = false;
+    size_t character;
+    for (size_t i = 0; i < size; i += character) {
+        bool is_blank = bytes[i] == ' ' || (bytes[i] >= '\t' && bytes[i] <= '\r');
+        if ((bytes[i] < ' ' && !is_blank) || bytes[i] == 0x7f)
+            return false;
+        has_blank |= is_blank;
+        bool may_be_cut = bytes[i] >= 0x80 && size - i < 4;
+        character = may_be_cut ? size - i : text_character((const char *)bytes + i);
+        if (character == 0)
+            return false;
+    }
+    return has_blank;
+}
+
+static bool refuse_text(const struct sheet *sheet, enum input_kind kind, const char *where,
+                        struct failure *failure) {
+    bool has_ids = sheet->element == INT32, sound = is_sound(sheet);
+    return fail(failure, BAD_DATA,
+                "%s: text, not %s values; write them little-endian with numpy's tofile%s; edgeseq run, in"
+                " Python, takes %s",
+                where,
+                kind == INPUT_S16LE ? "s16le"
+                : has_ids           ? "int32"
+                                    : "float32",
+                kind == INPUT_S16LE ? "" : ", or for predict as .npy",
+                sound     ? "WAV"
+                : has_ids ? "text"
+                          : "CSV");
+}
+
+bool input_check_plain(const struct sheet *sheet, enum input_kind kind, const unsigned char *bytes,
+                       size_t size, const char *where, struct failure *failure) {
     if (size >= 4 && memcmp(bytes, "RIFF", 4) == 0)
         return fail(failure, BAD_DATA,
                     "%s: a WAV file, not raw samples; record with arecord -t raw, or convert it: sox"
@@ -72,6 +107,8 @@ bool input_check_plain(const unsigned char *bytes, size_t size, const char *wher
     if (size >= INPUT_HEADER && memcmp(bytes, "\x93NUMPY", INPUT_HEADER) == 0)
         return fail(failure, BAD_DATA, "%s: a .npy file, not raw values; write them with numpy's tofile",
                     where);
+    if (size >= INPUT_TEXT && input_is_text(bytes, size))
+        return refuse_text(sheet, kind, where, failure);
     return true;
 }
 

@@ -29,9 +29,16 @@ bool input_check_rate(const struct sheet *sheet, long rate_hz, struct failure *f
 
 enum { INPUT_HEADER = 6 }; /* bytes that tell a file with a header from a plain one */
 
-/* BAD_DATA, with what to do, where a plain input begins as a WAV or a .npy file does; `where` is for
- * messages. */
-bool input_check_plain(const unsigned char *bytes, size_t size, const char *where, struct failure *failure);
+enum { INPUT_TEXT = 16 }; /* bytes that tell text from values that happen to look like it */
+
+/* Whether bytes are text, such as CSV: printable ASCII, UTF-8 and white space, and some of the latter, as
+ * values that are all the same can be printable too: 0.7 is "333?". The last character may be cut off. */
+bool input_is_text(const unsigned char *bytes, size_t size);
+
+/* BAD_DATA, with what to do, where a plain input begins as a WAV or a .npy file does or where all of it is
+ * text, of INPUT_TEXT bytes or more; `where` is for messages. */
+bool input_check_plain(const struct sheet *sheet, enum input_kind kind, const unsigned char *bytes,
+                       size_t size, const char *where, struct failure *failure);
 
 /* Samples as float in [-1, 1]. */
 void input_from_s16le(const unsigned char *bytes, size_t count, float *samples);

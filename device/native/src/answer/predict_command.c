@@ -70,7 +70,7 @@ static bool read_plain(const struct answering *answering, const char *path, stru
     const struct sheet *sheet = &answering->artifact.sheet;
     const struct bytes *bytes = &values->bytes;
     size_t piece = input_piece(sheet, answering->kind);
-    if (!input_check_plain(bytes->data, bytes->size, path, failure))
+    if (!input_check_plain(sheet, answering->kind, bytes->data, bytes->size, path, failure))
         return false;
     if (bytes->size == 0 || bytes->size % piece != 0)
         return fail(failure, BAD_DATA, "%s: its %zu bytes are no whole %ss of %zu bytes", path, bytes->size,

@@ -186,6 +186,17 @@ static enum pipes_event finish(struct stream *stream, struct failure *failure) {
     return PIPES_FAILED;
 }
 
+/* The first bytes: whether they can be values at all. PIPES_GO_ON with *wait: more are needed to say. */
+static enum pipes_event check_first(const struct stream *stream, bool *wait, struct failure *failure) {
+    const struct answering *answering = &stream->answering;
+    *wait = stream->filled < INPUT_HEADER ||
+            (stream->filled < INPUT_TEXT && input_is_text(stream->buffer, stream->filled));
+    return input_check_plain(&answering->artifact.sheet, answering->kind, stream->buffer, stream->filled,
+                             "stdin", failure)
+               ? PIPES_GO_ON
+               : PIPES_FAILED;
+}
+
 /* Reads until the input ends or there is another reason to end; PIPES_GO_ON: the input has ended. */
 static enum pipes_event run(struct stream *stream, struct failure *failure) {
     for (;;) {
@@ -201,12 +212,14 @@ static enum pipes_event run(struct stream *stream, struct failure *failure) {
             return PIPES_FAILED;
         }
         stream->filled += (size_t)size;
-        bool first = stream->pieces == 0;
-        if (first && !input_check_plain(stream->buffer, stream->filled, "stdin", failure))
-            return PIPES_FAILED;
+        bool wait = false;
+        if (stream->pieces == 0)
+            event = check_first(stream, &wait, failure);
+        if (event != PIPES_GO_ON)
+            return event;
         if (size == 0)
             return finish(stream, failure);
-        if (first && stream->filled < INPUT_HEADER)
+        if (wait)
             continue;
         event = take_pieces(stream, failure);
         if (event != PIPES_GO_ON)

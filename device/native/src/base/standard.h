@@ -7,8 +7,8 @@
  * before anything is opened. */
 void standard_fill(void);
 
-/* The exit code of a program that would end with this one: a fault, and a line on stderr, where its answers could
- * not be written. */
+/* The exit code of a program that would end with this one: a fault, and a line on stderr, where its answers
+ * could not be written. */
 int standard_written(int exit_code);
 
 #endif
