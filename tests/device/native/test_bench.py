@@ -307,7 +307,7 @@ def test_an_early_end_keeps_what_was_measured(
     result = json.loads((tmp_path / "result.json").read_text("utf-8"))
     validate_result(result, complete=False)
     lost = f"interrupted by {name}: the rest was not measured"
-    assert process.returncode == 5
+    assert process.returncode == 130
     assert f"edgeseq-run: not a valid result: {lost}" in stderr
     assert f"INVALID: {lost}\n" in stdout
     assert result["invalid_because"][0] == lost

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /* The exit codes of edgeseq's command line. */
-enum { FAULT = 1, USAGE = 2, OUT_OF_PARITY = 4, UNFIT = 5, BAD_DATA = 6 };
+enum { FAULT = 1, USAGE = 2, OUT_OF_PARITY = 4, UNFIT = 5, BAD_DATA = 6, INTERRUPTED = 130 };
 
 struct failure {
     int exit_code;

@@ -194,8 +194,8 @@ bool result_judge(const struct result *result, struct failure *failure) {
     if (result->invalid.count == 0)
         return true;
     char *because = texts_join(&result->invalid, "; ");
-    fail(failure, UNFIT, "%snot a valid result: %s", result->system->emulation.emulated ? "emulated: " : "",
-         because == NULL ? "" : because);
+    fail(failure, result->lost == NULL ? UNFIT : INTERRUPTED, "%snot a valid result: %s",
+         result->system->emulation.emulated ? "emulated: " : "", because == NULL ? "" : because);
     free(because);
     return false;
 }
