@@ -148,7 +148,7 @@ static void test_an_early_end_keeps_what_was_measured(void) {
     CHECK_TEXT(figure(&made, KIND_RAM, "ram_pss_bytes").json, "7");
     CHECK_TEXT(figure(&made, KIND_LATENCY, "latency_n").reason, made.result.lost);
     CHECK(!result_judge(&made.result, &failure));
-    CHECK_FAILURE(failure, UNFIT, "not a valid result: interrupted by SIGTERM");
+    CHECK_FAILURE(failure, INTERRUPTED, "not a valid result: interrupted by SIGTERM");
     unmake(&made);
 }
 
