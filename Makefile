@@ -5,7 +5,7 @@
 # make fuzz: edgeseq-run's readers of files against RUNS= damaged ones each; uses clang's libFuzzer where there is a clang.
 # make images-check: builds them with a Docker of its own, looks into them, runs them under emulation; needs root.
 # make soak: 50 benchmarks of the newest artifact on the virtual Pi (or ARTIFACT=, RUNS=): is anything left behind?
-# make bench: edgeseq's int8 forms against ONNX Runtime's and torch's, in time and instructions; 15 minutes.
+# make bench: edgeseq's int8 forms against ONNX Runtime's and torch's, in time and instructions; 5 to 15 minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
