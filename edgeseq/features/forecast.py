@@ -72,7 +72,7 @@ def windows_by_split(
         found[name] = whole = windows(values, truth, rows, model)
         if not len(whole):
             continue
-        said = dataset.filled[rows.stop - len(whole) - model.horizon + 1 : rows.stop]
+        said = rows_to_say(dataset.filled, rows, model.context)
         if said.all():
             raise DataError(
                 f"{dataset.name}: every cell that is to be forecast in {_said(name)} was filled, so that"
@@ -82,6 +82,11 @@ def windows_by_split(
             found[name] = _with_truth(whole, said, model.horizon)
             counts.append(f"{said.sum():,} of {said.size:,} in {_said(name)}")
     return found, [f"cells that were filled are no truth to forecast: {', '.join(counts)}"] if counts else []
+
+
+def rows_to_say(cells: NDArray[np.bool_], rows: range, context: int) -> NDArray[np.bool_]:
+    """cells: [N, C] of a series -> those of the split `rows` that its windows say, behind a first context."""
+    return cells[max(rows.start, context) : rows.stop]
 
 
 def windows(values: FloatArray, truth: FloatArray, rows: range, model: ModelConfig) -> LabelledFeatures:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from edgeseq.evaluate.windows import evaluate_forecaster
 from edgeseq.features import LabelledFeatures, Prepared
+from edgeseq.features.forecast import rows_to_say
 from edgeseq.models.shapes import linear_beside
 from edgeseq.runs import RunFolder
 from edgeseq.training.checkpoint import Validation, save_weights
@@ -99,7 +100,7 @@ def _cells(prepared: Prepared, split: str) -> dict[str, int]:
     if prepared.dataset.filled is None:
         return {}
     context = len(prepared.splits.named(split).features[0])
-    said = prepared.dataset.filled[max(rows.start, context) : rows.stop]
+    said = rows_to_say(prepared.dataset.filled, rows, context)
     return {"cells": said.size, "true_cells": int((~said).sum())} if said.any() else {}
 
 
